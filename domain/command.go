@@ -1,0 +1,13 @@
+package domain
+
+// Command is what a person asks of one order. Deciding is pure: the same code serves the write path, the preview, the
+// state of each button and the conflict page. Only the types of this package are commands.
+type Command interface {
+	// Kind is the command's stable name: create, add-item, confirm, cancel. It is part of the content hash.
+	Kind() string
+	// Check looks at the command alone. Invalid, with every wrong field, or nil.
+	Check() error
+	// Decide gives the events that the command causes on this order. Invalid from Check, Refused by a rule, NotFound for
+	// anything but a create on an order that does not exist. Never an empty list with a nil error.
+	Decide(o Order) ([]Event, error)
+}

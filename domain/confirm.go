@@ -1,0 +1,30 @@
+package domain
+
+// ConfirmOrder confirms a created order.
+type ConfirmOrder struct{}
+
+// Kind is the command's name.
+func (ConfirmOrder) Kind() string { return "confirm" }
+
+// Check finds nothing to complain about.
+func (ConfirmOrder) Check() error { return nil }
+
+// Decide allows it only while the order is created.
+func (ConfirmOrder) Decide(o Order) ([]Event, error) {
+	if err := canConfirm(o); err != nil {
+		return nil, err
+	}
+	return []Event{OrderConfirmed{}}, nil
+}
+
+func canConfirm(o Order) error {
+	switch {
+	case !o.Exists():
+		return errNoOrder()
+	case o.Status == Created:
+		return nil
+	case o.Status == Confirmed:
+		return Errorf(Refused, "This order is confirmed already.")
+	}
+	return Errorf(Refused, "Only a created order can be confirmed; this one is %s.", o.Status)
+}

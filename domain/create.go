@@ -1,0 +1,48 @@
+package domain
+
+import "fmt"
+
+// CreateOrder begins an order for a customer with at least one item, all in one currency.
+type CreateOrder struct {
+	CustomerID string   `json:"customerId"`
+	Currency   Currency `json:"currency"`
+	Reference  string   `json:"reference"` // the number people know the order by; may be empty
+	Items      []Item   `json:"items"`
+}
+
+// Kind is the command's name.
+func (CreateOrder) Kind() string { return "create" }
+
+// Check is Invalid with every wrong field.
+func (c CreateOrder) Check() error {
+	var f fieldErrors
+	f.text("customerId", "A customer", c.CustomerID, 1, MaxNameLength)
+	f.text("reference", "The reference", c.Reference, 0, MaxReferenceLength)
+	if !c.Currency.Known() {
+		f.add("currency", "“%s” is not a currency of ISO 4217.", c.Currency)
+	}
+	switch {
+	case len(c.Items) == 0:
+		f.add("items", "An order needs at least one item.")
+	case len(c.Items) > MaxCommandItems:
+		f.add("items", "One command can carry at most %d items, not %d.", MaxCommandItems, len(c.Items))
+	default:
+		total := Money{Currency: c.Currency}
+		for i, item := range c.Items {
+			f.item(fmt.Sprintf("items[%d].", i), item, c.Currency)
+			f.total(fmt.Sprintf("items[%d].", i), &total, item)
+		}
+	}
+	return f.err()
+}
+
+// Decide refuses to create an order a second time.
+func (c CreateOrder) Decide(o Order) ([]Event, error) {
+	if err := c.Check(); err != nil {
+		return nil, err
+	}
+	if o.Exists() {
+		return nil, Errorf(Refused, "This order exists already.")
+	}
+	return []Event{OrderCreated{CustomerID: c.CustomerID, Currency: c.Currency, Reference: c.Reference, Items: c.Items}}, nil
+}

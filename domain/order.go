@@ -1,0 +1,82 @@
+package domain
+
+import (
+	"slices"
+	"time"
+)
+
+// OrderID names an order and its stream: a UUID in canonical lower case.
+type OrderID string
+
+// CommandID names one attempt of a person to change one order: a UUID in canonical lower case.
+type CommandID string
+
+// Status is where an order is in its life.
+type Status string
+
+const (
+	Created   Status = "created"
+	Confirmed Status = "confirmed"
+	Cancelled Status = "cancelled"
+)
+
+// Statuses lists every status in the order of an order's life.
+func Statuses() []Status { return []Status{Created, Confirmed, Cancelled} }
+
+// Item is one line of an order.
+type Item struct {
+	SKU      string `json:"sku"`
+	Name     string `json:"name"`
+	Quantity int64  `json:"quantity"`
+	Price    Money  `json:"price"` // of one piece
+}
+
+// Total is quantity times price; it fails with Invalid if that does not fit an int64.
+func (i Item) Total() (Money, error) { return i.Price.Times(i.Quantity) }
+
+// Order is the state of one order: the fold of its events. The zero Order is one that does not exist yet.
+type Order struct {
+	ID           OrderID
+	Version      int // of the last event applied; 0 before the first
+	Reference    string
+	CustomerID   string
+	Currency     Currency
+	Status       Status
+	Items        []Item
+	Total        Money
+	CreatedAt    time.Time // business times, UTC; zero if it has not happened
+	ConfirmedAt  time.Time
+	CancelledAt  time.Time
+	CancelReason string
+}
+
+// Exists tells whether the order has been created.
+func (o Order) Exists() bool { return o.Version > 0 }
+
+// Apply adds one more event. Facts are facts: it never asks whether a rule would allow the event today. It refuses, with
+// Invalid and o unchanged, only what would leave no meaningful order: a gap, an event before the creation, a second
+// creation, another currency, a total that does not fit. A copy of o made earlier keeps its own state; to go on
+// from both copies, Clone one first.
+func (o *Order) Apply(id OrderID, version int, at time.Time, e Event) error {
+	if version != o.Version+1 {
+		return Errorf(Invalid, "version %d does not follow version %d", version, o.Version)
+	}
+	if _, creates := e.(OrderCreated); creates && o.Exists() {
+		return Errorf(Invalid, "the order is created a second time at version %d", version)
+	} else if !creates && !o.Exists() {
+		return Errorf(Invalid, "%s comes before the order is created", e.Type())
+	}
+	next := *o
+	next.ID, next.Version = id, version
+	if err := e.apply(&next, at.UTC()); err != nil {
+		return err
+	}
+	*o = next
+	return nil
+}
+
+// Clone returns a copy that shares no memory with o.
+func (o Order) Clone() Order {
+	o.Items = slices.Clone(o.Items)
+	return o
+}

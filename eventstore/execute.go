@@ -1,0 +1,160 @@
+package eventstore
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+
+	"headway/domain"
+)
+
+// orderNamespace makes the order id of a create from its command id, so that a repeat finds the same order.
+var orderNamespace = uuid.MustParse("5f3c9d0e-6f0a-5a53-9c39-0b4f5a1c7e21")
+
+// OrderIDFor is the id of the order that a create with this command id makes.
+func OrderIDFor(id domain.CommandID) domain.OrderID {
+	return domain.OrderID(uuid.NewSHA1(orderNamespace, []byte(id)).String())
+}
+
+// EventID is the id of the index-th event (from 0) of a command: the same on every retry.
+func EventID(id domain.CommandID, index int) string {
+	namespace, err := uuid.Parse(string(id))
+	if err != nil {
+		namespace = uuid.NewSHA1(orderNamespace, []byte(id))
+	}
+	return uuid.NewSHA1(namespace, []byte{byte(index >> 8), byte(index)}).String()
+}
+
+// HashOf identifies a command's content: the order, the kind and the command's own fields; not the versions, not the
+// actor. The source of the rule is the design's promise that one command id means one thing.
+func HashOf(id domain.OrderID, c domain.Command) (string, error) {
+	content, err := json.Marshal(struct {
+		Order   domain.OrderID
+		Kind    string
+		Command domain.Command
+	}{id, c.Kind(), c})
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:16]), nil
+}
+
+// Request is one command with everything that is to be stored beside its events.
+type Request struct {
+	CommandID     domain.CommandID // any UUID; required
+	OrderID       domain.OrderID   // for a create it is derived, and must be empty or equal
+	Command       domain.Command
+	Expect        int // the version the command was made for; 0 for a create
+	Seen          int // the version the person first saw; 0 means Expect
+	UserID        string
+	CorrelationID string    // empty means the command id
+	Timestamp     time.Time // business time, UTC
+}
+
+// Result is what a command caused, the first time and on every repeat.
+type Result struct {
+	OrderID domain.OrderID
+	Version int      // of the command's last event
+	Records []Record // the command's own events
+	Repeat  bool     // they were stored before this call
+}
+
+// Execute is the only write path: load, decide, append. A command id that the order already holds answers its first
+// result before anything is decided, whatever version the repeat expects. Errors: Invalid, Refused, NotFound,
+// Conflict with the head, TooLarge, Unavailable.
+func Execute(ctx context.Context, store Store, codec domain.Codec, req Request) (Result, error) {
+	req, hash, err := prepare(req)
+	if err != nil {
+		return Result{}, err
+	}
+	records, err := store.Read(ctx, req.OrderID, 0)
+	if err != nil {
+		return Result{}, err
+	}
+	if done, err := repeatOf(req, hash, records); err != nil || done != nil {
+		return resultOf(req.OrderID, done, true), err
+	}
+	stream := Fold(codec, records)
+	if stream.Head() == 0 && req.Expect > 0 {
+		return Result{}, domain.Errorf(domain.NotFound, "There is no order %s.", req.OrderID)
+	}
+	if stream.Head() != req.Expect {
+		return Result{}, MovedOn(req.Expect, stream.Head())
+	}
+	events, err := Decide(stream, req.Command)
+	if err != nil {
+		return Result{}, err
+	}
+	stored, err := store.Append(ctx, req.OrderID, req.Expect, Metadata{
+		CausationID: req.CommandID, CorrelationID: req.CorrelationID, UserID: req.UserID,
+		Timestamp: req.Timestamp, SeenVersion: req.Seen, CommandHash: hash,
+	}, events...)
+	if err != nil {
+		return Result{}, err
+	}
+	return resultOf(req.OrderID, stored, false), nil
+}
+
+// Decide is Command.Decide on a stream: a held order refuses every command.
+func Decide(s Stream, c domain.Command) ([]domain.Event, error) {
+	if s.Hold != nil {
+		return nil, domain.Errorf(domain.Refused, "This order is held at version %d: %s", s.Hold.Version, s.Hold.Reason)
+	}
+	return c.Decide(s.Order)
+}
+
+// MovedOn is the Conflict of an order that is at head and not at expect.
+func MovedOn(expect, head int) error {
+	err := domain.Errorf(domain.Conflict, "The order is at version %d, not at version %d.", head, expect)
+	err.Head = head
+	return err
+}
+
+func prepare(req Request) (Request, string, error) {
+	if _, err := uuid.Parse(string(req.CommandID)); err != nil {
+		return req, "", domain.InvalidField("commandId", "The command id must be a UUID.")
+	}
+	if _, create := req.Command.(domain.CreateOrder); create {
+		req.OrderID = OrderIDFor(req.CommandID)
+	}
+	if req.Seen == 0 {
+		req.Seen = req.Expect
+	}
+	if req.CorrelationID == "" {
+		req.CorrelationID = string(req.CommandID)
+	}
+	req.Timestamp = req.Timestamp.UTC().Truncate(time.Microsecond)
+	hash, err := HashOf(req.OrderID, req.Command)
+	return req, hash, err
+}
+
+// repeatOf finds the events that the same command stored earlier; nil if there are none.
+func repeatOf(req Request, hash string, records []Record) ([]Record, error) {
+	var mine []Record
+	for _, r := range records {
+		if r.Metadata.CausationID == req.CommandID {
+			mine = append(mine, r)
+		}
+	}
+	if mine != nil && mine[0].Metadata.CommandHash != hash {
+		return nil, OtherContent()
+	}
+	return mine, nil
+}
+
+// OtherContent is the Invalid of a command id that was used before for something else.
+func OtherContent() error {
+	return domain.InvalidField("commandId", "This command id was used before with other content.")
+}
+
+func resultOf(id domain.OrderID, records []Record, repeat bool) Result {
+	if len(records) == 0 {
+		return Result{}
+	}
+	return Result{OrderID: id, Version: records[len(records)-1].Version, Records: records, Repeat: repeat}
+}

@@ -1,0 +1,61 @@
+package eventstore
+
+import (
+	"context"
+
+	"headway/domain"
+)
+
+// Stream is an order as its events tell it.
+type Stream struct {
+	Order   domain.Order // the state after the last event that could be applied
+	Records []Record     // all of them, oldest first, those behind a hold included
+	Hold    *Hold        // not nil if an event cannot be decoded, upcast or applied; it refuses further commands
+}
+
+// Hold names the first event of a stream that cannot be applied.
+type Hold struct {
+	Version int
+	Reason  string // a sentence for a person
+}
+
+// Head is the newest stored version, 0 if there is none.
+func (s Stream) Head() int {
+	if len(s.Records) == 0 {
+		return 0
+	}
+	return s.Records[len(s.Records)-1].Version
+}
+
+// Fold builds a stream from all records of one order, oldest first. It never fails: what cannot be applied is the Hold.
+func Fold(codec domain.Codec, records []Record) Stream {
+	s := Stream{Records: records}
+	for _, r := range records {
+		if err := ApplyRecord(codec, &s.Order, r); err != nil {
+			s.Hold = &Hold{Version: r.Version, Reason: domain.Sentence(err)}
+			break
+		}
+	}
+	return s
+}
+
+// ApplyRecord decodes one record and adds it to the order; on an error the order is unchanged.
+func ApplyRecord(codec domain.Codec, o *domain.Order, r Record) error {
+	event, err := codec.Decode(r.Raw())
+	if err != nil {
+		return err
+	}
+	return o.Apply(r.OrderID, r.Version, r.Metadata.Timestamp, event)
+}
+
+// Load reads and folds one order. NotFound if it does not exist.
+func Load(ctx context.Context, store Store, codec domain.Codec, id domain.OrderID) (Stream, error) {
+	records, err := store.Read(ctx, id, 0)
+	if err != nil {
+		return Stream{}, err
+	}
+	if len(records) == 0 {
+		return Stream{}, domain.Errorf(domain.NotFound, "There is no order %s.", id)
+	}
+	return Fold(codec, records), nil
+}

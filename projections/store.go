@@ -1,0 +1,130 @@
+package projections
+
+import (
+	"context"
+	"time"
+
+	"headway/domain"
+	"headway/eventstore"
+)
+
+// The bounds of one read.
+const (
+	PageSize   = 50
+	MaxPage    = 1000
+	ExactTotal = 1000 // totals are exact up to here
+	MaxHolds   = 1000 // holds one answer lists
+)
+
+// Store keeps the rows, holds, checkpoints and states of all projections. It is safe for concurrent use; results share no memory
+// with the caller. Every method fails with Unavailable when the store cannot be reached; that holds no order.
+type Store interface {
+	Reader
+	// Rows returns what a projection has for these orders, strongly consistent with Write; a missing order has no entry.
+	Rows(ctx context.Context, projection string, ids ...domain.OrderID) (map[domain.OrderID]Row, error)
+	// Write stores a batch of one projection: rows, holds, released holds, then the checkpoint; on SQLite in one transaction.
+	// A row whose version is not higher than the stored one changes nothing: rows never move backwards. Customer rows are the
+	// sums of contributions as of the same write. After a crash between any two steps, writing the batch again gives the same.
+	Write(ctx context.Context, batch Batch) error
+	// Beat stores the state of a projection with its heartbeat.
+	Beat(ctx context.Context, state State) error
+	// Close lets go of the store.
+	Close() error
+}
+
+// Batch is one write of one projection.
+type Batch struct {
+	Projection string
+	Rows       []Row
+	Holds      []Hold            // set aside, replacing an older hold of the same order
+	Released   []domain.OrderID  // no longer held
+	Checkpoint eventstore.Cursor // where to look next; empty leaves it as it is
+}
+
+// Reader answers the pages. Handlers hold a Reader, never a Store.
+type Reader interface {
+	// Orders is one page of the order list. A cursor or sort that is not ours is Malformed, naming the field.
+	Orders(ctx context.Context, q OrderQuery) (OrderPage, error)
+	// OrderRows returns the rows that exist of these orders.
+	OrderRows(ctx context.Context, ids ...domain.OrderID) (map[domain.OrderID]OrderRow, error)
+	// Customers is one page of the customer summaries.
+	Customers(ctx context.Context, q CustomerQuery) (CustomerPage, error)
+	// Customer is one customer's row; NotFound if no order of theirs has arrived.
+	Customer(ctx context.Context, id string) (CustomerRow, error)
+	// Totals sums the order list for the overview: counts of every status, and the value, by currency and without the cancelled, of orders
+	// created in [from, to).
+	Totals(ctx context.Context, from, to time.Time) (Totals, error)
+	// States returns the stored state of each projection that has one.
+	States(ctx context.Context) (map[string]State, error)
+	// Holds lists the holds of a projection (of all if empty), oldest first, at most MaxHolds; of these orders only if any are named.
+	Holds(ctx context.Context, projection string, ids ...domain.OrderID) ([]Hold, error)
+	// Each calls f with every row of a projection and every customer row once, in no promised order; what verify reads.
+	EachOrder(ctx context.Context, f func(OrderRow) error) error
+	EachContribution(ctx context.Context, f func(Contribution) error) error
+	EachCustomer(ctx context.Context, f func(CustomerRow) error) error
+}
+
+// Sort is one of created, total, customer, status, items; a leading "-" descends; empty means -created. Ties by id, ascending.
+// total sorts within a currency, currencies by code.
+type Sort string
+
+// OrderQuery asks for one page of orders; the zero query is the newest orders.
+type OrderQuery struct {
+	Text     string // prefixes of words, any case or accent; see Words
+	Statuses []domain.Status
+	Customer string    // exactly
+	From, To time.Time // createdAt, From inclusive, To exclusive; zero means open
+	Sort     Sort      // with Text and no Sort: exact reference or id first, then prefixes of them, then newest, then id
+	Cursor   string    // Next of the page before
+	Limit    int       // at most MaxPage; 0 means PageSize
+}
+
+// OrderPage is one page, how many orders match in all, and how many would match under each status alone.
+type OrderPage struct {
+	Rows         []OrderRow
+	Next         string // empty at the end
+	Total        int
+	TotalIsExact bool
+	ByStatus     map[domain.Status]int // the tabs: the query without its Statuses; each exact to ExactTotal
+}
+
+// CustomerQuery asks for one page of customers. Sort is one of customer, orders, last; default -last.
+type CustomerQuery struct {
+	Text   string // prefixes of words of the id
+	Sort   Sort
+	Cursor string
+	Limit  int
+}
+
+// CustomerPage is one page of customers.
+type CustomerPage struct {
+	Rows         []CustomerRow
+	Next         string
+	Total        int
+	TotalIsExact bool
+}
+
+// Totals is what the overview shows of the order list.
+type Totals struct {
+	ByStatus map[domain.Status]int
+	Value    []domain.Money // by currency code
+}
+
+// Phase is what a projection is doing, as it says itself. Whether it stalled is for the reader of its heartbeat to say.
+type Phase string
+
+const (
+	Running    Phase = "running"
+	Paused     Phase = "paused"
+	Rebuilding Phase = "rebuilding"
+)
+
+// State is what a projection last said of itself.
+type State struct {
+	Projection  string
+	Phase       Phase
+	Reason      string // for paused: by whom and why; for running: what it waits for, if anything
+	Checkpoint  eventstore.Cursor
+	HeartbeatAt time.Time
+	Rate        float64 // events a second, over the last 10 s
+}
