@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"headway/domain"
+	"headway/eventstore"
+	"headway/projections"
+)
+
+// App is what every command of the program is given: what it was asked for, the world outside, and, once Open was called,
+// the stores. A command's Run(app *App) returns an error whose sentence is printed on Stderr; the program then exits with 1.
+type App struct {
+	Context  context.Context // ends on SIGINT and SIGTERM
+	Settings Settings
+	Location *time.Location // of Settings.Timezone
+	Stdin    io.Reader
+	Stdout   io.Writer
+	Stderr   io.Writer
+	Clock    func() time.Time
+	Log      *slog.Logger
+	Codec    domain.Codec
+
+	Events eventstore.Store  // nil before Open; after a server's start, an append here wakes the projector and the sockets
+	Read   projections.Store // nil before Open
+}
+
+// Settings are the flags of every command, each also an environment variable HEADWAY_….
+type Settings struct {
+	Addr        string `default:"127.0.0.1:8080" env:"HEADWAY_ADDR" help:"Address to serve on; loopback only."`
+	Data        string `default:"./data" env:"HEADWAY_DATA" placeholder:"DIR" help:"Folder that keeps everything (${default})."`
+	Events      string `env:"HEADWAY_EVENTS" placeholder:"sqlite:PATH" help:"Event store; sqlite:DIR/events.db unless set."`
+	Read        string `env:"HEADWAY_READ" placeholder:"sqlite:PATH" help:"Read store; sqlite:DIR/read.db unless set."`
+	Timezone    string `default:"UTC" env:"HEADWAY_TIMEZONE" help:"Defines today, date filters and the server's text (${default})."`
+	Demo        bool   `env:"HEADWAY_DEMO" help:"Serve a believable history, kept apart under DIR/demo."`
+	DemoTraffic int    `default:"6" env:"HEADWAY_DEMO_TRAFFIC" placeholder:"N" help:"Commands a minute in the demo; 0 stops it."`
+}
+
+// Folder is where this run keeps its files.
+func (s Settings) Folder() string {
+	if s.Demo {
+		return filepath.Join(s.Data, "demo")
+	}
+	return s.Data
+}
+
+// ExitCode ends the program with this code and prints nothing more: the command has said everything itself.
+type ExitCode int
+
+// Error is for the log.
+func (c ExitCode) Error() string { return "exit " + strconv.Itoa(int(c)) }
