@@ -1,6 +1,7 @@
 package domain
 
-// The bounds of an order, the same on every engine. Lengths are in characters, not bytes.
+// The bounds of an order, the same on every engine. Lengths are in characters, not bytes. MaxOrderEvents and MaxEventBytes are held
+// where events are written; the others where commands are checked. None is applied to history.
 const (
 	MaxCommandItems    = 500
 	MaxOrderEvents     = 10_000
@@ -10,5 +11,6 @@ const (
 	MaxReferenceLength = 64
 	MaxNameLength      = 200 // customer ids and product names
 	MaxReasonLength    = 500
+	MaxAmountLength    = 32        // an amount as it is typed, in bytes
 	MaxEventBytes      = 256 << 10 // the JSON of one event
 )
