@@ -1,0 +1,95 @@
+# Everything a contributor runs. `make help` lists it. Nothing here changes the user's own configuration: settings of the
+# go and npm commands are given to the process alone.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# The generators and checkers are pinned in their own modules, so none of their dependencies is one of Headway's.
+TEMPL := bin/templ
+LINT  := bin/golangci-lint
+VULN  := bin/govulncheck
+
+# What writes to the log, to a row or to a socket from more than one goroutine runs under the race detector.
+RACED := ./domain/... ./eventstore/... ./projections/... ./live/... ./cmd/...
+
+FUZZTIME ?= 30s
+TIMES    ?= 5
+
+.PHONY: help run generate fresh check js test go race lint e2e node_modules need bench fuzz soak vuln screenshots
+
+help: ## What can be made
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | column -t -s '|'
+
+run: ## Serve the demo on 127.0.0.1:8080
+	go run ./cmd/web --demo
+
+generate: $(TEMPL) ## Make the Go files of the pages from their .templ files
+	$(TEMPL) generate -path views -log-level warn
+
+check: fresh go js ## The inner loop: generated files fresh, gofmt, vet, go test, node --test; under a minute when warm
+
+fresh: $(TEMPL)
+	@before=$$(find views -name '*_templ.go' -exec sha256sum {} + | sort); \
+	$(TEMPL) generate -path views -log-level warn; \
+	after=$$(find views -name '*_templ.go' -exec sha256sum {} + | sort); \
+	[ "$$before" = "$$after" ] || { echo 'Generated files were stale; they are made again now. Commit them.'; exit 1; }
+
+go:
+	@bad=$$(gofmt -l $$(go list -f '{{.Dir}}' ./...)); [ -z "$$bad" ] || { echo "gofmt would change:"; echo "$$bad"; exit 1; }
+	go vet ./...
+	go test ./...
+
+js:
+	@files=$$(find static -name '*.test.mjs' -o -name '*.test.js' | sort); \
+	[ -n "$$files" ] || { echo 'There is no test in static/.'; exit 1; }; \
+	node --test $$files
+
+test: need check lint race e2e ## Everything; what .ci/run calls. Installs what is missing: Chromium, strace, Playwright
+
+race: ## The packages in which goroutines meet, under the race detector
+	go test -race -timeout 10m $(RACED)
+
+lint: $(LINT) ## golangci-lint with .golangci.yml
+	$(LINT) run
+
+e2e: need node_modules ## The browser tests; ARGS="firstend.spec.mjs --headed" goes to Playwright
+	cd e2e && npx --no-install playwright test $(ARGS)
+
+node_modules: e2e/node_modules/.package-lock.json
+
+e2e/node_modules/.package-lock.json: e2e/package.json e2e/package-lock.json
+	npm ci --prefix e2e --no-audit --no-fund --ignore-scripts
+	@touch $@
+
+need: ## Install the programs the tests need and that are missing, or say which
+	@./tools/need
+
+bench: ## Measure the real packages
+	go test -run '^$$' -bench . -benchmem $(RACED)
+
+fuzz: ## Fuzz each target for FUZZTIME (30s)
+	@for pkg in $$(go list $(RACED)); do \
+	  for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "$$pkg $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; \
+	done
+
+soak: need node_modules ## Everything TIMES (5) times in a row, beside something that keeps every core busy
+	@./tools/soak $(TIMES)
+
+vuln: $(VULN) ## Known vulnerabilities in what is called; needs the network for the database, so it is not part of test
+	$(VULN) ./...
+
+screenshots: need node_modules ## Pictures of every page and state into e2e/pictures, those of the README into docs/pictures
+	cd e2e && node screenshots.mjs
+
+$(TEMPL): tools/go.mod tools/go.sum
+	go build -C tools -o ../bin/ github.com/a-h/templ/cmd/templ
+
+$(LINT): tools/lint/go.mod tools/lint/go.sum
+	go build -C tools/lint -o ../../bin/ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+$(VULN): tools/lint/go.mod tools/lint/go.sum
+	go build -C tools/lint -o ../../bin/ golang.org/x/vuln/cmd/govulncheck
