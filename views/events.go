@@ -1,0 +1,41 @@
+package views
+
+// EventsPage is GET /events.
+type EventsPage struct {
+	Type     string      // empty means all
+	Text     string      // q: as typed
+	Before   string      // the cursor of this page; empty on the newest
+	Rows     []Happening // newest first
+	Next     string
+	Census   []Census // of the newest CensusOf events of every type
+	CensusOf int
+	Problem  string
+}
+
+// Census counts the events of one type and schema version.
+type Census struct {
+	Type   string
+	Schema int
+	Count  int
+}
+
+// CorrelationPage is GET /events/correlation/{id}.
+type CorrelationPage struct {
+	ID     string
+	Rows   []Happening // newest first
+	Before string
+	Next   string
+}
+
+// EventPage is GET /orders/{id}/events/{version}.
+type EventPage struct {
+	Event       Happening
+	Head        int    // of its order
+	Stored      string // the data exactly as stored
+	Upcast      string // the data as it is read today, JSON; empty if it cannot be read
+	Unreadable  string // a sentence: why it cannot be read or applied; empty if it can
+	CommandHash string
+	Effects     []Happening // every event of the same command, this one included, oldest first
+	Related     int         // other events of the same correlation id, as far as they were counted
+	RelatedMore bool        // there are more than were counted
+}

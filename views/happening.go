@@ -1,0 +1,30 @@
+package views
+
+import (
+	"time"
+
+	"headway/domain"
+)
+
+// Happening is one stored event as pages tell it.
+type Happening struct {
+	EventID     string
+	Order       OrderName // Reference may be empty where it is not known
+	Version     int
+	Type        string
+	Schema      int          // as stored
+	Event       domain.Event // upcast; nil if it cannot be read
+	StoredAt    time.Time
+	BusinessAt  time.Time // may lie in the past
+	UserID      string
+	Causation   string // the command's id
+	Correlation string
+	Seen        int       // the version the person was looking at; 0 if not known
+	Arrivals    []Arrival // only where they are known
+}
+
+// Arrival is when a projection showed an event.
+type Arrival struct {
+	Projection string
+	Took       time.Duration // since it was stored
+}

@@ -1,0 +1,112 @@
+package views
+
+import (
+	"time"
+
+	"headway/domain"
+)
+
+// MaxLines is how many lines of an order its page shows; the rest is counted.
+const MaxLines = 500
+
+// OrderPage is GET /orders/{id}, and what a command on it answers when it was refused or invalid.
+type OrderPage struct {
+	Body    OrderBody
+	Forms   *OrderForms // nil with At: commands act on the head
+	Receipt *Receipt    // after a command, and of the head otherwise; nil if nothing is known
+	At      *TimeTravel // nil at the head
+	Problem string      // a sentence about a command that was not stored
+}
+
+// OrderBody is the part of an order page that every viewer shares: facts, lines, timeline. It is the live element of
+// projection "order". At is the version it shows if that is not the head; then it is not live.
+type OrderBody struct {
+	Order    domain.Order // as of At, or the head, or the last version before a hold
+	Head     int          // the newest stored version
+	Hold     *Held        // not nil: an event cannot be applied
+	Timeline []Happening  // newest first
+	Earlier  int          // events older than Timeline
+	At       int
+	Zone     *time.Location
+}
+
+// Held is the event an order waits at.
+type Held struct {
+	Version int
+	Type    string
+	Schema  int
+	Reason  string
+	Raw     string // the stored bytes
+}
+
+// OrderForms are the three commands a person can give from the order page.
+type OrderForms struct {
+	AddItem AddItemForm
+	Confirm ConfirmForm
+	Cancel  CancelForm
+}
+
+// Form is what every command form carries. Seen is sent only if it differs from Expected.
+type Form struct {
+	OrderID   domain.OrderID
+	CommandID string
+	Expected  int
+	Seen      int
+	Action    domain.Action       // whether the command would be allowed, else why not
+	Errors    []domain.FieldError // beside the fields
+	Open      bool                // unfolded: somebody was typing into it
+}
+
+// AddItemForm is POST /orders/{id}/items. The values are as typed.
+type AddItemForm struct {
+	Form
+	Line
+	Currency domain.Currency
+}
+
+// ConfirmForm is POST /orders/{id}/confirm.
+type ConfirmForm struct{ Form }
+
+// CancelForm is POST /orders/{id}/cancel.
+type CancelForm struct {
+	Form
+	Reason string
+}
+
+// Receipt says where version Version of an order has arrived.
+type Receipt struct {
+	OrderID domain.OrderID
+	Version int
+	Stored  bool      // a command stored this version just now (?after=); else it is only where the order stands
+	At      time.Time // stored at
+	Ticks   []Tick
+}
+
+// Tick is one projection of a receipt.
+type Tick struct {
+	Projection string
+	Arrived    bool
+	Took       time.Duration // from the append to the row; negative if not known
+}
+
+// TimeTravel is an order page as of an earlier version.
+type TimeTravel struct {
+	Version int
+	Head    int
+	Changes []Change // what this version changed
+}
+
+// Change is one field before and after.
+type Change struct {
+	Field string `json:"field"`
+	From  string `json:"from"`
+	To    string `json:"to"`
+}
+
+// OrderEventsPage is GET /orders/{id}/events: the timeline alone.
+type OrderEventsPage struct {
+	Name   OrderName
+	Head   int
+	Events []Happening // newest first
+	Next   string      // before= of the next page; empty at the end
+}
