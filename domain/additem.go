@@ -11,7 +11,7 @@ func (AddItem) Kind() string { return "add-item" }
 // Check is Invalid with every wrong field.
 func (c AddItem) Check() error {
 	var f fieldErrors
-	f.item("", c.Item, c.Item.Price.Currency)
+	f.item("", c.Item)
 	return f.err()
 }
 
@@ -21,7 +21,7 @@ func (c AddItem) Decide(o Order) ([]Event, error) {
 		return nil, err
 	}
 	var f fieldErrors
-	f.item("", c.Item, o.Currency)
+	f.item("", c.Item)
 	total := o.Total
 	f.total("", &total, c.Item)
 	if err := f.err(); err != nil {

@@ -11,7 +11,7 @@ func (CancelOrder) Kind() string { return "cancel" }
 // Check is Invalid without a reason, or with one that is too long.
 func (c CancelOrder) Check() error {
 	var f fieldErrors
-	f.text("reason", "A reason", c.Reason, 1, MaxReasonLength)
+	f.paragraph("reason", "The reason", c.Reason, MaxReasonLength)
 	return f.err()
 }
 

@@ -3,22 +3,40 @@ package domain
 import (
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
-// fieldErrors collects everything that is wrong with a command, in the order of its fields.
+// fieldErrors collects everything that is wrong with a command, in the order of its fields, at most one sentence a field.
 type fieldErrors []FieldError
 
 func (f *fieldErrors) add(field, format string, args ...any) {
 	*f = append(*f, FieldError{field, fmt.Sprintf(format, args...)})
 }
 
-// text checks the length in characters, that the text is valid UTF-8 without control characters, and that it does not begin or
-// end with a space, which nobody would see.
+// line checks a text of one line, from shortest to longest characters.
+func (f *fieldErrors) line(field, name, s string, shortest, longest int) {
+	if strings.ContainsFunc(s, unicode.IsControl) {
+		f.add(field, "%s must be one line of plain text.", name)
+		return
+	}
+	f.text(field, name, s, shortest, longest)
+}
+
+// paragraph checks a text that is required and may have line breaks and tabs.
+func (f *fieldErrors) paragraph(field, name, s string, longest int) {
+	if strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }) {
+		f.add(field, "%s must be plain text.", name)
+		return
+	}
+	f.text(field, name, s, 1, longest)
+}
+
+// text wants no space at either end, because nobody would see it: people's input is trimmed before it becomes a command.
 func (f *fieldErrors) text(field, name, s string, shortest, longest int) {
 	switch n := utf8.RuneCountInString(s); {
-	case !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r == 0x7f }):
-		f.add(field, "%s must be plain text.", name)
+	case !utf8.ValidString(s):
+		f.add(field, "%s must be valid UTF-8.", name)
 	case n < shortest:
 		f.add(field, "%s is required.", name)
 	case n > longest:
@@ -28,24 +46,26 @@ func (f *fieldErrors) text(field, name, s string, shortest, longest int) {
 	}
 }
 
-func (f *fieldErrors) item(at string, item Item, currency Currency) {
-	f.text(at+"sku", "A SKU", item.SKU, 1, MaxSKULength)
-	f.text(at+"name", "A name", item.Name, 1, MaxNameLength)
+// item checks one line by itself; at is the prefix of its fields, such as "items[2].".
+func (f *fieldErrors) item(at string, item Item) {
+	f.line(at+"sku", "The SKU", item.SKU, 1, MaxSKULength)
+	f.line(at+"name", "The name", item.Name, 1, MaxNameLength)
 	if item.Quantity < MinQuantity || item.Quantity > MaxQuantity {
 		f.add(at+"quantity", "The quantity must be from %d to %d.", MinQuantity, MaxQuantity)
 	}
-	switch {
-	case item.Price.Minor < 0:
+	if item.Price.Minor < 0 {
 		f.add(at+"price", "The price cannot be negative.")
-	case item.Price.Currency != currency:
-		f.add(at+"price", "The price must be in %s, the order's currency.", currency)
 	}
 }
 
-// total adds an item's total to sum, and complains beside the price if it does not fit.
+// total adds an item to the sum of its order, and complains beside the price if it is in another currency or does not fit.
 func (f *fieldErrors) total(at string, sum *Money, item Item) {
-	if item.Price.Currency != sum.Currency || item.Price.Minor < 0 || item.Quantity < 0 {
+	if item.Price.Minor < 0 || item.Quantity < 0 {
 		return // said already
+	}
+	if item.Price.Currency != sum.Currency {
+		f.add(at+"price", "The price must be in %s, the order's currency.", sum.Currency)
+		return
 	}
 	line, err := item.Total()
 	if err == nil {

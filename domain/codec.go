@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"slices"
 	"strconv"
 
 	"github.com/google/uuid"
@@ -52,10 +53,13 @@ func (c Codec) Encode(e Event) (eventType string, data []byte, err error) {
 // schema says, is Invalid with a sentence that names what is wrong. Bounds of commands are not applied to history; what the fold
 // needs is: types, known currencies, amounts that are not negative.
 func (c Codec) Decode(r Raw) (Event, error) {
-	if r.SchemaVersion != 1 && r.SchemaVersion != SchemaVersion {
+	switch {
+	case !slices.Contains(EventTypes(), r.EventType):
+		return nil, Errorf(Invalid, "Unknown event type %s.", quote(r.EventType))
+	case r.SchemaVersion != historicSchema && r.SchemaVersion != SchemaVersion:
 		return nil, Errorf(Invalid, "Unknown schema version %d of %s.", r.SchemaVersion, quote(r.EventType))
 	}
-	d := decoder{historic: r.SchemaVersion == 1, currency: cmp.Or(c.DefaultCurrency, "USD")}
+	d := decoder{historic: r.SchemaVersion == historicSchema, currency: cmp.Or(c.DefaultCurrency, "USD")}
 	var e Event
 	switch r.EventType {
 	case TypeOrderCreated:
@@ -66,8 +70,6 @@ func (c Codec) Decode(r Raw) (Event, error) {
 		e = d.orderConfirmed(d.parse(r.Data))
 	case TypeOrderCancelled:
 		e = d.orderCancelled(d.parse(r.Data))
-	default:
-		return nil, Errorf(Invalid, "Unknown event type %s.", quote(r.EventType))
 	}
 	if d.err != nil {
 		return nil, d.err

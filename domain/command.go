@@ -7,7 +7,8 @@ type Command interface {
 	Kind() string
 	// Check looks at the command alone. Invalid, with every wrong field, or nil.
 	Check() error
-	// Decide gives the events that the command causes on this order. Invalid from Check, Refused by a rule, NotFound for
-	// anything but a create on an order that does not exist. Never an empty list with a nil error.
+	// Decide gives the events that the command causes on this order, and shares no memory with either. The order is asked first:
+	// NotFound for anything but a create on an order that does not exist, Refused by a rule; then Invalid, with every wrong
+	// field, from Check and from what only the order can tell. Never an empty list with a nil error.
 	Decide(o Order) ([]Event, error)
 }

@@ -1,6 +1,9 @@
 package domain
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // CreateOrder begins an order for a customer with at least one item, all in one currency.
 type CreateOrder struct {
@@ -16,10 +19,11 @@ func (CreateOrder) Kind() string { return "create" }
 // Check is Invalid with every wrong field.
 func (c CreateOrder) Check() error {
 	var f fieldErrors
-	f.text("customerId", "A customer", c.CustomerID, 1, MaxNameLength)
-	f.text("reference", "The reference", c.Reference, 0, MaxReferenceLength)
-	if !c.Currency.Known() {
-		f.add("currency", "“%s” is not a currency of ISO 4217.", c.Currency)
+	f.line("customerId", "The customer", c.CustomerID, 1, MaxNameLength)
+	f.line("reference", "The reference", c.Reference, 0, MaxReferenceLength)
+	known := c.Currency.Known()
+	if !known {
+		f.add("currency", "%s", errUnknownCurrency(c.Currency).Message)
 	}
 	switch {
 	case len(c.Items) == 0:
@@ -29,8 +33,10 @@ func (c CreateOrder) Check() error {
 	default:
 		total := Money{Currency: c.Currency}
 		for i, item := range c.Items {
-			f.item(fmt.Sprintf("items[%d].", i), item, c.Currency)
-			f.total(fmt.Sprintf("items[%d].", i), &total, item)
+			f.item(fmt.Sprintf("items[%d].", i), item)
+			if known {
+				f.total(fmt.Sprintf("items[%d].", i), &total, item)
+			}
 		}
 	}
 	return f.err()
@@ -38,11 +44,13 @@ func (c CreateOrder) Check() error {
 
 // Decide refuses to create an order a second time.
 func (c CreateOrder) Decide(o Order) ([]Event, error) {
-	if err := c.Check(); err != nil {
-		return nil, err
-	}
 	if o.Exists() {
 		return nil, Errorf(Refused, "This order exists already.")
 	}
-	return []Event{OrderCreated{CustomerID: c.CustomerID, Currency: c.Currency, Reference: c.Reference, Items: c.Items}}, nil
+	if err := c.Check(); err != nil {
+		return nil, err
+	}
+	return []Event{OrderCreated{
+		CustomerID: c.CustomerID, Currency: c.Currency, Reference: c.Reference, Items: slices.Clone(c.Items),
+	}}, nil
 }

@@ -1,3 +1,36 @@
 // Package domain holds the rules of orders: events, commands as pure deciders, money, the codec of events, and the kinds of
 // errors. It has no context, clock, I/O or randomness: the same input always gives the same answer.
+//
+// # The rules of an order
+//
+//  1. An order begins with a customer, one currency and at least one item. It may have a reference, the number people know it by.
+//  2. An item is a SKU, a name, a quantity from 1 to 1,000,000 and a price of one piece, which is not negative and in the order's
+//     currency. The order's total is the sum of quantity times price, and must fit 64 bits in minor units.
+//  3. Items can be added only while the order is created.
+//  4. It can be confirmed only while it is created, so only once.
+//  5. It can be cancelled while it is created or confirmed, always with a reason. Nothing follows a cancellation.
+//  6. One command carries at most 500 items, one order holds at most 10,000 events, one event at most 256 KiB of JSON. Texts are
+//     plain: no control characters (a reason may have line breaks and tabs), no space at either end.
+//
+// As a table, from the order's status by each command:
+//
+//	            create      add-item    confirm     cancel
+//	(none)      created     not found   not found   not found
+//	created     refused     created     confirmed   cancelled
+//	confirmed   refused     refused     refused     cancelled
+//	cancelled   refused     refused     refused     refused
+//
+// # How a rule is asked
+//
+// A [Command] decides on an [Order] and gives events; an order is the fold of its events:
+//
+//	var order domain.Order
+//	events, err := domain.CreateOrder{CustomerID: "ada", Currency: "EUR", Items: items}.Decide(order)
+//	for i, event := range events {
+//		err = order.Apply(id, order.Version+1, at, event)
+//	}
+//	domain.ActionsOf(order).Confirm.Allowed // true
+//
+// Deciding applies today's rules; applying does not. A fact that was stored stays a fact when a rule changes, so [Order.Apply]
+// refuses only what would leave no meaningful order, and [Codec.Decode] only what cannot be read.
 package domain

@@ -5,7 +5,10 @@ import "time"
 // SchemaVersion is the version of every event type's data that Headway writes.
 const SchemaVersion = 2
 
-// Event is a fact about one order, in the past tense. Only the types of this package are events.
+// historicSchema is the first version: prices as decimal numbers, no currency, no event ids, and cancellations without a reason.
+const historicSchema = 1
+
+// Event is a fact about one order, in the past tense. Only the types of this package are events; only Order.Apply applies them.
 type Event interface {
 	// Type is the event's name on the wire.
 	Type() string

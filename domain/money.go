@@ -35,7 +35,7 @@ func ParseMoney(s string, c Currency) (Money, error) {
 		return Money{}, Errorf(Invalid, "An amount in %s has at most %d digits after the dot, not %d.", c, digits, len(fraction))
 	}
 	minor, err := strconv.ParseInt(whole+fraction+strings.Repeat("0", digits-len(fraction)), 10, 64)
-	if err != nil {
+	if err != nil { // only digits are left, so it does not fit
 		return Money{}, Errorf(Invalid, "The amount is too large.")
 	}
 	return Money{minor, c}, nil
@@ -106,7 +106,10 @@ func (m Money) Times(n int64) (Money, error) {
 }
 
 func errUnknownCurrency(c Currency) *Error {
-	return Errorf(Invalid, "%s is not a currency of ISO 4217.", quote(string(c)))
+	if c == "" {
+		return Errorf(Invalid, "A currency is required.")
+	}
+	return Errorf(Invalid, "%s is not a currency of ISO 4217; write three capital letters, such as EUR.", quote(string(c)))
 }
 
 // exampleMinor is an amount that shows every digit: 12, 12.99, 12.999.

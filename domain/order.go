@@ -59,12 +59,12 @@ func (o Order) Exists() bool { return o.Version > 0 }
 // from both copies, Clone one first.
 func (o *Order) Apply(id OrderID, version int, at time.Time, e Event) error {
 	if version != o.Version+1 {
-		return Errorf(Invalid, "version %d does not follow version %d", version, o.Version)
+		return Errorf(Invalid, "Version %d does not follow version %d.", version, o.Version)
 	}
 	if _, creates := e.(OrderCreated); creates && o.Exists() {
-		return Errorf(Invalid, "the order is created a second time at version %d", version)
+		return Errorf(Invalid, "The order is created a second time at version %d.", version)
 	} else if !creates && !o.Exists() {
-		return Errorf(Invalid, "%s comes before the order is created", e.Type())
+		return Errorf(Invalid, "%s comes before the order is created.", e.Type())
 	}
 	next := *o
 	next.ID, next.Version = id, version
