@@ -1,0 +1,174 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	driver "modernc.org/sqlite"
+	codes "modernc.org/sqlite/lib"
+
+	"headway/domain"
+)
+
+const (
+	applicationID = 0x48647779 // "Hdwy" in the header of the file
+	schemaVersion = 1          // user_version
+)
+
+// The only truth is the table events; seq is the order of commits. What a person writes into it by hand is seen by every reader, as long
+// as it follows the stream. storedAt and timestamp are microseconds since 1970; their bounds are what a date on the wire can say.
+//
+// The first trigger also keeps INSERT OR REPLACE, which fires no DELETE trigger, from changing history.
+const schema = `
+CREATE TABLE events (
+	seq           INTEGER PRIMARY KEY,
+	aggregateId   TEXT    NOT NULL,
+	version       INTEGER NOT NULL,
+	eventId       TEXT    NOT NULL DEFAULT '',
+	eventType     TEXT    NOT NULL,
+	schemaVersion INTEGER NOT NULL,
+	storedAt      INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000000 AS INTEGER))
+	              CHECK (storedAt BETWEEN 0 AND 253402300799999999),
+	timestamp     INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000000 AS INTEGER))
+	              CHECK (timestamp BETWEEN -62135596800000000 AND 253402300799999999),
+	causationId   TEXT    NOT NULL DEFAULT '',
+	correlationId TEXT    NOT NULL DEFAULT '',
+	userId        TEXT    NOT NULL DEFAULT '',
+	seenVersion   INTEGER NOT NULL DEFAULT 0,
+	commandHash   TEXT    NOT NULL DEFAULT '',
+	data          ANY,
+	UNIQUE (aggregateId, version)
+) STRICT;
+CREATE UNIQUE INDEX firsts ON events (seq) WHERE version = 1;
+CREATE INDEX types ON events (eventType);
+CREATE INDEX correlations ON events (correlationId);
+CREATE TRIGGER events_follow BEFORE INSERT ON events
+WHEN NEW.version <> 1 + coalesce((SELECT max(version) FROM events WHERE aggregateId = NEW.aggregateId), 0)
+	OR (NEW.seq > 0 AND NEW.seq <> 1 + coalesce((SELECT max(seq) FROM events), 0))
+BEGIN SELECT RAISE(ABORT, 'an event follows the newest one of its order, and seq is given by the database'); END;
+CREATE TRIGGER events_stay BEFORE UPDATE ON events
+BEGIN SELECT RAISE(ABORT, 'a stored event never changes'); END;
+CREATE TRIGGER events_last BEFORE DELETE ON events
+BEGIN SELECT RAISE(ABORT, 'a stored event is kept for ever'); END;
+`
+
+// address is the file as the driver wants it, never created by it: an event store that vanished is not an empty one.
+func address(path string, pragmas ...string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	values := url.Values{"mode": {"rw"}}
+	values.Add("_pragma", "busy_timeout("+strconv.FormatInt(BusyTimeout.Milliseconds(), 10)+")")
+	for _, p := range pragmas {
+		values.Add("_pragma", p)
+	}
+	return (&url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path), RawQuery: values.Encode()}).String()
+}
+
+// create makes an empty file that only its owner can read. A file that exists is not even opened: closing it would drop the locks that
+// another handle of this process has on it.
+func create(path string) error {
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		return domain.Unreachable(err, "The event store %s cannot be created.", path)
+	}
+	return nil
+}
+
+// prepareFile makes the schema in an empty file, refuses what is not ours, and makes durable what an interrupted process left in the log:
+// it may have been written without a sync, and readers see it from now on.
+func prepareFile(ctx context.Context, conn *sql.Conn, path string) error {
+	fresh, err := inspect(ctx, conn, path)
+	if err != nil {
+		return err
+	}
+	if err := useLog(ctx, conn); err != nil {
+		return err
+	}
+	if fresh {
+		if err := createSchema(ctx, conn, path); err != nil {
+			return err
+		}
+	}
+	_, err = conn.ExecContext(ctx, `PRAGMA wal_checkpoint(PASSIVE)`)
+	return err
+}
+
+// inspect tells whether the file is empty; it changes nothing.
+func inspect(ctx context.Context, conn *sql.Conn, path string) (fresh bool, err error) {
+	var application, version, tables int
+	err = conn.QueryRowContext(ctx, `SELECT (SELECT application_id FROM pragma_application_id),
+		(SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_schema)`).Scan(&application, &version, &tables)
+	if e, ok := errors.AsType[*driver.Error](err); ok && e.Code()&0xff == codes.SQLITE_NOTADB {
+		return false, &domain.Error{Kind: domain.Refused, Message: path + " is not an event store of Headway.", Cause: err}
+	}
+	switch {
+	case err != nil:
+		return false, err
+	case application == 0 && version == 0 && tables == 0:
+		return true, nil
+	case application != applicationID:
+		return false, domain.Errorf(domain.Refused, "%s is not an event store of Headway.", path)
+	case version > schemaVersion:
+		return false, domain.Errorf(domain.Refused,
+			"%s was written by a newer Headway (its layout is %d, this program knows %d). Use that version.", path, version, schemaVersion)
+	}
+	return false, nil
+}
+
+// useLog switches to the write-ahead log. The switch ignores the busy timeout, so two processes that open a new file at once may
+// need to ask again.
+func useLog(ctx context.Context, conn *sql.Conn) error {
+	var mode string
+	var err error
+	for wait := time.Millisecond; wait < BusyTimeout/2; wait *= 2 {
+		if err = conn.QueryRowContext(ctx, `PRAGMA journal_mode = WAL`).Scan(&mode); err == nil {
+			break
+		}
+		time.Sleep(wait)
+	}
+	if err == nil && !strings.EqualFold(mode, "wal") {
+		err = fmt.Errorf("journal mode is %q, not wal", mode)
+	}
+	if err == nil {
+		_, err = conn.ExecContext(ctx, fmt.Sprintf(`PRAGMA journal_size_limit = %d`, walLimit))
+	}
+	return err
+}
+
+func createSchema(ctx context.Context, conn *sql.Conn, path string) error {
+	if _, err := conn.ExecContext(ctx, `BEGIN IMMEDIATE`); err != nil {
+		return err
+	}
+	fresh, err := inspect(ctx, conn, path) // another process may have been faster
+	if err == nil && fresh {
+		_, err = conn.ExecContext(ctx, schema+fmt.Sprintf(`PRAGMA application_id = %d; PRAGMA user_version = %d;`,
+			applicationID, schemaVersion))
+	}
+	if err == nil {
+		_, err = conn.ExecContext(ctx, `COMMIT`)
+	}
+	if err != nil {
+		_, undo := conn.ExecContext(ctx, `ROLLBACK`)
+		return errors.Join(err, undo)
+	}
+	return nil
+}

@@ -1,0 +1,161 @@
+// Package sqlite is the embedded event store: one file, one writer with group commit, and readers that never wait for it.
+//
+// Several processes may use the same file; each sees what the others committed. LockDir keeps a second server away.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"sync"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"headway/domain"
+	"headway/eventstore"
+)
+
+// The bounds of one store.
+const (
+	MaxBatch       = 128      // commands one transaction holds
+	MaxBatchBytes  = 4 << 20  // event data after which a transaction takes no further command
+	MaxQueue       = 1024     // commands that wait for the writer; one more is Unavailable
+	MaxQueueBytes  = 64 << 20 // event data that waits for the writer; more is Unavailable
+	MaxReaders     = 8        // connections that read
+	BusyTimeout    = 5 * time.Second
+	headsPerQuery  = 1000
+	walLimit       = 64 << 20 // bytes the log file may keep after a checkpoint
+	unreadable     = "The event store cannot be read at the moment. Trying again is safe."
+	unwritable     = "The event store cannot be written at the moment. Sending the same command again is safe."
+	storeIsClosed  = "The event store is closed."
+	queueIsFull    = "The event store has too much to do at the moment. Sending the same command again is safe."
+	defaultCommand = "An append needs the id of its command."
+)
+
+// Options of a store. The zero Options are ready to use.
+type Options struct {
+	Codec domain.Codec     // writes the data of events
+	Clock func() time.Time // says when an event is stored; nil means time.Now
+}
+
+// Store is an eventstore.Store on one SQLite file. StoredAt strictly grows over the whole file, so that the order of commits is the
+// order of time. A Close answers what was accepted first.
+type Store struct {
+	codec   domain.Codec
+	queue   *queue
+	writer  *writer
+	readers *sql.DB
+	read    readStatements
+	closing sync.Once
+	closed  error
+}
+
+var _ eventstore.Store = (*Store)(nil)
+
+// Open opens the file, or makes it, readable by its owner only. It refuses a file that is not an event store, and one that a newer
+// Headway wrote. What an interrupted process left behind is on the disk, durably, when Open returns.
+func Open(path string, options Options) (*Store, error) {
+	if options.Clock == nil {
+		options.Clock = time.Now
+	}
+	if err := create(path); err != nil {
+		return nil, err
+	}
+	w := &writer{path: path, clock: options.Clock, stopped: make(chan struct{})}
+	if err := w.connect(); err != nil {
+		return nil, err
+	}
+	s := &Store{codec: options.Codec, queue: newQueue(), writer: w}
+	if err := s.openReaders(path); err != nil {
+		w.disconnect()
+		return nil, err
+	}
+	go w.run(s.queue)
+	return s, nil
+}
+
+func (s *Store) openReaders(path string) error {
+	db, err := sql.Open("sqlite", address(path, "query_only(1)"))
+	if err == nil {
+		db.SetMaxOpenConns(MaxReaders)
+		db.SetMaxIdleConns(MaxReaders)
+		s.readers = db
+		err = s.read.prepare(db)
+	}
+	if err != nil {
+		err = errors.Join(err, closeIfOpen(db))
+		return domain.Unreachable(err, "The event store %s cannot be read.", path)
+	}
+	return nil
+}
+
+func closeIfOpen(db *sql.DB) error {
+	if db == nil {
+		return nil
+	}
+	return db.Close()
+}
+
+// Close takes no further commands, answers those it has taken, and lets go of the file. Closing twice is allowed.
+func (s *Store) Close() error {
+	s.closing.Do(func() {
+		s.queue.close()
+		<-s.writer.stopped
+		// The writer is the last to leave: the last connection moves the log into the file.
+		s.closed = errors.Join(s.readers.Close(), s.writer.disconnect())
+	})
+	if s.closed != nil {
+		return domain.Unreachable(s.closed, "The event store could not be closed cleanly.")
+	}
+	return nil
+}
+
+// Append is eventstore.Store's. It waits until the transaction that holds the command is on the disk; so do its conflicts. The context
+// counts until the command joins a transaction: the context's error means that nothing was stored.
+func (s *Store) Append(
+	ctx context.Context, id domain.OrderID, expect int, m eventstore.Metadata, events ...domain.Event,
+) ([]eventstore.Record, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	c, err := s.command(id, expect, m, events)
+	if err != nil {
+		return nil, err
+	}
+	c.ended = ctx.Err
+	if err := s.queue.put(c); err != nil {
+		return nil, err
+	}
+	answer := <-c.answered
+	return answer.records, answer.err
+}
+
+// command encodes the events, outside of any transaction.
+func (s *Store) command(id domain.OrderID, expect int, m eventstore.Metadata, events []domain.Event) (*command, error) {
+	switch {
+	case m.CausationID == "":
+		return nil, domain.Errorf(domain.Internal, defaultCommand)
+	case len(events) == 0:
+		return nil, domain.Errorf(domain.Internal, "An append needs at least one event.")
+	case len(events) > eventstore.MaxAppend:
+		return nil, domain.Errorf(domain.TooLarge, "One command can store at most %d events, not %d.", eventstore.MaxAppend, len(events))
+	}
+	m.Timestamp = m.Timestamp.UTC().Truncate(time.Microsecond)
+	c := &command{order: id, expect: expect, metadata: m, answered: make(chan answer, 1)}
+	for i, event := range events {
+		eventType, data, err := s.codec.Encode(event)
+		if err != nil {
+			return nil, err
+		}
+		if len(data) > domain.MaxEventBytes {
+			return nil, domain.Errorf(domain.TooLarge, "One event can hold at most %d KiB.", domain.MaxEventBytes>>10)
+		}
+		c.bytes += len(data)
+		c.records = append(c.records, eventstore.Record{
+			EventID: eventstore.EventID(m.CausationID, i), OrderID: id, Version: expect + i + 1, EventType: eventType,
+			SchemaVersion: domain.SchemaVersion, Data: data, Metadata: m,
+		})
+	}
+	return c, nil
+}

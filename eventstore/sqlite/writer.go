@@ -1,0 +1,228 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	driver "modernc.org/sqlite"
+	codes "modernc.org/sqlite/lib"
+
+	"headway/domain"
+	"headway/eventstore"
+)
+
+// writer owns the only connection that writes. Its goroutine runs one transaction for each batch of commands, so that many commands
+// share one sync of the disk.
+type writer struct {
+	path    string
+	clock   func() time.Time
+	stopped chan struct{} // closed when run has returned
+
+	db   *sql.DB
+	conn *sql.Conn // nil after a failure, until the next batch connects again
+	do   writeStatements
+}
+
+type writeStatements struct {
+	begin, commit, rollback           *sql.Stmt
+	savepoint, release, rollbackTo    *sql.Stmt
+	lastStored, head, insert, repeats *sql.Stmt
+}
+
+func (d *writeStatements) prepare(ctx context.Context, conn *sql.Conn) error {
+	for _, p := range []struct {
+		to  **sql.Stmt
+		sql string
+	}{
+		{&d.begin, `BEGIN IMMEDIATE`},
+		{&d.commit, `COMMIT`},
+		{&d.rollback, `ROLLBACK`},
+		{&d.savepoint, `SAVEPOINT command`},
+		{&d.release, `RELEASE command`},
+		{&d.rollbackTo, `ROLLBACK TO command`},
+		{&d.lastStored, `SELECT coalesce((SELECT storedAt FROM events ORDER BY seq DESC LIMIT 1), 0)`},
+		{&d.head, `SELECT coalesce(max(version), 0) FROM events WHERE aggregateId = ?`},
+		{&d.insert, `INSERT INTO events (aggregateId, version, eventId, eventType, schemaVersion, storedAt, timestamp, causationId,
+			correlationId, userId, seenVersion, commandHash, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
+		{&d.repeats, `SELECT ` + columns + ` FROM events WHERE aggregateId = ? AND causationId = ? ORDER BY version`},
+	} {
+		stmt, err := conn.PrepareContext(ctx, p.sql)
+		if err != nil {
+			return err
+		}
+		*p.to = stmt
+	}
+	return nil
+}
+
+// connect opens the connection, makes the schema in a new file, and refuses a file that is not ours.
+func (w *writer) connect() error {
+	ctx := context.Background()
+	db, err := sql.Open("sqlite", address(w.path, "synchronous(FULL)", "fullfsync(1)", "checkpoint_fullfsync(1)"))
+	if err != nil {
+		return domain.Unreachable(err, "The event store %s cannot be opened.", w.path)
+	}
+	conn, err := db.Conn(ctx)
+	if err == nil {
+		err = prepareFile(ctx, conn, w.path)
+	}
+	if err == nil {
+		err = w.do.prepare(ctx, conn)
+	}
+	if err != nil {
+		err = errors.Join(err, db.Close())
+		if _, ours := errors.AsType[*domain.Error](err); ours {
+			return err
+		}
+		return domain.Unreachable(err, "The event store %s cannot be opened.", w.path)
+	}
+	w.db, w.conn = db, conn
+	return nil
+}
+
+func (w *writer) disconnect() error {
+	if w.conn == nil {
+		return nil
+	}
+	err := errors.Join(w.conn.Close(), w.db.Close())
+	w.db, w.conn = nil, nil
+	return err
+}
+
+// run writes batches until the queue is closed and empty.
+func (w *writer) run(q *queue) {
+	defer close(w.stopped)
+	for batch := q.take(); len(batch) > 0; batch = q.take() {
+		w.answer(batch)
+	}
+}
+
+// answer writes one batch and answers each command, none before the commit.
+func (w *writer) answer(batch []*command) {
+	joined := batch[:0]
+	for _, c := range batch {
+		if err := c.ended(); err != nil {
+			c.answered <- answer{err: err}
+			continue
+		}
+		joined = append(joined, c)
+	}
+	if len(joined) == 0 {
+		return
+	}
+	answers, err := w.write(joined)
+	if err != nil {
+		err = w.giveUp(err)
+	}
+	for i, c := range joined {
+		if err != nil {
+			c.answered <- answer{err: err}
+			continue
+		}
+		c.answered <- answers[i]
+	}
+}
+
+// giveUp ends a failed transaction. The connection is not trusted after it: the next batch gets a new one.
+func (w *writer) giveUp(cause error) error {
+	return domain.Unreachable(errors.Join(cause, w.disconnect()), unwritable)
+}
+
+// write runs one transaction. An error means that nothing of the batch is known to be stored.
+func (w *writer) write(batch []*command) ([]answer, error) {
+	ctx := context.Background()
+	if w.conn == nil {
+		if err := w.connect(); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := w.do.begin.ExecContext(ctx); err != nil {
+		return nil, err
+	}
+	var last int64 // the newest storedAt, whichever process wrote it
+	if err := w.do.lastStored.QueryRowContext(ctx).Scan(&last); err != nil {
+		return nil, err
+	}
+	answers := make([]answer, len(batch))
+	for i, c := range batch {
+		records, err := w.append(ctx, c, &last)
+		if _, ours := errors.AsType[*domain.Error](err); err != nil && !ours {
+			return nil, err
+		}
+		answers[i] = answer{records, err}
+	}
+	if _, err := w.do.commit.ExecContext(ctx); err != nil {
+		return nil, err
+	}
+	return answers, nil
+}
+
+// append adds one command to the transaction, or nothing. An error that is not a domain.Error is the transaction's.
+func (w *writer) append(ctx context.Context, c *command, last *int64) ([]eventstore.Record, error) {
+	var head int
+	if err := w.do.head.QueryRowContext(ctx, string(c.order)).Scan(&head); err != nil {
+		return nil, err
+	}
+	if head != c.expect {
+		return w.repeat(ctx, c, head)
+	}
+	if head+len(c.records) > domain.MaxOrderEvents {
+		return nil, domain.Errorf(domain.TooLarge, "An order can have at most %d events; this one has %d.", domain.MaxOrderEvents, head)
+	}
+	if _, err := w.do.savepoint.ExecContext(ctx); err != nil {
+		return nil, err
+	}
+	now := w.clock().UnixMicro()
+	stored := *last
+	for i := range c.records {
+		stored = max(now, stored+1)
+		c.records[i].StoredAt = time.UnixMicro(stored).UTC()
+		if err := w.insert(ctx, &c.records[i]); err != nil {
+			return nil, w.undo(ctx, err)
+		}
+	}
+	*last = stored
+	_, err := w.do.release.ExecContext(ctx)
+	return c.records, err
+}
+
+func (w *writer) insert(ctx context.Context, r *eventstore.Record) error {
+	_, err := w.do.insert.ExecContext(ctx, string(r.OrderID), r.Version, r.EventID, r.EventType, r.SchemaVersion, r.StoredAt.UnixMicro(),
+		r.Metadata.Timestamp.UnixMicro(), string(r.Metadata.CausationID), r.Metadata.CorrelationID, r.Metadata.UserID,
+		r.Metadata.SeenVersion, r.Metadata.CommandHash, r.Data)
+	return err
+}
+
+// undo takes one command back if only that command is at fault: a value that the table does not allow.
+func (w *writer) undo(ctx context.Context, cause error) error {
+	if e, ok := errors.AsType[*driver.Error](cause); !ok || e.Code()&0xff != codes.SQLITE_CONSTRAINT {
+		return cause
+	}
+	if _, err := w.do.rollbackTo.ExecContext(ctx); err != nil {
+		return err
+	}
+	if _, err := w.do.release.ExecContext(ctx); err != nil {
+		return err
+	}
+	return &domain.Error{Kind: domain.Internal, Message: "The event store does not allow this event.", Cause: cause}
+}
+
+// repeat answers a command whose stream is not where it expects: its own first result, if it has one.
+func (w *writer) repeat(ctx context.Context, c *command, head int) ([]eventstore.Record, error) {
+	rows, err := w.do.repeats.QueryContext(ctx, string(c.order), string(c.metadata.CausationID))
+	if err != nil {
+		return nil, err
+	}
+	records, err := scanAll(rows)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(records) == 0:
+		return nil, eventstore.MovedOn(c.expect, head)
+	case records[0].Metadata.CommandHash != c.metadata.CommandHash:
+		return nil, eventstore.OtherContent()
+	}
+	return records, nil
+}
