@@ -54,6 +54,15 @@ export class Server {
     await gone;
   }
 
+  /** Falls silent without closing anything, as a machine that hangs does. */
+  freeze() {
+    this.#child.kill('SIGSTOP');
+  }
+
+  thaw() {
+    this.#child.kill('SIGCONT');
+  }
+
   /** Asks it to stop, and insists that it does so by itself and with exit code 0. */
   async stop() {
     if (!this.#child || this.#child.exitCode !== null || this.#child.signalCode !== null) return;
