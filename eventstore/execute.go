@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -46,14 +47,14 @@ func HashOf(id domain.OrderID, c domain.Command) (string, error) {
 
 // Request is one command with everything that is to be stored beside its events.
 type Request struct {
-	CommandID     domain.CommandID // any UUID; required
+	CommandID     domain.CommandID // any UUID, in any spelling; required
 	OrderID       domain.OrderID   // for a create it is derived, and must be empty or equal
 	Command       domain.Command
 	Expect        int // the version the command was made for; 0 for a create
-	Seen          int // the version the person first saw; 0 means Expect
+	Seen          int // the version the person first saw, not above Expect; 0 means Expect
 	UserID        string
 	CorrelationID string    // empty means the command id
-	Timestamp     time.Time // business time, UTC
+	Timestamp     time.Time // business time; stored in UTC, in whole microseconds
 }
 
 // Result is what a command caused, the first time and on every repeat.
@@ -61,7 +62,7 @@ type Result struct {
 	OrderID domain.OrderID
 	Version int      // of the command's last event
 	Records []Record // the command's own events
-	Repeat  bool     // they were stored before this call
+	Repeat  bool     // they were stored when this call began
 }
 
 // Execute is the only write path: load, decide, append. A command id that the order already holds answers its first
@@ -79,12 +80,12 @@ func Execute(ctx context.Context, store Store, codec domain.Codec, req Request) 
 	if done, err := repeatOf(req, hash, records); err != nil || done != nil {
 		return resultOf(req.OrderID, done, true), err
 	}
-	stream := Fold(codec, records)
-	if stream.Head() == 0 && req.Expect > 0 {
-		return Result{}, domain.Errorf(domain.NotFound, "There is no order %s.", req.OrderID)
+	if isCreate(req.Command) && req.Expect != 0 {
+		return Result{}, domain.InvalidField("expectedVersion", "A new order has no version yet.")
 	}
+	stream := Fold(codec, records)
 	if stream.Head() != req.Expect {
-		return Result{}, MovedOn(req.Expect, stream.Head())
+		return Result{}, movedOrMissing(req, MovedOn(req.Expect, stream.Head()))
 	}
 	events, err := Decide(stream, req.Command)
 	if err != nil {
@@ -95,9 +96,17 @@ func Execute(ctx context.Context, store Store, codec domain.Codec, req Request) 
 		Timestamp: req.Timestamp, SeenVersion: req.Seen, CommandHash: hash,
 	}, events...)
 	if err != nil {
-		return Result{}, err
+		return Result{}, movedOrMissing(req, err)
 	}
 	return resultOf(req.OrderID, stored, false), nil
+}
+
+// movedOrMissing turns the Conflict with an order that does not exist, or no longer does, into a NotFound.
+func movedOrMissing(req Request, err error) error {
+	if conflict, ok := errors.AsType[*domain.Error](err); ok && conflict.Kind == domain.Conflict && conflict.Head == 0 {
+		return domain.Errorf(domain.NotFound, "There is no order %s.", req.OrderID)
+	}
+	return err
 }
 
 // Decide is Command.Decide on a stream: a held order refuses every command.
@@ -115,23 +124,42 @@ func MovedOn(expect, head int) error {
 	return err
 }
 
+// prepare checks what is not the command's own, fills in what may be left out, and spells the command id one way, so that every
+// spelling of it is the same command.
 func prepare(req Request) (Request, string, error) {
-	if _, err := uuid.Parse(string(req.CommandID)); err != nil {
+	id, err := uuid.Parse(string(req.CommandID))
+	if err != nil {
 		return req, "", domain.InvalidField("commandId", "The command id must be a UUID.")
 	}
-	if _, create := req.Command.(domain.CreateOrder); create {
-		req.OrderID = OrderIDFor(req.CommandID)
+	req.CommandID = domain.CommandID(id.String())
+	if isCreate(req.Command) {
+		made := OrderIDFor(req.CommandID)
+		if req.OrderID != "" && req.OrderID != made {
+			return req, "", domain.InvalidField("orderId", "The id of a new order follows from its command id; it cannot be chosen.")
+		}
+		req.OrderID = made
+	}
+	if req.Expect < 0 {
+		return req, "", domain.InvalidField("expectedVersion", "The expected version cannot be negative.")
 	}
 	if req.Seen == 0 {
 		req.Seen = req.Expect
+	}
+	if req.Seen < 0 || req.Seen > req.Expect {
+		return req, "", domain.InvalidField("seenVersion", "The version seen must lie between 1 and the expected version.")
 	}
 	if req.CorrelationID == "" {
 		req.CorrelationID = string(req.CommandID)
 	}
 	req.Timestamp = req.Timestamp.UTC().Truncate(time.Microsecond)
+	if year := req.Timestamp.Year(); year < 1 || year > 9999 {
+		return req, "", domain.InvalidField("timestamp", "The time must lie between the years 1 and 9999.")
+	}
 	hash, err := HashOf(req.OrderID, req.Command)
 	return req, hash, err
 }
+
+func isCreate(c domain.Command) bool { return c.Kind() == domain.CreateOrder{}.Kind() }
 
 // repeatOf finds the events that the same command stored earlier; nil if there are none.
 func repeatOf(req Request, hash string, records []Record) ([]Record, error) {

@@ -10,7 +10,7 @@ import (
 
 // The bounds of one call.
 const (
-	MaxPage   = 1000 // orders or records one page may ask for; a larger limit means this one
+	MaxPage   = 1000 // orders or records one page may ask for; a larger limit, and none, means this one
 	MaxAppend = 50   // events one append may hold; more is TooLarge
 )
 
@@ -18,8 +18,9 @@ const (
 // fails with Unavailable when the store cannot be reached, and with the context's error when that ended first.
 type Store interface {
 	// Append writes all events or none, as versions expect+1…, durably before it returns. A stream that is not at expect
-	// is a Conflict that carries the head. A command id that the stream already holds answers its first result, whatever
-	// expect says; with another CommandHash it is Invalid. Events over MaxEventBytes or MaxOrderEvents are TooLarge.
+	// is a Conflict that carries the head, unless it holds the command id already: then the answer is that command's first
+	// result, or with another CommandHash Invalid. A stream that is at expect is not searched: who decided on it has read it,
+	// as Execute has. An order that does not exist is at 0. Events over MaxEventBytes or MaxOrderEvents are TooLarge.
 	// An outcome that could not be learned is Unavailable and safe to retry with the same command id.
 	Append(ctx context.Context, id domain.OrderID, expect int, m Metadata, events ...domain.Event) ([]Record, error)
 	// Read returns events with version > after, oldest first, strongly consistent; none for an order that does not exist.
