@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { expect } from '@playwright/test';
-import { root } from './server.mjs';
+import { program } from './server.mjs';
 
 /** Fills a running server with a few orders in every state, one of them held, and answers what pages.mjs asks for. */
 export async function seed(server, { customerId = 'Ada Lovelace', reference = 'PO-1001', sku = 'LAMP-1', name = 'Desk lamp',
@@ -30,5 +30,5 @@ export async function seed(server, { customerId = 'Ada Lovelace', reference = 'P
 
 /** Writes an event that nobody can apply straight into the database, as a broken program would. */
 export function poison(server, id) {
-  execFileSync('go', ['run', './e2e/poison', server.data, id], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
+  execFileSync(program('poison'), [server.data, id], { stdio: 'inherit' });
 }

@@ -27,7 +27,7 @@ export class Server {
   async start() {
     const addr = this.url ? new URL(this.url).host : '127.0.0.1:0';
     this.#output = '';
-    this.#child = spawn(program(), ['--addr', addr, '--data', this.data, ...this.#flags], { env: environment() });
+    this.#child = spawn(program('web'), ['--addr', addr, '--data', this.data, ...this.#flags], { env: environment() });
     this.url = await new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`The server did not start:\n${this.#output}`)), startTimeout);
       const read = (chunk) => {
@@ -91,7 +91,7 @@ export class Server {
   /** Runs another command of the program on the same data: web(['import', FILE]) → {code, stdout, stderr}. */
   web(args) {
     return new Promise((resolve) => {
-      execFile(program(), [...args, '--data', this.data], { env: environment(), cwd: root }, (err, stdout, stderr) =>
+      execFile(program('web'), [...args, '--data', this.data], { env: environment(), cwd: root }, (err, stdout, stderr) =>
         resolve({ code: err ? (err.code ?? -1) : 0, stdout, stderr }));
     });
   }
@@ -144,10 +144,11 @@ export class Server {
   }
 }
 
-function program() {
-  const path = process.env.HEADWAY_E2E_PROGRAM;
-  if (!path) throw new Error('build.mjs did not run.');
-  return path;
+/** The path of a program that build.mjs built. */
+export function program(name) {
+  const folder = process.env.HEADWAY_E2E_PROGRAMS;
+  if (!folder) throw new Error('build.mjs did not run.');
+  return join(folder, name);
 }
 
 // The settings of whoever runs the tests must not reach the server under test.
