@@ -31,20 +31,11 @@ func (c Codec) Encode(e Event) (eventType string, data []byte, err error) {
 	if e == nil {
 		return "", nil, Errorf(Internal, "There is no event to encode.")
 	}
-	if created, ok := e.(OrderCreated); ok && created.Items == nil {
-		created.Items = []Item{} // on the wire an empty list is [], not null
-		e = created
+	if data, err = marshal(e); err != nil {
+		return "", nil, err
 	}
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(e); err != nil {
-		return "", nil, &Error{Kind: Internal, Message: "The event cannot be encoded.", Cause: err}
-	}
-	data = bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 	if len(data) > MaxEventBytes {
-		return "", nil, Errorf(TooLarge, "One event can have at most %d KiB; this one would have %d KiB.",
-			MaxEventBytes>>10, (len(data)+1023)>>10)
+		return "", nil, Errorf(TooLarge, "One event can have at most %d bytes of JSON; this one would have %d.", MaxEventBytes, len(data))
 	}
 	return e.Type(), data, nil
 }
@@ -87,10 +78,24 @@ func (c Codec) Upcast(r Raw) (schemaVersion int, data []byte, err error) {
 	if r.SchemaVersion == SchemaVersion {
 		return SchemaVersion, r.Data, nil
 	}
-	if _, data, err = c.Encode(e); err != nil {
+	if data, err = marshal(e); err != nil {
 		return 0, nil, err
 	}
 	return SchemaVersion, data, nil
+}
+
+func marshal(e Event) ([]byte, error) {
+	if created, ok := e.(OrderCreated); ok && created.Items == nil {
+		created.Items = []Item{} // on the wire an empty list is [], not null
+		e = created
+	}
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(e); err != nil {
+		return nil, &Error{Kind: Internal, Message: "The event cannot be encoded.", Cause: err}
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
 // HistoricEventID is the id of an event of schema 1, which had none of its own: UUIDv5(order, version).
