@@ -67,10 +67,10 @@ need: ## Install the programs the tests need and that are missing, or say which
 	@./tools/need
 
 bench: ## Measure the real packages
-	go test -run '^$$' -bench . -benchmem $(RACED)
+	go test -run '^$$' -bench . -benchmem ./...
 
 fuzz: ## Fuzz each target for FUZZTIME (30s)
-	@for pkg in $$(go list $(RACED)); do \
+	@for pkg in $$(go list ./...); do \
 	  for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 	    echo "$$pkg $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
 	  done; \
