@@ -1,0 +1,56 @@
+package views
+
+import (
+	"fmt"
+	"time"
+
+	"headway/domain"
+)
+
+// Sentence says in words what an event did and who did it: "operator confirmed the order".
+func Sentence(h Happening) string {
+	who := h.UserID
+	if who == "" {
+		who = "somebody"
+	}
+	switch e := h.Event.(type) {
+	case domain.OrderCreated:
+		return fmt.Sprintf("%s created the order for %s with %s", who, e.CustomerID, count(len(e.Items), "line"))
+	case domain.OrderItemAdded:
+		return fmt.Sprintf("%s added %s × %s at %s", who, number(e.Item.Quantity), e.Item.Name, e.Item.Price)
+	case domain.OrderConfirmed:
+		return who + " confirmed the order"
+	case domain.OrderCancelled:
+		return fmt.Sprintf("%s cancelled the order: %s", who, e.Reason)
+	}
+	return fmt.Sprintf("%s stored %s of schema %d, which cannot be read", who, h.Type, h.Schema)
+}
+
+// Evidence says that somebody decided on an older version than the head, and nothing if they saw the head or it is not known:
+// "while looking at v5; the head was v7".
+func Evidence(h Happening) string {
+	head := h.Version - 1
+	if h.Seen <= 0 || h.Seen >= head {
+		return ""
+	}
+	return fmt.Sprintf("while looking at v%d; the head was v%d", h.Seen, head)
+}
+
+// storedLater tells whether the store wrote an event long after its business time, as an import does.
+func storedLater(h Happening) bool {
+	return !h.StoredAt.IsZero() && !h.BusinessAt.IsZero() && h.StoredAt.Sub(h.BusinessAt).Abs() > time.Minute
+}
+
+// Label is a projection's name for people: order_list is "Order list".
+func Label(projection string) string {
+	label := []byte(projection)
+	for i, b := range label {
+		if b == '_' {
+			label[i] = ' '
+		}
+	}
+	if len(label) > 0 && 'a' <= label[0] && label[0] <= 'z' {
+		label[0] -= 'a' - 'A'
+	}
+	return string(label)
+}

@@ -1,0 +1,100 @@
+package views
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// The shapes of a time in text.
+const (
+	shapeMinute = "2006-01-02 15:04"
+	shapeSecond = "2006-01-02 15:04:05"
+	shapeClock  = "15:04:05"
+	shapeDay    = "Monday 2 January 2006"
+	shapeExact  = "2006-01-02 15:04:05.000 MST"
+	shapeDate   = "2006-01-02"
+)
+
+// localShapes tells the script which shape to write in the reader's own zone.
+var localShapes = map[string]string{shapeMinute: "minute", shapeSecond: "second", shapeClock: "clock", shapeDay: "day"}
+
+// in is the time in a zone; nil is UTC.
+func in(t time.Time, zone *time.Location) time.Time {
+	if zone == nil {
+		zone = time.UTC
+	}
+	return t.In(zone)
+}
+
+// rfc3339 is the machine's form: UTC, to the millisecond.
+func rfc3339(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z07:00") }
+
+// Duration is a short length of time for people: "38 ms", "1.4 s", "3 min", "2 h", "5 days".
+func Duration(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "0 ms"
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1f s", d.Truncate(100*time.Millisecond).Seconds())
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}
+
+// number groups a count: 12,345.
+func number[N int | int64](n N) string {
+	s := strconv.FormatInt(int64(n), 10)
+	sign := ""
+	if s[0] == '-' {
+		sign, s = "-", s[1:]
+	}
+	for at := len(s) - 3; at > 0; at -= 3 {
+		s = s[:at] + "," + s[at:]
+	}
+	return sign + s
+}
+
+// atLeast is a count that may stop at a bound: "1,000+".
+func atLeast(n int, exact bool) string {
+	if exact {
+		return number(n)
+	}
+	return number(n) + "+"
+}
+
+// count is a number with its noun: "1 line", "3 lines". The plural adds an s.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return number(n) + " " + noun + "s"
+}
+
+// Day is a run of happenings of one calendar day.
+type Day struct {
+	Start      time.Time
+	Happenings []Happening
+}
+
+// Days cuts a list where the calendar day of the business time changes in the zone. The order stays as it is.
+func Days(list []Happening, zone *time.Location) []Day {
+	var days []Day
+	last := ""
+	for _, h := range list {
+		at := in(h.BusinessAt, zone)
+		if date := at.Format(shapeDate); date != last {
+			days, last = append(days, Day{Start: at}), date
+		}
+		day := &days[len(days)-1]
+		day.Happenings = append(day.Happenings, h)
+	}
+	return days
+}
