@@ -1,4 +1,5 @@
 import { test, expect, serve, away } from './test.mjs';
+import { addItem, cancelOrder, confirmOrder, findByReference, live, orderBody } from './person.mjs';
 
 const server = serve({
   before: async (server) => {
@@ -12,37 +13,24 @@ test('an imported order is found, changed, followed by a second window, and outl
   const reference = body.orders.find((order) => order.reference)?.reference;
   expect(reference, 'the file has an order that is still open').toBeTruthy();
 
-  // Found by its reference.
-  await page.goto(server.url + '/orders');
-  const search = page.getByRole('main').getByRole('searchbox');
-  await search.fill(reference);
-  await search.press('Enter');
-  await page.getByRole('main').getByRole('link', { name: reference, exact: true }).click();
-  await expect(page.getByRole('heading', { level: 1 })).toContainText(reference);
+  await findByReference(page, server.url, reference);
 
   // A second window on the same order, which must not be loaded again.
   await secondWindow.goto(page.url());
+  await live(secondWindow);
   await secondWindow.evaluate(() => { window.sameDocument = true; });
 
-  // An item is added.
-  await page.getByLabel('SKU').fill('MUG-7');
-  await page.getByLabel('Name').fill('Enamel mug');
-  await page.getByLabel('Quantity').fill('3');
-  await page.getByLabel('Price').fill('7.25');
-  await page.getByRole('button', { name: 'Add item' }).click();
-  await expect(page.getByRole('cell', { name: 'MUG-7' })).toBeVisible();
-  await expect(secondWindow.getByRole('cell', { name: 'MUG-7' })).toBeVisible();
+  await addItem(page, { sku: 'MUG-7', name: 'Enamel mug', quantity: 3, price: '7.25' });
+  await expect(orderBody(page)).toContainText('MUG-7');
+  await expect(orderBody(secondWindow)).toContainText('MUG-7');
 
-  // Confirmed.
-  await page.getByRole('button', { name: 'Confirm order' }).click();
-  await expect(page.locator('[data-live=order]')).toContainText('confirmed');
-  await expect(secondWindow.locator('[data-live=order]')).toContainText('confirmed');
+  await confirmOrder(page);
+  await expect(orderBody(page)).toContainText('local confirmed the order');
+  await expect(orderBody(secondWindow)).toContainText('local confirmed the order');
 
-  // Cancelled.
-  await page.getByLabel('Reason').fill('Ordered twice');
-  await page.getByRole('button', { name: 'Cancel order' }).click();
-  await expect(page.locator('[data-live=order]')).toContainText('Ordered twice');
-  await expect(secondWindow.locator('[data-live=order]')).toContainText('Ordered twice');
+  await cancelOrder(page, 'Ordered twice');
+  await expect(orderBody(page)).toContainText('Ordered twice');
+  await expect(orderBody(secondWindow)).toContainText('Ordered twice');
   expect(await secondWindow.evaluate(() => window.sameDocument), 'the second window kept its document').toBe(true);
 
   // Killed and started again: everything is there.
@@ -55,7 +43,7 @@ test('an imported order is found, changed, followed by a second window, and outl
   expect(after.body.order).toEqual(before.body.order);
   expect(after.body.events).toEqual(before.body.events);
   await page.reload();
-  await expect(page.locator('[data-live=order]')).toContainText('Ordered twice');
+  await expect(orderBody(page)).toContainText('Ordered twice');
 
   const verified = await server.web(['verify']);
   expect(verified.code, verified.stdout + verified.stderr).toBe(0);

@@ -47,7 +47,7 @@ test('the whole errand works by keyboard alone', async ({ page }) => {
   await open(page, 'addItem');
   const add = page.locator('form', { has: page.locator('button[data-action="addItem"]') });
   await typeInto(page, add.getByLabel('SKU'), 'BULB-9');
-  await typeInto(page, add.getByLabel('Name'), 'Bulb');
+  await typeInto(page, add.getByLabel('Product'), 'Bulb');
   await typeInto(page, add.getByLabel('Quantity'), '1');
   await typeInto(page, add.getByLabel('Price'), '3.00');
   await page.keyboard.press('Enter');
@@ -68,8 +68,8 @@ test('the whole errand works by keyboard alone', async ({ page }) => {
 // Unfolds the form of an action, if it is folded.
 async function open(page, action) {
   const fold = page.locator('details', { has: page.locator(`button[data-action="${action}"]`) });
-  if ((await fold.count()) === 0 || (await fold.first().evaluate((details) => details.open))) return;
-  await tabTo(page, fold.first().locator('summary'));
+  if ((await fold.count()) === 0 || (await fold.evaluate((details) => details.open))) return;
+  await tabTo(page, fold.locator('summary'));
   await page.keyboard.press('Enter');
 }
 

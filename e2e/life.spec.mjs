@@ -5,7 +5,7 @@ const server = serve();
 
 test('a person makes an order, adds to it, confirms it and cancels it, and sees each step arrive', async ({ page }) => {
   await page.goto(server.url + '/');
-  await page.getByRole('navigation').getByRole('link', { name: 'Orders' }).click();
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Orders' }).click();
   await main(page).getByRole('link', { name: 'New order' }).first().click();
 
   // Made.

@@ -15,9 +15,9 @@ test('the whole errand works with JavaScript off', async ({ page, secondWindow, 
   await page.getByLabel('Currency').fill('EUR');
   await page.getByLabel('Reference').fill('PO-55');
   await line(page, 0).fill({ sku: 'A-1', name: 'Anvil', quantity: 1, price: '80.00' });
-  await page.getByRole('button', { name: 'Add line' }).click();
+  await page.getByRole('button', { name: 'Add a line' }).click();
   await line(page, 1).fill({ sku: 'B-2', name: 'Bellows', quantity: 1, price: '40.00' });
-  await page.getByRole('button', { name: 'Add line' }).click();
+  await page.getByRole('button', { name: 'Add a line' }).click();
   await line(page, 2).fill({ sku: 'C-3', name: 'Chisel', quantity: 2, price: '9.999' });
   await page.getByRole('button', { name: /Remove line 2/ }).click();
   await expect(line(page, 2).field('sku')).toHaveCount(0);
@@ -62,7 +62,7 @@ test('search, tabs, sorting and pages are links and forms', async ({ page }) => 
   await main(page).getByRole('link', { name: 'FIND-ME' }).click();
   await expect(page).toHaveURL(new RegExp(order.id));
   for (const name of ['Overview', 'Customers', 'Events', 'Projections']) {
-    await page.getByRole('navigation').getByRole('link', { name }).click();
+    await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name }).click();
     await expect(page.getByRole('heading', { level: 1 })).toContainText(name);
   }
 });

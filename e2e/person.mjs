@@ -21,16 +21,14 @@ export const live = (page) => expect(connection(page)).toHaveAttribute('data-sta
 export async function form(page, action) {
   const button = page.locator(`button[data-action="${action}"]`);
   const fold = page.locator('details', { has: button });
-  if ((await fold.count()) > 0 && !(await fold.first().evaluate((details) => details.open))) {
-    await fold.first().locator('summary').click();
-  }
+  if ((await fold.count()) > 0 && !(await fold.evaluate((details) => details.open))) await fold.locator('summary').click();
   return page.locator('form', { has: button });
 }
 
 export async function typeItem(page, { sku, name, quantity, price }) {
   const fields = await form(page, 'addItem');
   await fields.getByLabel('SKU').fill(sku);
-  await fields.getByLabel('Name').fill(name);
+  await fields.getByLabel('Product').fill(name);
   await fields.getByLabel('Quantity').fill(String(quantity));
   await fields.getByLabel('Price').fill(String(price));
   return fields;
@@ -49,7 +47,7 @@ export async function confirmOrder(page) {
 export async function cancelOrder(page, reason) {
   const fields = await form(page, 'cancel');
   await fields.getByLabel('Reason').fill(reason);
-  await fields.getByRole('button', { name: 'Cancel order' }).click();
+  await fields.getByRole('button', { name: 'Cancel this order' }).click();
 }
 
 /** Line n, from 0, of the form for a new order. */
