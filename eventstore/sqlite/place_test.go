@@ -1,12 +1,49 @@
 package sqlite_test
 
 import (
+	"context"
 	"database/sql"
 	"net/url"
+	"path/filepath"
 	"testing"
+	"time"
 
+	"headway/eventstore"
 	"headway/eventstore/sqlite"
+	"headway/eventstore/storetest"
 )
+
+func TestStore(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Place {
+		return &place{path: filepath.Join(t.TempDir(), "events.db")}
+	})
+}
+
+// place is one file.
+type place struct{ path string }
+
+func (p *place) Open(t *testing.T, clock func() time.Time) eventstore.Store {
+	t.Helper()
+	return open(t, p.path, sqlite.Options{Clock: clock})
+}
+
+func (p *place) Plant(t *testing.T, records ...eventstore.Record) {
+	t.Helper()
+	db := raw(t, p.path)
+	tx, err := db.Begin()
+	must(t, err)
+	stmt, err := tx.Prepare(`INSERT INTO events (aggregateId, version, eventId, eventType, schemaVersion, storedAt, timestamp, causationId,
+		correlationId, userId, seenVersion, commandHash, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+	must(t, err)
+	for _, r := range records {
+		m := r.Metadata
+		_, err := stmt.Exec(string(r.OrderID), r.Version, r.EventID, r.EventType, r.SchemaVersion, r.StoredAt.UnixMicro(),
+			m.Timestamp.UnixMicro(), string(m.CausationID), m.CorrelationID, m.UserID, m.SeenVersion, m.CommandHash, r.Data)
+		must(t, err)
+	}
+	must(t, tx.Commit())
+	must(t, db.Close())
+}
 
 func open(tb testing.TB, path string, options sqlite.Options) *sqlite.Store {
 	tb.Helper()
@@ -16,14 +53,21 @@ func open(tb testing.TB, path string, options sqlite.Options) *sqlite.Store {
 	return s
 }
 
-// raw is the file as another program sees it: without anything of the store.
+// raw is the file as another program sees it: with nothing of the store's.
 func raw(tb testing.TB, path string) *sql.DB {
 	tb.Helper()
-	address := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: "_pragma=busy_timeout(5000)"}
+	address := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: "_pragma=busy_timeout(5000)&_txlock=immediate"}
 	db, err := sql.Open("sqlite", address.String())
 	must(tb, err)
-	tb.Cleanup(func() { db.Close() })
+	db.SetMaxOpenConns(1)
+	tb.Cleanup(func() { must(tb, db.Close()) })
 	return db
+}
+
+func exec(tb testing.TB, db *sql.DB, query string, args ...any) {
+	tb.Helper()
+	_, err := db.ExecContext(context.Background(), query, args...)
+	must(tb, err)
 }
 
 func must(tb testing.TB, err error) {

@@ -1,0 +1,426 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"headway/domain"
+	"headway/eventstore"
+)
+
+func appendAndRead(t *testing.T, p Place) {
+	s := p.Open(t, nil)
+	id, m := newOrder(), newCommand()
+	m.Timestamp = time.Date(2020, 1, 2, 3, 4, 5, 678_901_234, time.FixedZone("", 3600)) // is stored in UTC, in microseconds
+	before := time.Now().Add(-time.Microsecond)
+	first := mustAppend(t, s, id, 0, m, created(), added("jam"), domain.OrderConfirmed{})
+	after := time.Now()
+
+	m.Timestamp = time.Date(2020, 1, 2, 2, 4, 5, 678_901_000, time.UTC)
+	var want []eventstore.Record
+	for i, event := range []domain.Event{created(), added("jam"), domain.OrderConfirmed{}} {
+		eventType, data, err := domain.Codec{}.Encode(event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := eventstore.Record{
+			EventID: eventstore.EventID(m.CausationID, i), OrderID: id, Version: i + 1, EventType: eventType,
+			SchemaVersion: domain.SchemaVersion, Data: data, Metadata: m,
+		}
+		if i < len(first) {
+			r.StoredAt = first[i].StoredAt // is the store's to say, within these bounds:
+			if r.StoredAt.Before(before) || r.StoredAt.After(after.Add(time.Millisecond)) {
+				t.Errorf("event %d is stored at %v, not between %v and %v", i, r.StoredAt, before, after)
+			}
+		}
+		want = append(want, r)
+	}
+	checkRecords(t, "the answer of Append", first, want)
+	want = append(want, mustAppend(t, s, id, 3, newCommand(), domain.OrderCancelled{Reason: "a “reason”\n"})...)
+	for after := range 6 {
+		got, err := s.Read(t.Context(), id, after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkRecords(t, fmt.Sprintf("read after %d", after), got, want[min(after, len(want)):])
+	}
+	checkLength(t, s, newOrder(), 0)
+}
+
+func conflicts(t *testing.T, p Place) {
+	s := p.Open(t, nil)
+	id := newOrder()
+	mustAppend(t, s, id, 0, newCommand(), created(), added("jam"))
+	for _, expect := range []int{-1, 0, 1, 3, 1000} {
+		_, err := s.Append(t.Context(), id, expect, newCommand(), added("tea"))
+		checkConflict(t, err, 2)
+	}
+	checkLength(t, s, id, 2)
+
+	missing := newOrder()
+	for _, expect := range []int{-1, 1, 7} {
+		_, err := s.Append(t.Context(), missing, expect, newCommand(), added("tea"))
+		checkConflict(t, err, 0)
+	}
+	checkLength(t, s, missing, 0)
+	if heads, err := s.Heads(t.Context(), missing); err != nil || len(heads) != 0 {
+		t.Errorf("an order that only had conflicts has the heads %v, %v", heads, err)
+	}
+}
+
+func writersAtOneVersion(writers int) func(t *testing.T, p Place) {
+	return func(t *testing.T, p Place) {
+		s := p.Open(t, nil)
+		together(writers, func(int) { // so that every connection is open before it counts
+			if _, err := s.Append(t.Context(), newOrder(), 0, newCommand(), created()); err != nil {
+				t.Errorf("warming up: %v", err)
+			}
+		})
+		id := newOrder()
+		const rounds = 3
+		for head := range rounds {
+			event := domain.Event(added("tea"))
+			if head == 0 {
+				event = created()
+			}
+			commands := make([]eventstore.Metadata, writers)
+			for i := range commands {
+				commands[i] = newCommand()
+			}
+			errs := make([]error, writers)
+			together(writers, func(i int) {
+				_, errs[i] = s.Append(t.Context(), id, head, commands[i], event)
+			})
+			winner := -1
+			for i, err := range errs {
+				switch {
+				case err != nil:
+					checkConflict(t, err, head+1)
+				case winner >= 0:
+					t.Errorf("the writers %d and %d both won version %d", winner, i, head+1)
+				default:
+					winner = i
+				}
+			}
+			records := mustRead(t, s, id)
+			if winner < 0 || len(records) != head+1 || records[head].Metadata.CausationID != commands[winner].CausationID {
+				t.Fatalf("after round %d the order holds %s, and the winner is %d", head+1, asJSON(records), winner)
+			}
+		}
+	}
+}
+
+func neighbours(t *testing.T, p Place) {
+	s := p.Open(t, nil)
+	old := newOrder()
+	mustAppend(t, s, old, 0, newCommand(), created())
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+
+	const commands = 64
+	ids := make([]domain.OrderID, commands)
+	for i := range ids {
+		ids[i] = newOrder()
+	}
+	together(commands, func(i int) {
+		switch i % 4 {
+		case 0, 1: // the good ones
+			if _, err := s.Append(t.Context(), ids[i], 0, newCommand(), created(), added("jam")); err != nil {
+				t.Errorf("a good command failed: %v", err)
+			}
+		case 2:
+			_, err := s.Append(t.Context(), old, 0, newCommand(), created())
+			checkConflict(t, err, 1)
+		case 3:
+			if _, err := s.Append(ended, ids[i], 0, newCommand(), created()); !errors.Is(err, context.Canceled) {
+				t.Errorf("a command whose context had ended got %v", err)
+			}
+		}
+	})
+	for i, id := range ids {
+		want := 0
+		if i%4 < 2 {
+			want = 2
+		}
+		checkLength(t, s, id, want)
+	}
+	checkLength(t, s, old, 1)
+}
+
+func allOrNone(t *testing.T, p Place) {
+	s := p.Open(t, nil)
+	id := newOrder()
+	large := domain.OrderCancelled{Reason: strings.Repeat("x", domain.MaxEventBytes)}
+	_, err := s.Append(t.Context(), id, 0, newCommand(), created(), added("jam"), large)
+	checkKind(t, err, domain.TooLarge)
+	checkLength(t, s, id, 0)
+
+	const each, times = 7, 15
+	var done atomic.Bool
+	together(2, func(i int) {
+		if i == 0 {
+			defer done.Store(true)
+			for n := range times {
+				if _, err := s.Append(t.Context(), id, n*each, newCommand(), addedTimes(each)...); err != nil {
+					t.Errorf("append %d: %v", n, err)
+					return
+				}
+			}
+			return
+		}
+		for !done.Load() {
+			records, err := s.Read(t.Context(), id, 0)
+			if err != nil || len(records)%each != 0 {
+				t.Errorf("a reader saw %d events, %v; they are stored %d at a time", len(records), err, each)
+				return
+			}
+		}
+	})
+	checkLength(t, s, id, each*times)
+}
+
+// addItem asks for one more item, as a person does.
+func addItem(m eventstore.Metadata, id domain.OrderID, expect int, sku string) eventstore.Request {
+	return eventstore.Request{
+		CommandID: m.CausationID, OrderID: id, Command: domain.AddItem{Item: item(sku)}, Expect: expect, UserID: "ada", Timestamp: m.Timestamp,
+	}
+}
+
+func sameCommandAtOnce(t *testing.T, p Place) {
+	s, other := p.Open(t, nil), p.Open(t, nil)
+	const times = 16
+	t.Run("append", func(t *testing.T) {
+		id, m := newOrder(), newCommand()
+		answers := make([][]eventstore.Record, times)
+		together(times, func(i int) {
+			store := s
+			if i%4 == 0 {
+				store = other
+			}
+			var err error
+			if answers[i], err = store.Append(t.Context(), id, 0, m, created(), added("jam")); err != nil {
+				t.Errorf("repeat %d: %v", i, err)
+			}
+		})
+		stored := mustRead(t, s, id)
+		for _, got := range answers {
+			checkRecords(t, "a repeat's answer", got, stored)
+		}
+		checkLength(t, s, id, 2)
+	})
+	t.Run("execute", func(t *testing.T) {
+		id := newOrder()
+		mustAppend(t, s, id, 0, newCommand(), created())
+		req := addItem(newCommand(), id, 1, "jam")
+		results := make([]eventstore.Result, times)
+		together(times, func(i int) {
+			var err error
+			if results[i], err = eventstore.Execute(t.Context(), s, domain.Codec{}, req); err != nil {
+				t.Errorf("repeat %d: %v", i, err)
+			}
+		})
+		stored := mustRead(t, s, id)
+		for _, got := range results {
+			checkRecords(t, "a repeat's answer", got.Records, stored[1:])
+		}
+		checkLength(t, s, id, 2)
+	})
+}
+
+func sameCommandLater(t *testing.T, p Place) {
+	s := p.Open(t, nil)
+	id, m := newOrder(), newCommand()
+	mustAppend(t, s, id, 0, newCommand(), created())
+	req := addItem(newCommand(), id, 1, "jam")
+	byExecute, err := eventstore.Execute(t.Context(), s, domain.Codec{}, req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	byAppend := mustAppend(t, s, id, 2, m, added("tea"), added("oil"))
+	mustAppend(t, s, id, 4, newCommand(), domain.OrderConfirmed{}) // a repeat that was decided again would be refused now
+
+	check := func(s eventstore.Store) {
+		t.Helper()
+		for _, expect := range []int{0, 2, 3, 4, 6} { // 2 is the first attempt's; the head is 5
+			checkRecords(t, "the repeat of an append", mustAppend(t, s, id, expect, m, added("tea"), added("oil")), byAppend)
+		}
+		for _, expect := range []int{0, 1, 2, 5, 9} {
+			again := req
+			again.Expect = expect
+			got, err := eventstore.Execute(t.Context(), s, domain.Codec{}, again)
+			if err != nil || !got.Repeat || got.Version != 2 {
+				t.Errorf("the repeat expecting %d got %s, %v", expect, asJSON(got), err)
+			}
+			checkRecords(t, "the repeat of a command", got.Records, byExecute.Records)
+		}
+		checkLength(t, s, id, 5)
+	}
+	check(s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	check(p.Open(t, nil))
+}
+
+func otherContent(t *testing.T, p Place) {
+	s := p.Open(t, nil)
+	id, m := newOrder(), newCommand()
+	mustAppend(t, s, id, 0, m, created())
+	other := m
+	other.CommandHash = "another"
+	_, err := s.Append(t.Context(), id, 0, other, created())
+	checkField(t, err, domain.Invalid, "commandId")
+
+	req := addItem(newCommand(), id, 1, "jam")
+	if _, err := eventstore.Execute(t.Context(), s, domain.Codec{}, req); err != nil {
+		t.Fatal(err)
+	}
+	for _, expect := range []int{1, 2} {
+		_, err = eventstore.Execute(t.Context(), s, domain.Codec{}, addItem(eventstore.Metadata{CausationID: req.CommandID}, id, expect, "tea"))
+		checkField(t, err, domain.Invalid, "commandId")
+	}
+	checkLength(t, s, id, 2)
+}
+
+func abandonedCommand(t *testing.T, p Place) {
+	s := p.Open(t, nil)
+	const commands = 24
+	together(commands, func(i int) {
+		id, m := newOrder(), newCommand()
+		ctx, cancel := context.WithCancel(t.Context())
+		go cancel() // sometimes before, sometimes while, sometimes after
+		first, err := s.Append(ctx, id, 0, m, created(), added("jam"))
+		if err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("command %d: %v", i, err)
+		}
+		again, err2 := s.Append(t.Context(), id, 0, m, created(), added("jam"))
+		stored, err3 := s.Read(t.Context(), id, 0)
+		if err2 != nil || err3 != nil || len(stored) != 2 {
+			t.Errorf("command %d: %d events stored, %v, %v", i, len(stored), err2, err3)
+			return
+		}
+		checkRecords(t, "the repeat", again, stored)
+		if err == nil {
+			checkRecords(t, "the first answer", first, stored)
+		}
+	})
+}
+
+func boundsOfAppend(t *testing.T, p Place) {
+	s := p.Open(t, nil)
+	t.Run("event", func(t *testing.T) {
+		id := newOrder()
+		_, frame, err := domain.Codec{}.Encode(domain.OrderCancelled{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		exact := domain.OrderCancelled{Reason: strings.Repeat("x", domain.MaxEventBytes-len(frame))}
+		mustAppend(t, s, id, 0, newCommand(), exact)
+		_, err = s.Append(t.Context(), id, 1, newCommand(), domain.OrderCancelled{Reason: exact.Reason + "x"})
+		checkKind(t, err, domain.TooLarge)
+		checkLength(t, s, id, 1)
+	})
+	t.Run("command", func(t *testing.T) {
+		id := newOrder()
+		mustAppend(t, s, id, 0, newCommand(), addedTimes(eventstore.MaxAppend)...)
+		_, err := s.Append(t.Context(), id, eventstore.MaxAppend, newCommand(), addedTimes(eventstore.MaxAppend+1)...)
+		checkKind(t, err, domain.TooLarge)
+		_, err = s.Append(t.Context(), id, eventstore.MaxAppend, newCommand())
+		checkKind(t, err, domain.Internal) // a command without events is a defect of the caller
+		checkLength(t, s, id, eventstore.MaxAppend)
+	})
+	t.Run("order", func(t *testing.T) {
+		id := newOrder()
+		p.Plant(t, planted(id, domain.MaxOrderEvents-1)...)
+		_, err := s.Append(t.Context(), id, domain.MaxOrderEvents-1, newCommand(), addedTimes(2)...)
+		checkKind(t, err, domain.TooLarge)
+		m := newCommand()
+		want := mustAppend(t, s, id, domain.MaxOrderEvents-1, m, added("tea"))
+		_, err = s.Append(t.Context(), id, domain.MaxOrderEvents, newCommand(), added("tea"))
+		checkKind(t, err, domain.TooLarge)
+		checkLength(t, s, id, domain.MaxOrderEvents)
+		checkRecords(t, "a repeat in a full order", mustAppend(t, s, id, domain.MaxOrderEvents-1, m, added("tea")), want)
+	})
+}
+
+// planted is a stream of small events, as if it had been there for long.
+func planted(id domain.OrderID, events int) []eventstore.Record {
+	records := make([]eventstore.Record, events)
+	start := time.Date(2019, 1, 1, 0, 0, 0, 0, time.UTC)
+	for i := range records {
+		m := newCommand()
+		at := start.Add(time.Duration(i) * time.Second)
+		m.Timestamp = at
+		records[i] = eventstore.Record{
+			EventID: eventstore.EventID(m.CausationID, 0), OrderID: id, Version: i + 1, EventType: domain.TypeOrderConfirmed,
+			SchemaVersion: domain.SchemaVersion, Data: []byte(`{}`), StoredAt: at, Metadata: m,
+		}
+	}
+	return records
+}
+
+func storedAt(t *testing.T, p Place) {
+	now := time.Date(2024, 5, 6, 7, 8, 9, 123_456_789, time.UTC)
+	s := p.Open(t, func() time.Time { return now })
+	behind := p.Open(t, func() time.Time { return now.Add(-time.Hour) })
+	id := newOrder()
+	last := time.Time{}
+	for i, step := range []time.Duration{0, 0, time.Second, -time.Minute, 0, time.Nanosecond, time.Hour} {
+		now = now.Add(step)
+		store := s
+		if i%2 == 1 {
+			store = behind
+		}
+		for _, r := range mustAppend(t, store, id, 2*i, newCommand(), added("tea"), added("jam")) {
+			if !r.StoredAt.After(last) || !sameTime(r.StoredAt, r.StoredAt) {
+				t.Errorf("version %d is stored at %v, not after %v in whole microseconds of UTC", r.Version, r.StoredAt, last)
+			}
+			last = r.StoredAt
+		}
+	}
+	if ahead := now.Sub(last); ahead > time.Millisecond || ahead < -time.Millisecond {
+		t.Errorf("once the clock is ahead again, StoredAt is the clock's, not %v away", ahead)
+	}
+	records := mustRead(t, s, id)
+	for i, r := range records[1:] {
+		if !r.StoredAt.After(records[i].StoredAt) {
+			t.Errorf("version %d is read as stored at %v, not after %v", r.Version, r.StoredAt, records[i].StoredAt)
+		}
+	}
+}
+
+func memory(t *testing.T, p Place) {
+	s := p.Open(t, nil)
+	id, m := newOrder(), newCommand()
+	event := created()
+	answer := mustAppend(t, s, id, 0, m, event)
+	want := string(answer[0].Data)
+	event.Items[0].SKU = "changed"
+	scribble := func(records []eventstore.Record, err error) {
+		t.Helper()
+		if err != nil || len(records) != 1 || string(records[0].Data) != want {
+			t.Fatalf("got %s, %v, want the data %s", asJSON(records), err, want)
+		}
+		clear(records[0].Data)
+		records[0].Version = 99
+	}
+	scribble(answer, nil)
+	for range 2 {
+		scribble(s.Read(t.Context(), id, 0))
+		scribble(s.Append(t.Context(), id, 5, m, created()))
+		records, _, err := s.ByType(t.Context(), "", "", 9)
+		scribble(records, err)
+		records, _, err = s.ByCorrelation(t.Context(), m.CorrelationID, "", 9)
+		scribble(records, err)
+		heads, err := s.Heads(t.Context(), id)
+		if err != nil || len(heads) != 1 || heads[0].Version != 1 {
+			t.Fatalf("got the heads %v, %v", heads, err)
+		}
+		heads[0].Version = 99
+	}
+}

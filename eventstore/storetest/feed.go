@@ -1,0 +1,230 @@
+package storetest
+
+import (
+	"maps"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"headway/domain"
+	"headway/eventstore"
+)
+
+// patience is how long the suite waits for what a store promises to happen in the end.
+const patience = 10 * time.Second
+
+// follow reads the feed from a cursor until it has named each of the versions wanted, and gives the cursor after them.
+func follow(t *testing.T, s eventstore.Store, after eventstore.Cursor, limit int, want map[domain.OrderID]int) eventstore.Cursor {
+	t.Helper()
+	newest := map[domain.OrderID]int{}
+	missing := func() bool {
+		for id, version := range want {
+			if newest[id] < version {
+				return true
+			}
+		}
+		return false
+	}
+	for deadline := time.Now().Add(patience); missing(); {
+		heads, cursor, err := s.Moved(t.Context(), after, limit)
+		if err != nil || cursor == "" || len(heads) > limit {
+			t.Fatalf("a page of the feed: %d heads, cursor %q, %v", len(heads), cursor, err)
+		}
+		for _, h := range heads {
+			newest[h.OrderID] = max(newest[h.OrderID], h.Version)
+		}
+		after = cursor
+		if len(heads) == 0 {
+			if time.Now().After(deadline) {
+				t.Fatalf("the feed ended at %v, want %v", newest, want)
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	return after
+}
+
+// checkMoves wants the feed, from its beginning, to name these heads and no version that its order never had.
+func checkMoves(t *testing.T, s eventstore.Store, want map[domain.OrderID]int) {
+	t.Helper()
+	follow(t, s, "", 3, want)
+	var after eventstore.Cursor
+	for {
+		heads, cursor, err := s.Moved(t.Context(), after, 5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(heads) == 0 {
+			return
+		}
+		for _, h := range heads {
+			records, err := s.Read(t.Context(), h.OrderID, h.Version-1)
+			if err != nil || len(records) == 0 || records[0].Version != h.Version || !sameTime(h.At, records[0].StoredAt) {
+				t.Fatalf("the feed names %s, which the order never had (%v)", asJSON(h), err)
+			}
+		}
+		after = cursor
+	}
+}
+
+func feed(t *testing.T, p Place) {
+	s, other := p.Open(t, nil), p.Open(t, nil)
+	heads, start, err := s.Moved(t.Context(), "", 5)
+	if err != nil || len(heads) != 0 || start == "" {
+		t.Fatalf("the feed of an empty store: %v, cursor %q, %v", heads, start, err)
+	}
+	const writers, each = 12, 8
+	want := map[domain.OrderID]int{}
+	var ids []domain.OrderID
+	for range writers {
+		ids = append(ids, newOrder())
+	}
+	var writing atomic.Int32
+	writing.Store(writers)
+	seen := map[domain.OrderID]int{}
+	cursor := start
+	together(writers+1, func(i int) {
+		if i < writers {
+			defer writing.Add(-1)
+			store := s
+			if i%3 == 0 {
+				store = other
+			}
+			for n := range each {
+				if _, err := store.Append(t.Context(), ids[i], n, newCommand(), added("tea")); err != nil {
+					t.Errorf("append: %v", err)
+				}
+			}
+			return
+		}
+		for writing.Load() > 0 { // one follows while they write
+			heads, next, err := s.Moved(t.Context(), cursor, 5)
+			if err != nil || next == "" {
+				t.Errorf("a page of the feed: cursor %q, %v", next, err)
+				return
+			}
+			for _, h := range heads {
+				seen[h.OrderID] = max(seen[h.OrderID], h.Version)
+			}
+			cursor = next
+		}
+	})
+	for _, id := range ids {
+		if seen[id] < each {
+			want[id] = each
+		}
+	}
+	follow(t, s, cursor, 5, want) // what it has not seen yet, it sees now
+	all := map[domain.OrderID]int{}
+	for _, id := range ids {
+		all[id] = each
+	}
+	checkMoves(t, s, all)
+}
+
+func feedResumed(t *testing.T, p Place) {
+	s := p.Open(t, nil)
+	want := map[domain.OrderID]int{}
+	move := func(s eventstore.Store) {
+		for range 3 {
+			id := newOrder()
+			mustAppend(t, s, id, 0, newCommand(), created(), added("jam"))
+			want[id] = 2
+		}
+	}
+	move(s)
+	cursor := follow(t, s, "", 2, want)
+	clear(want)
+	move(s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = p.Open(t, nil)
+	move(s)
+	cursor = follow(t, s, cursor, 2, want)
+	for id := range maps.Clone(want) {
+		mustAppend(t, s, id, 2, newCommand(), domain.OrderConfirmed{})
+		want[id] = 3
+	}
+	follow(t, s, cursor, 2, want)
+}
+
+func walkAll(t *testing.T, s eventstore.Store, limit int) (heads map[domain.OrderID]eventstore.Head, total int) {
+	t.Helper()
+	heads = map[domain.OrderID]eventstore.Head{}
+	var after eventstore.Cursor
+	for {
+		page, cursor, n, err := s.Walk(t.Context(), after, limit)
+		if err != nil || len(page) > limit {
+			t.Fatalf("a page of the walk: %d heads, %v", len(page), err)
+		}
+		if after == "" {
+			total = n
+		} else if n != total {
+			t.Fatalf("the total was %d and is %d", total, n)
+		}
+		for _, h := range page {
+			if _, twice := heads[h.OrderID]; twice {
+				t.Fatalf("the walk saw order %s twice", h.OrderID)
+			}
+			heads[h.OrderID] = h
+		}
+		if cursor == "" {
+			return heads, total
+		}
+		after = cursor
+	}
+}
+
+func walk(t *testing.T, p Place) {
+	s := p.Open(t, nil)
+	if heads, total := walkAll(t, s, 3); len(heads) != 0 || total != 0 {
+		t.Errorf("the walk over an empty store saw %v of %d", heads, total)
+	}
+	want := map[domain.OrderID]eventstore.Head{}
+	var ids []domain.OrderID
+	for n := range 10 {
+		id := newOrder()
+		records := mustAppend(t, s, id, 0, newCommand(), addedTimes(n%3+1)...)
+		want[id] = eventstore.Head{OrderID: id, Version: n%3 + 1, At: records[n%3].StoredAt}
+		ids = append(ids, id)
+	}
+	for _, limit := range []int{1, 3, 5, 10, 11} {
+		got, total := walkAll(t, s, limit)
+		all := make([]eventstore.Head, 0, len(got))
+		for _, h := range got {
+			all = append(all, h)
+		}
+		if difference := differHeads(all, want); difference != "" || total != len(want) {
+			t.Errorf("pages of %d: total %d, %s", limit, total, difference)
+		}
+	}
+
+	var done atomic.Bool
+	together(2, func(i int) {
+		if i == 0 {
+			defer done.Store(true)
+			for range 8 {
+				got, total := walkAll(t, s, 3)
+				if total < len(ids) {
+					t.Errorf("the walk counts %d orders, there were %d", total, len(ids))
+				}
+				for _, id := range ids {
+					if got[id].Version < want[id].Version {
+						t.Errorf("the walk saw order %s at %d, it was at %d before", id, got[id].Version, want[id].Version)
+					}
+				}
+			}
+			return
+		}
+		for n := 0; !done.Load(); n++ {
+			id := ids[n%len(ids)]
+			if _, err := s.Append(t.Context(), newOrder(), 0, newCommand(), created()); err != nil {
+				t.Errorf("append: %v", err)
+			}
+			if _, err := s.Append(t.Context(), id, want[id].Version+n/len(ids), newCommand(), added("tea")); err != nil {
+				t.Errorf("append: %v", err)
+			}
+		}
+	})
+}

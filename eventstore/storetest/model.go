@@ -1,0 +1,233 @@
+package storetest
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"headway/domain"
+	"headway/eventstore"
+)
+
+// memoryStore is what a store should look like from outside: streams of records, and the commands that made them.
+type memoryStore struct {
+	streams  map[domain.OrderID][]eventstore.Record
+	order    []domain.OrderID // of creation
+	commands []sentCommand
+}
+
+type sentCommand struct {
+	id     domain.OrderID
+	expect int
+	m      eventstore.Metadata
+	events []domain.Event
+	stored []eventstore.Record
+}
+
+// all records, newest first.
+func (m memoryStore) all(keep func(eventstore.Record) bool) []eventstore.Record {
+	var all []eventstore.Record
+	for _, stream := range m.streams {
+		for _, r := range stream {
+			if keep(r) {
+				all = append(all, r)
+			}
+		}
+	}
+	return newestFirst(all)
+}
+
+func (m memoryStore) heads(ids []domain.OrderID) map[domain.OrderID]eventstore.Head {
+	heads := map[domain.OrderID]eventstore.Head{}
+	for _, id := range ids {
+		if stream := m.streams[id]; len(stream) > 0 {
+			last := stream[len(stream)-1]
+			heads[id] = eventstore.Head{OrderID: id, Version: last.Version, At: last.StoredAt}
+		}
+	}
+	return heads
+}
+
+// model does what comes to rapid's mind to the store and to the slices, and compares. Two handles share the storage; either may be closed
+// and opened again, and the clock goes where it wants.
+func model(t *testing.T, newPlace func(t *testing.T) Place) {
+	rapid.Check(t, func(r *rapid.T) {
+		place := newPlace(t)
+		now := time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC)
+		clock := func() time.Time { return now }
+		handles := []eventstore.Store{place.Open(t, clock), place.Open(t, clock)}
+		defer func() {
+			for _, s := range handles {
+				if err := s.Close(); err != nil {
+					r.Fatalf("close: %v", err)
+				}
+			}
+		}()
+		m := memoryStore{streams: map[domain.OrderID][]eventstore.Record{}}
+		var fed eventstore.Cursor
+		moved := map[domain.OrderID]int{}
+
+		some := func(r *rapid.T) eventstore.Store { return handles[rapid.IntRange(0, 1).Draw(r, "handle")] }
+		anOrder := func(r *rapid.T) domain.OrderID {
+			if len(m.order) == 0 {
+				r.Skip("there is no order")
+			}
+			return rapid.SampledFrom(m.order).Draw(r, "order")
+		}
+		send := func(r *rapid.T, id domain.OrderID, expect int) {
+			c := sentCommand{id: id, expect: expect, m: newCommand(), events: addedTimes(rapid.IntRange(1, 4).Draw(r, "events"))}
+			c.m.CorrelationID = rapid.SampledFrom([]string{"a", "b"}).Draw(r, "correlation")
+			records, err := some(r).Append(t.Context(), id, expect, c.m, c.events...)
+			stream := m.streams[id]
+			if expect != len(stream) {
+				if e, ok := errors.AsType[*domain.Error](err); !ok || e.Kind != domain.Conflict || e.Head != len(stream) {
+					r.Fatalf("expecting %d of %d got %v", expect, len(stream), err)
+				}
+				return
+			}
+			if err != nil || len(records) != len(c.events) {
+				r.Fatalf("append got %d records, %v", len(records), err)
+			}
+			for i, got := range records {
+				if got.Version != expect+i+1 || (len(stream) > 0 && !got.StoredAt.After(stream[len(stream)-1].StoredAt)) {
+					r.Fatalf("append got the record %s after %d", asJSON(got), len(stream))
+				}
+				stream = append(stream, got)
+			}
+			if len(m.streams[id]) == 0 {
+				m.order = append(m.order, id)
+			}
+			m.streams[id], c.stored = stream, records
+			m.commands = append(m.commands, c)
+		}
+		compare := func(r *rapid.T, got, want []eventstore.Record, err error) {
+			if err != nil {
+				r.Fatal(err)
+			}
+			if difference := differ(got, want); difference != "" {
+				r.Fatal(difference)
+			}
+		}
+
+		r.Repeat(map[string]func(*rapid.T){
+			"create": func(r *rapid.T) { send(r, newOrder(), 0) },
+			"append": func(r *rapid.T) {
+				id := anOrder(r)
+				send(r, id, len(m.streams[id]))
+			},
+			"append at another version": func(r *rapid.T) { send(r, anOrder(r), rapid.IntRange(-1, 12).Draw(r, "expect")) },
+			"repeat": func(r *rapid.T) {
+				if len(m.commands) == 0 {
+					r.Skip("there is no command")
+				}
+				c := rapid.SampledFrom(m.commands).Draw(r, "command")
+				expect := rapid.SampledFrom([]int{c.expect, 0, 100}).Draw(r, "expect") // never the head
+				metadata, other := c.m, rapid.Bool().Draw(r, "other content")
+				if other {
+					metadata.CommandHash = "another"
+				}
+				records, err := some(r).Append(t.Context(), c.id, expect, metadata, c.events...)
+				if other {
+					if domain.KindOf(err) != domain.Invalid {
+						r.Fatalf("other content got %v", err)
+					}
+					return
+				}
+				compare(r, records, c.stored, err)
+			},
+			"plant": func(r *rapid.T) {
+				last := time.Time{}
+				for _, record := range m.all(func(eventstore.Record) bool { return true }) {
+					last = record.StoredAt
+					break
+				}
+				id := anOrder(r)
+				record := planted(id, 1)[0]
+				record.Version, record.StoredAt = len(m.streams[id])+1, last.Add(time.Microsecond)
+				record.EventType, record.Data = "OrderPainted", rapid.SliceOfN(rapid.Byte(), 1, 9).Draw(r, "data")
+				place.Plant(t, record)
+				m.streams[id] = append(m.streams[id], record)
+			},
+			"read": func(r *rapid.T) {
+				id, after := anOrder(r), rapid.IntRange(0, 9).Draw(r, "after")
+				records, err := some(r).Read(t.Context(), id, after)
+				stream := m.streams[id]
+				compare(r, records, stream[min(after, len(stream)):], err)
+			},
+			"heads": func(r *rapid.T) {
+				ids := append(rapid.SliceOfN(rapid.SampledFrom(append(m.order, "none")), 0, 5).Draw(r, "ids"), newOrder())
+				got, err := some(r).Heads(t.Context(), ids...)
+				if err != nil {
+					r.Fatal(err)
+				}
+				if difference := differHeads(got, m.heads(ids)); difference != "" {
+					r.Fatal(difference)
+				}
+			},
+			"walk": func(r *rapid.T) {
+				s, limit := some(r), rapid.IntRange(1, 4).Draw(r, "limit")
+				var all []eventstore.Head
+				var after eventstore.Cursor
+				for more := true; more; more = after != "" {
+					heads, next, total, err := s.Walk(t.Context(), after, limit)
+					if err != nil || total != len(m.order) {
+						r.Fatalf("the walk counts %d of %d, %v", total, len(m.order), err)
+					}
+					all, after = append(all, heads...), next
+				}
+				if difference := differHeads(all, m.heads(m.order)); difference != "" {
+					r.Fatal(difference)
+				}
+			},
+			"list": func(r *rapid.T) {
+				s, limit := some(r), rapid.IntRange(1, 9).Draw(r, "limit")
+				next, keep := typePage(t.Context(), s, ""), func(eventstore.Record) bool { return true }
+				switch which := rapid.SampledFrom([]string{"", domain.TypeOrderItemAdded, "OrderPainted", "a"}).Draw(r, "which"); which {
+				case "":
+				case "a":
+					next = correlationPage(t.Context(), s, which)
+					keep = func(record eventstore.Record) bool { return record.Metadata.CorrelationID == which }
+				default:
+					next = typePage(t.Context(), s, which)
+					keep = func(record eventstore.Record) bool { return record.EventType == which }
+				}
+				compare(r, allPages(t, next, limit), m.all(keep), nil)
+			},
+			"follow": func(r *rapid.T) {
+				heads, next, err := some(r).Moved(t.Context(), fed, rapid.IntRange(1, 5).Draw(r, "limit"))
+				if err != nil || next == "" {
+					r.Fatalf("the feed: cursor %q, %v", next, err)
+				}
+				for _, h := range heads {
+					if h.Version < 1 || h.Version > len(m.streams[h.OrderID]) {
+						r.Fatalf("the feed names %s, which has %d versions", asJSON(h), len(m.streams[h.OrderID]))
+					}
+					moved[h.OrderID] = max(moved[h.OrderID], h.Version)
+				}
+				fed = next
+			},
+			"clock": func(r *rapid.T) {
+				now = now.Add(time.Duration(rapid.IntRange(-3, 6).Draw(r, "microseconds")) * time.Microsecond)
+			},
+			"restart": func(r *rapid.T) {
+				i := rapid.IntRange(0, 1).Draw(r, "handle")
+				if err := handles[i].Close(); err != nil {
+					r.Fatal(err)
+				}
+				handles[i] = place.Open(t, clock)
+			},
+		})
+
+		want := map[domain.OrderID]int{} // what the feed has not named yet, it names now
+		for id, head := range m.heads(slices.Collect(maps.Keys(m.streams))) {
+			if moved[id] < head.Version {
+				want[id] = head.Version
+			}
+		}
+		follow(t, handles[0], fed, 5, want)
+	})
+}
