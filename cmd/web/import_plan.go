@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"headway/domain"
+	"headway/eventstore"
+)
+
+// planWorkers is how many orders are written at once: enough that each commit of the store carries several commands.
+const planWorkers = 16
+
+// plan is the life of one order as it is known beforehand. The ids of its commands derive from its name, so that a plan that
+// was carried out, wholly or in part, is only finished by carrying it out again.
+type plan struct {
+	Name  string // unique within the namespace
+	Steps []step // the first one creates
+}
+
+// step is one command. Its kind is unique within its plan, except for added items, which are numbered.
+type step struct {
+	Command domain.Command
+	At      time.Time // business time
+	User    string
+}
+
+// outcome is what became of one plan.
+type outcome struct {
+	Index   int // of the plan
+	OrderID domain.OrderID
+	Version int // of the last step that is stored; 0 if none is
+	Stored  int // steps that were not stored before
+	Err     error
+}
+
+// planner carries out plans. It never changes an order that others have changed since: their work wins.
+type planner struct {
+	Store       eventstore.Store
+	Codec       domain.Codec
+	Namespace   uuid.UUID
+	Correlation string // of every command; empty means each command's own id
+}
+
+// run carries out all plans, several at once, in their order as far as that goes, and calls done, never twice at once, with each
+// outcome. A plan that fails does not stop the others; a store that is away and the end of ctx do, with their error.
+func (p planner) run(ctx context.Context, plans []plan, done func(outcome)) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	next := make(chan int)
+	var workers sync.WaitGroup
+	var mu sync.Mutex
+	for range planWorkers {
+		workers.Go(func() {
+			for i := range next {
+				o := p.carryOut(ctx, plans[i])
+				o.Index = i
+				if fatal := ctx.Err() != nil || domain.KindOf(o.Err) == domain.Unavailable; o.Err != nil && fatal {
+					stop(o.Err)
+					return
+				}
+				mu.Lock()
+				done(o)
+				mu.Unlock()
+			}
+		})
+	}
+feed:
+	for i := range plans {
+		select {
+		case next <- i:
+		case <-ctx.Done():
+			break feed
+		}
+	}
+	close(next)
+	workers.Wait()
+	return context.Cause(ctx)
+}
+
+// commandIDs are the ids of a plan's steps.
+func (p planner) commandIDs(l plan) []domain.CommandID {
+	ids := make([]domain.CommandID, len(l.Steps))
+	seen := map[string]int{}
+	for i, s := range l.Steps {
+		kind := s.Command.Kind()
+		name := l.Name + "\x00" + kind
+		if n := seen[kind]; n > 0 {
+			name += "\x00" + strconv.Itoa(n)
+		}
+		seen[kind]++
+		ids[i] = domain.CommandID(uuid.NewSHA1(p.Namespace, []byte(name)).String())
+	}
+	return ids
+}
+
+// orderID is the order that a plan makes.
+func (p planner) orderID(l plan) domain.OrderID { return eventstore.OrderIDFor(p.commandIDs(l)[0]) }
+
+func (p planner) carryOut(ctx context.Context, l plan) outcome {
+	ids := p.commandIDs(l)
+	o := outcome{OrderID: eventstore.OrderIDFor(ids[0])}
+	for i, s := range l.Steps {
+		request := eventstore.Request{
+			CommandID: ids[i], OrderID: o.OrderID, Command: s.Command, Expect: o.Version,
+			UserID: s.User, CorrelationID: p.Correlation, Timestamp: s.At,
+		}
+		result, err := eventstore.Execute(ctx, p.Store, p.Codec, request)
+		if domain.KindOf(err) == domain.Conflict {
+			if request.Expect, err = p.ownHead(ctx, o.OrderID, s.User, err); err == nil {
+				result, err = eventstore.Execute(ctx, p.Store, p.Codec, request)
+			}
+		}
+		if err != nil {
+			o.Err = err
+			return o
+		}
+		o.Version = result.Version
+		if !result.Repeat {
+			o.Stored++
+		}
+	}
+	return o
+}
+
+// ownHead is the head of an order that nobody but user has changed, as when a newer file has a later status; else conflict.
+func (p planner) ownHead(ctx context.Context, id domain.OrderID, user string, conflict error) (int, error) {
+	records, err := p.Store.Read(ctx, id, 0)
+	if err != nil {
+		return 0, err
+	}
+	if slices.ContainsFunc(records, func(r eventstore.Record) bool { return r.Metadata.UserID != user }) {
+		return 0, conflict
+	}
+	return len(records), nil
+}
+
+// namespaceOf is a fixed namespace for the command ids of one purpose.
+func namespaceOf(purpose string) uuid.UUID {
+	return uuid.NewSHA1(uuid.MustParse("0e0f4bb3-55c5-5a53-8a4c-2f6f4f1f3a77"), []byte(purpose))
+}
