@@ -447,7 +447,7 @@ func Customer(f Frame, m CustomerPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 32, "</dd></div></dl></section><div class=\"order\"><section class=\"order-main\" aria-labelledby=\"orders-title\"><div class=\"section-head\"><h2 id=\"orders-title\">Orders</h2>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 32, "</dd></div></dl></section><div class=\"order two-columns\"><section class=\"order-main\" aria-labelledby=\"orders-title\"><div class=\"section-head\"><h2 id=\"orders-title\">Orders</h2>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -218,7 +218,7 @@ func NewOrder(f Frame, m NewOrderPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "</fieldset><div class=\"form-foot\"><button type=\"submit\" name=\"do\" value=\"add-line\" formnovalidate>Add a line</button><p class=\"running-total\">Total <output data-running-total>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "</fieldset><div class=\"form-foot\"><button type=\"submit\" name=\"do\" value=\"add-line\" formnovalidate>Add line</button><p class=\"running-total\">Total <output data-running-total>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -307,7 +307,7 @@ func orderLine(m NewOrderPage, i int, line Line) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = field(lineInput(m, i, "name", "Product", line.Name, "grow", "")).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = field(lineInput(m, i, "name", "Name", line.Name, "grow", "")).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -21,11 +21,12 @@ type OrderPage struct {
 // OrderBody is the part of an order page that every viewer shares: facts, lines, timeline. It is the live element of
 // projection "order". At is the version it shows if that is not the head; then it is not live.
 type OrderBody struct {
-	Order    domain.Order // as of At, or the head, or the last version before a hold
-	Head     int          // the newest stored version
-	Hold     *Held        // not nil: an event cannot be applied
-	Timeline []Happening  // newest first
-	Earlier  int          // events older than Timeline
+	ID       domain.OrderID // needed where a hold leaves no Order; empty means Order.ID
+	Order    domain.Order   // as of At, or the head, or the last version before a hold
+	Head     int            // the newest stored version
+	Hold     *Held          // not nil: an event cannot be applied
+	Timeline []Happening    // newest first
+	Earlier  int            // events older than Timeline
 	At       int
 	Zone     *time.Location
 }
