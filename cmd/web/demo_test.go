@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"math/rand/v2"
+	"path/filepath"
+	"reflect"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"headway/domain"
+	"headway/eventstore"
+	"headway/eventstore/sqlite"
+)
+
+// The demo's past is one that the rules allow, lies in the past, and is the same every time.
+func TestDemoHistory(t *testing.T) {
+	now := time.Date(2025, 6, 1, 12, 0, 0, 0, time.UTC)
+	plans := demoHistory(now)
+	if !reflect.DeepEqual(plans, demoHistory(now)) {
+		t.Error("two histories differ")
+	}
+	doer := planner{Namespace: namespaceOf("demo")}
+	if a, b := doer.commandIDs(plans[7]), doer.commandIDs(demoHistory(now.Add(time.Hour))[7]); !reflect.DeepEqual(a, b) {
+		t.Error("the command ids depend on the time of the start")
+	}
+	customers, currencies, users, statuses := map[string]int{}, map[domain.Currency]int{}, map[string]int{}, map[domain.Status]int{}
+	ids := map[domain.CommandID]bool{}
+	for _, l := range plans {
+		var o domain.Order
+		previous := now.AddDate(0, 0, -demoDays-1)
+		for i, s := range l.Steps {
+			events, err := s.Command.Decide(o)
+			if err != nil {
+				t.Fatalf("%s step %d: %v", l.Name, i, err)
+			}
+			for _, e := range events {
+				if err := o.Apply("x", o.Version+1, s.At, e); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if s.At.After(now) || !s.At.After(previous) {
+				t.Errorf("%s step %d is at %s, after %s", l.Name, i, s.At, previous)
+			}
+			previous = s.At
+			users[s.User]++
+			ids[doer.commandIDs(l)[i]] = true
+		}
+		customers[o.CustomerID]++
+		currencies[o.Currency]++
+		statuses[o.Status]++
+	}
+	steps := users[demoOperator] + users[demoOperator2] + users[demoAdmin]
+	if len(ids) != steps || users["viewer"] > 0 || len(users) != 3 {
+		t.Errorf("%d command ids for %d steps by %v", len(ids), steps, users)
+	}
+	if len(plans) != demoOrders || len(customers) != 30 || len(currencies) < 4 {
+		t.Errorf("%d orders, %d customers, currencies %v", len(plans), len(customers), currencies)
+	}
+	for status, least := range map[domain.Status]int{domain.Created: 60, domain.Confirmed: 1500, domain.Cancelled: 100} {
+		if statuses[status] < least {
+			t.Errorf("%d orders are %s, fewer than %d: %v", statuses[status], status, least, statuses)
+		}
+	}
+	t.Logf("%d commands, %v, %v", steps, statuses, currencies)
+}
+
+// A history that was cut short is finished by the next start, and told only once.
+func TestDemoIsFinished(t *testing.T) {
+	store, err := sqlite.Open(filepath.Join(t.TempDir(), "events.db"), sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	now := time.Now()
+	ctx, stop := context.WithCancel(t.Context())
+	if _, err := fillDemo(ctx, newCutStore(store, 1500, stop), domain.Codec{}, now); err == nil {
+		t.Fatal("the first start was not cut short")
+	}
+	began := time.Now()
+	if _, err := fillDemo(t.Context(), store, domain.Codec{}, now.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("the rest took %s", time.Since(began))
+	stored, err := fillDemo(t.Context(), store, domain.Codec{}, now.Add(time.Hour))
+	if err != nil || stored != 0 {
+		t.Errorf("the third start stored %d commands, %v", stored, err)
+	}
+	doer := planner{Store: store, Namespace: namespaceOf("demo")}
+	for _, l := range demoHistory(now)[1400:1600] {
+		records, err := store.Read(t.Context(), doer.orderID(l), 0)
+		if err != nil || len(records) != len(l.Steps) {
+			t.Errorf("%s has %d events for %d steps, %v", l.Name, len(records), len(l.Steps), err)
+		}
+	}
+}
+
+// A store with orders of its own is not filled.
+func TestDemoLeavesOthersAlone(t *testing.T) {
+	store, err := sqlite.Open(filepath.Join(t.TempDir(), "events.db"), sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	rng := rand.New(rand.NewPCG(1, 1))
+	other := plan{Name: "mine", Steps: []step{{demoCreate(rng, "mine"), time.Now(), "local"}}}
+	doer := planner{Store: store, Namespace: namespaceOf("test")}
+	if err := doer.run(t.Context(), []plan{other}, func(o outcome) { err = o.Err }); err != nil {
+		t.Fatal(err)
+	}
+	if stored, err := fillDemo(t.Context(), store, domain.Codec{}, time.Now()); stored != 0 || err != nil {
+		t.Errorf("%d commands, %v", stored, err)
+	}
+}
+
+// The traffic that may be asked for is bounded.
+func TestDemoTrafficLimit(t *testing.T) {
+	for n, good := range map[int]bool{-1: false, 0: true, maxDemoTraffic: true, maxDemoTraffic + 1: false} {
+		if err := (Settings{DemoTraffic: n}).checkDemo(); (err == nil) != good {
+			t.Errorf("%d: %v", n, err)
+		}
+	}
+}
+
+// Whatever the dice say, the rules allow the next step of an open order.
+func TestDemoStep(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	create := demoCreate(rng, "H-1")
+	events, err := create.Decide(domain.Order{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var o domain.Order
+	if err := o.Apply("x", 1, time.Now(), events[0]); err != nil {
+		t.Fatal(err)
+	}
+	for choice := 40; choice < 100; choice++ {
+		if _, err := demoStep(rng, choice, o).Decide(o); err != nil {
+			t.Errorf("%d: %v", choice, err)
+		}
+	}
+}
+
+// cutStore ends a context after a number of appends, as the end of a process would.
+type cutStore struct {
+	eventstore.Store
+	left atomic.Int64
+	cut  func()
+}
+
+func newCutStore(store eventstore.Store, appends int64, cut func()) *cutStore {
+	c := &cutStore{Store: store, cut: cut}
+	c.left.Store(appends)
+	return c
+}
+
+func (c *cutStore) Append(
+	ctx context.Context, id domain.OrderID, expect int, m eventstore.Metadata, events ...domain.Event,
+) ([]eventstore.Record, error) {
+	if c.left.Add(-1) < 0 {
+		c.cut()
+	}
+	return c.Store.Append(ctx, id, expect, m, events...)
+}
