@@ -13,15 +13,13 @@ import (
 	"strings"
 	"time"
 
-	driver "modernc.org/sqlite"
-	codes "modernc.org/sqlite/lib"
-
 	"headway/domain"
 )
 
 const (
 	applicationID = 0x48647779 // "Hdwy" in the header of the file
 	schemaVersion = 1          // user_version
+	notHeadways   = " is not an event store of Headway."
 )
 
 // The only truth is the table events; seq is the order of commits. What a person writes into it by hand is seen by every reader, as long
@@ -30,7 +28,7 @@ const (
 // The first trigger also keeps INSERT OR REPLACE, which fires no DELETE trigger, from changing history.
 const schema = `
 CREATE TABLE events (
-	seq           INTEGER PRIMARY KEY,
+	seq           INTEGER PRIMARY KEY CHECK (seq > 0),
 	aggregateId   TEXT    NOT NULL,
 	version       INTEGER NOT NULL,
 	eventId       TEXT    NOT NULL DEFAULT '',
@@ -53,7 +51,7 @@ CREATE INDEX types ON events (eventType);
 CREATE INDEX correlations ON events (correlationId);
 CREATE TRIGGER events_follow BEFORE INSERT ON events
 WHEN NEW.version <> 1 + coalesce((SELECT max(version) FROM events WHERE aggregateId = NEW.aggregateId), 0)
-	OR (NEW.seq > 0 AND NEW.seq <> 1 + coalesce((SELECT max(seq) FROM events), 0))
+	OR NEW.seq NOT IN (-1, 1 + coalesce((SELECT max(seq) FROM events), 0)) -- it is -1 here if none was given
 BEGIN SELECT RAISE(ABORT, 'an event follows the newest one of its order, and seq is given by the database'); END;
 CREATE TRIGGER events_stay BEFORE UPDATE ON events
 BEGIN SELECT RAISE(ABORT, 'a stored event never changes'); END;
@@ -117,16 +115,13 @@ func inspect(ctx context.Context, conn *sql.Conn, path string) (fresh bool, err 
 	var application, version, tables int
 	err = conn.QueryRowContext(ctx, `SELECT (SELECT application_id FROM pragma_application_id),
 		(SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_schema)`).Scan(&application, &version, &tables)
-	if e, ok := errors.AsType[*driver.Error](err); ok && e.Code()&0xff == codes.SQLITE_NOTADB {
-		return false, &domain.Error{Kind: domain.Refused, Message: path + " is not an event store of Headway.", Cause: err}
-	}
 	switch {
 	case err != nil:
 		return false, err
 	case application == 0 && version == 0 && tables == 0:
 		return true, nil
 	case application != applicationID:
-		return false, domain.Errorf(domain.Refused, "%s is not an event store of Headway.", path)
+		return false, domain.Errorf(domain.Refused, "%s%s", path, notHeadways)
 	case version > schemaVersion:
 		return false, domain.Errorf(domain.Refused,
 			"%s was written by a newer Headway (its layout is %d, this program knows %d). Use that version.", path, version, schemaVersion)

@@ -21,14 +21,15 @@ type writer struct {
 	stopped chan struct{} // closed when run has returned
 
 	db   *sql.DB
-	conn *sql.Conn // nil after a failure, until the next batch connects again
+	conn *sql.Conn // nil after a failure, until the next batch connects again; closing it takes back what was not committed
 	do   writeStatements
 }
 
 type writeStatements struct {
-	begin, commit, rollback           *sql.Stmt
+	begin, commit                     *sql.Stmt
 	savepoint, release, rollbackTo    *sql.Stmt
 	lastStored, head, insert, repeats *sql.Stmt
+	all                               []*sql.Stmt
 }
 
 func (d *writeStatements) prepare(ctx context.Context, conn *sql.Conn) error {
@@ -38,7 +39,6 @@ func (d *writeStatements) prepare(ctx context.Context, conn *sql.Conn) error {
 	}{
 		{&d.begin, `BEGIN IMMEDIATE`},
 		{&d.commit, `COMMIT`},
-		{&d.rollback, `ROLLBACK`},
 		{&d.savepoint, `SAVEPOINT command`},
 		{&d.release, `RELEASE command`},
 		{&d.rollbackTo, `ROLLBACK TO command`},
@@ -52,9 +52,19 @@ func (d *writeStatements) prepare(ctx context.Context, conn *sql.Conn) error {
 		if err != nil {
 			return err
 		}
-		*p.to = stmt
+		*p.to, d.all = stmt, append(d.all, stmt)
 	}
 	return nil
+}
+
+// close has to come before the connection's: a statement of a sql.Conn that stays open keeps the file open and its lock held.
+func (d *writeStatements) close() error {
+	var errs []error
+	for _, stmt := range d.all {
+		errs = append(errs, stmt.Close())
+	}
+	*d = writeStatements{}
+	return errors.Join(errs...)
 }
 
 // connect opens the connection, makes the schema in a new file, and refuses a file that is not ours.
@@ -66,27 +76,29 @@ func (w *writer) connect() error {
 	}
 	conn, err := db.Conn(ctx)
 	if err == nil {
-		err = prepareFile(ctx, conn, w.path)
-	}
-	if err == nil {
-		err = w.do.prepare(ctx, conn)
-	}
-	if err != nil {
-		err = errors.Join(err, db.Close())
-		if _, ours := errors.AsType[*domain.Error](err); ours {
-			return err
+		w.db, w.conn = db, conn
+		if err = prepareFile(ctx, conn, w.path); err == nil {
+			err = w.do.prepare(ctx, conn)
 		}
-		return domain.Unreachable(err, "The event store %s cannot be opened.", w.path)
+		if err == nil {
+			return nil
+		}
 	}
-	w.db, w.conn = db, conn
-	return nil
+	err = errors.Join(err, w.disconnect(), db.Close())
+	if e, ok := errors.AsType[*driver.Error](err); ok && e.Code()&0xff == codes.SQLITE_NOTADB {
+		return &domain.Error{Kind: domain.Refused, Message: w.path + notHeadways, Cause: err}
+	}
+	if _, ours := errors.AsType[*domain.Error](err); ours {
+		return err
+	}
+	return domain.Unreachable(err, "The event store %s cannot be opened.", w.path)
 }
 
 func (w *writer) disconnect() error {
 	if w.conn == nil {
 		return nil
 	}
-	err := errors.Join(w.conn.Close(), w.db.Close())
+	err := errors.Join(w.do.close(), w.conn.Close(), w.db.Close())
 	w.db, w.conn = nil, nil
 	return err
 }

@@ -1,0 +1,263 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"headway/domain"
+	"headway/eventstore"
+)
+
+// The tests of this file are inside, to say exactly which commands share a transaction.
+
+// newWriter is a writer without its goroutine: the test calls answer.
+func newWriter(t *testing.T) *writer {
+	t.Helper()
+	w := &writer{path: filepath.Join(t.TempDir(), "events.db"), clock: time.Now}
+	if err := errors.Join(create(w.path), w.connect()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.disconnect(); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+func metadata() eventstore.Metadata {
+	id := uuid.NewString()
+	return eventstore.Metadata{CausationID: domain.CommandID(id), CorrelationID: id, CommandHash: id, Timestamp: time.Unix(1e9, 0)}
+}
+
+func newCommand(t *testing.T, id domain.OrderID, expect int, m eventstore.Metadata, reasons ...string) *command {
+	t.Helper()
+	var events []domain.Event
+	for _, reason := range reasons {
+		events = append(events, domain.OrderCancelled{Reason: reason})
+	}
+	c, err := new(Store).command(id, expect, m, events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.ended = func() error { return nil }
+	return c
+}
+
+// answersOf runs one transaction.
+func answersOf(t *testing.T, w *writer, batch ...*command) []answer {
+	t.Helper()
+	w.answer(append([]*command(nil), batch...))
+	answers := make([]answer, len(batch))
+	for i, c := range batch {
+		select {
+		case answers[i] = <-c.answered:
+		default:
+			t.Fatalf("command %d has no answer", i)
+		}
+	}
+	return answers
+}
+
+func checkLength(t *testing.T, w *writer, id domain.OrderID, want int) {
+	t.Helper()
+	db, err := sql.Open("sqlite", address(w.path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var n, newest int
+	err = db.QueryRow(`SELECT count(*), coalesce(max(version), 0) FROM events WHERE aggregateId = ?`, string(id)).Scan(&n, &newest)
+	if err != nil || n != want || newest != want {
+		t.Errorf("order %s has %d events up to version %d, want %d (%v)", id, n, newest, want, err)
+	}
+}
+
+// In one transaction, each command gets its own answer, and none touches another.
+func TestNeighboursInOneTransaction(t *testing.T) {
+	w := newWriter(t)
+	old := metadata()
+	if got := answersOf(t, w, newCommand(t, "old", 0, old, "x")); got[0].err != nil {
+		t.Fatal(got[0].err)
+	}
+	ended := newCommand(t, "b", 0, metadata(), "x")
+	ended.ended = func() error { return context.Canceled }
+	same := metadata()
+	other := same
+	other.CommandHash = "another"
+	notAllowed := newCommand(t, "c", 0, metadata(), "x", "y", "z")
+	notAllowed.records[2].Metadata.Timestamp = time.Date(10_001, 1, 1, 0, 0, 0, 0, time.UTC)
+
+	cases := []struct {
+		command *command
+		version int         // of the last record, or
+		kind    domain.Kind // of the error, or
+		err     error
+	}{
+		{command: newCommand(t, "a", 0, metadata(), "x", "y"), version: 2},
+		{command: newCommand(t, "old", 0, metadata(), "x"), kind: domain.Conflict},
+		{command: ended, err: context.Canceled},
+		{command: notAllowed, kind: domain.Internal},
+		{command: newCommand(t, "d", 0, same, "x"), version: 1},
+		{command: newCommand(t, "d", 0, same, "x"), version: 1},
+		{command: newCommand(t, "d", 0, other, "x"), kind: domain.Invalid},
+		{command: newCommand(t, "d", 1, metadata(), "x", "y"), version: 3}, // follows what is not committed yet
+		{command: newCommand(t, "old", 9, old, "x"), version: 1},
+		{command: newCommand(t, "e", 0, metadata(), "x", "y"), version: 2},
+	}
+	var batch []*command
+	for _, c := range cases {
+		batch = append(batch, c.command)
+	}
+	for i, got := range answersOf(t, w, batch...) {
+		c := cases[i]
+		switch {
+		case c.err != nil && !errors.Is(got.err, c.err),
+			c.kind != 0 && domain.KindOf(got.err) != c.kind,
+			(c.kind != 0 || c.command == notAllowed) && got.err == nil,
+			c.version != 0 && (got.err != nil || got.records[len(got.records)-1].Version != c.version):
+			t.Errorf("command %d got %d records, %v", i, len(got.records), got.err)
+		}
+	}
+	for id, want := range map[domain.OrderID]int{"a": 2, "b": 0, "c": 0, "d": 3, "e": 2, "old": 1} {
+		checkLength(t, w, id, want)
+	}
+}
+
+// When the transaction fails, every command of it is Unavailable, nothing of it is stored, and the next transaction works.
+func TestTransactionFails(t *testing.T) {
+	large := strings.Repeat("x", 200_000)
+	for name, spoil := range map[string]func(t *testing.T, w *writer) (mend func()){
+		"the disk is full": func(t *testing.T, w *writer) func() {
+			mustExec(t, w.conn, `PRAGMA max_page_count = 1`) // means: as many as there are; the next connection has no limit
+			return func() {}
+		},
+		"another process keeps the file": func(t *testing.T, w *writer) func() {
+			mustExec(t, w.conn, `PRAGMA busy_timeout = 10`)
+			db, err := sql.Open("sqlite", address(w.path))
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn, err := db.Conn(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			mustExec(t, conn, `BEGIN IMMEDIATE`)
+			return func() {
+				if err := errors.Join(conn.Close(), db.Close()); err != nil {
+					t.Error(err)
+				}
+			}
+		},
+		"the connection is lost": func(t *testing.T, w *writer) func() {
+			if err := w.conn.Close(); err != nil {
+				t.Fatal(err)
+			}
+			return func() {}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWriter(t)
+			if got := answersOf(t, w, newCommand(t, "old", 0, metadata(), "x")); got[0].err != nil {
+				t.Fatal(got[0].err)
+			}
+			mend := spoil(t, w)
+			commands := []*command{
+				newCommand(t, "a", 0, metadata(), "x"), newCommand(t, "b", 0, metadata(), large),
+				newCommand(t, "old", 0, metadata(), "a conflict that nobody may hear of"), newCommand(t, "c", 0, metadata(), "x"),
+			}
+			for i, got := range answersOf(t, w, commands...) {
+				if domain.KindOf(got.err) != domain.Unavailable || domain.Sentence(got.err) != unwritable {
+					t.Errorf("command %d got %v", i, got.err)
+				}
+			}
+			mend()
+			for _, id := range []domain.OrderID{"a", "b", "c"} {
+				checkLength(t, w, id, 0)
+			}
+			for i, got := range answersOf(t, w, commands[0], commands[1], commands[3]) {
+				if got.err != nil {
+					t.Errorf("command %d, sent again, got %v", i, got.err)
+				}
+			}
+			checkLength(t, w, "b", 1)
+		})
+	}
+}
+
+func mustExec(t *testing.T, conn *sql.Conn, query string) {
+	t.Helper()
+	if _, err := conn.ExecContext(t.Context(), query); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Every commit is synced: the settings that make SQLite do it hold on the connection that writes, and readers cannot write.
+func TestConnections(t *testing.T) {
+	s, err := Open(filepath.Join(t.TempDir(), "events.db"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for pragma, want := range map[string]string{
+		"synchronous": "2", "journal_mode": "wal", "fullfsync": "1", "checkpoint_fullfsync": "1", "busy_timeout": "5000",
+		"journal_size_limit": "67108864", "query_only": "0",
+	} {
+		var got string
+		if err := s.writer.conn.QueryRowContext(t.Context(), `PRAGMA `+pragma).Scan(&got); err != nil || got != want {
+			t.Errorf("the writer's %s is %s, want %s (%v)", pragma, got, want, err)
+		}
+	}
+	if _, err := s.readers.Exec(`INSERT INTO events (aggregateId, version, eventType, schemaVersion) VALUES ('a', 1, 'x', 2)`); err == nil {
+		t.Error("a reader wrote")
+	}
+}
+
+// A transaction and the queue are bounded, in commands and in bytes, and the queue says no at once.
+func TestQueue(t *testing.T) {
+	big := func() *command { return &command{bytes: MaxBatchBytes/2 + 1} }
+	for name, c := range map[string]struct {
+		next  func() *command
+		fit   int // commands the queue takes
+		batch int // commands the first transaction takes
+	}{
+		"small commands": {func() *command { return &command{bytes: 1} }, MaxQueue, MaxBatch},
+		"big commands":   {big, MaxQueueBytes / (MaxBatchBytes/2 + 1), 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			q := newQueue()
+			for i := range c.fit {
+				if err := q.put(c.next()); err != nil {
+					t.Fatalf("command %d: %v", i, err)
+				}
+			}
+			if err := q.put(c.next()); domain.KindOf(err) != domain.Unavailable || domain.Sentence(err) != queueIsFull {
+				t.Errorf("one more got %v", err)
+			}
+			if got := len(q.take()); got != c.batch {
+				t.Errorf("the first transaction takes %d, want %d", got, c.batch)
+			}
+			if err := q.put(c.next()); err != nil {
+				t.Errorf("with room again: %v", err)
+			}
+			q.close()
+			if err := q.put(c.next()); domain.Sentence(err) != storeIsClosed {
+				t.Errorf("a closed queue answers %v", err)
+			}
+			left := c.fit - c.batch + 1
+			for batch := q.take(); len(batch) > 0; batch = q.take() {
+				left -= len(batch)
+			}
+			if left != 0 || q.bytes != 0 {
+				t.Errorf("after closing, %d commands and %d bytes are left", left, q.bytes)
+			}
+		})
+	}
+}
