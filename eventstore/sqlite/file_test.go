@@ -125,13 +125,13 @@ func TestRefusedFiles(t *testing.T) {
 		}, domain.Refused, "is not an event store of Headway"},
 		"a database of another program": {func(t *testing.T, path string) {
 			db := raw(t, path)
-			exec(t, db, `CREATE TABLE events (id INTEGER)`)
+			execSQL(t, db, `CREATE TABLE events (id INTEGER)`)
 			must(t, db.Close())
 		}, domain.Refused, "is not an event store of Headway"},
 		"a newer event store": {func(t *testing.T, path string) {
 			must(t, open(t, path, sqlite.Options{}).Close())
 			db := raw(t, path)
-			exec(t, db, `PRAGMA user_version = 2`)
+			execSQL(t, db, `PRAGMA user_version = 2`)
 			must(t, db.Close())
 		}, domain.Refused, "was written by a newer Headway"},
 		"a folder": {func(t *testing.T, path string) { must(t, os.Mkdir(path, 0o700)) }, domain.Unavailable, "cannot be opened"},
@@ -200,8 +200,8 @@ func TestWrittenByHand(t *testing.T) {
 	_, cursor, err := s.Moved(t.Context(), "", 9)
 	must(t, err)
 	db := raw(t, path)
-	exec(t, db, `INSERT INTO events (aggregateId, version, eventType, schemaVersion) VALUES ('a', 2, 'Poison', -7)`)
-	exec(t, db, `INSERT INTO events (aggregateId, version, eventType, schemaVersion, data) VALUES ('b', 1, '', 2, '{"text":1}'), ('b', 2, 'é', 2, 12),
+	execSQL(t, db, `INSERT INTO events (aggregateId, version, eventType, schemaVersion) VALUES ('a', 2, 'Poison', -7)`)
+	execSQL(t, db, `INSERT INTO events (aggregateId, version, eventType, schemaVersion, data) VALUES ('b', 1, '', 2, '{"text":1}'), ('b', 2, 'é', 2, 12),
 		('b', 3, 'x', 2, x'00ff'), ('', 1, 'x', 9223372036854775807, 1.5)`)
 
 	for id, want := range map[domain.OrderID][]string{"b": {`{"text":1}`, "12", "\x00\xff"}, "": {"1.5"}} {

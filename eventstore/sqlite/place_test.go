@@ -64,7 +64,7 @@ func raw(tb testing.TB, path string) *sql.DB {
 	return db
 }
 
-func exec(tb testing.TB, db *sql.DB, query string, args ...any) {
+func execSQL(tb testing.TB, db *sql.DB, query string, args ...any) {
 	tb.Helper()
 	_, err := db.ExecContext(context.Background(), query, args...)
 	must(tb, err)
