@@ -26,7 +26,7 @@ type Store interface {
 	// A row whose version is not higher than the stored one changes nothing: rows never move backwards. Customer rows are the
 	// sums of contributions as of the same write. After a crash between any two steps, writing the batch again gives the same.
 	Write(ctx context.Context, batch Batch) error
-	// Beat stores the state of a projection with its heartbeat.
+	// Beat stores the state of a projection with its heartbeat; the checkpoint is Write's, and stays as it is.
 	Beat(ctx context.Context, state State) error
 	// Close lets go of the store.
 	Close() error
@@ -54,10 +54,12 @@ type Reader interface {
 	// Totals sums the order list for the overview: counts of every status, and the value, by currency and without the cancelled, of orders
 	// created in [from, to).
 	Totals(ctx context.Context, from, to time.Time) (Totals, error)
-	// States returns the stored state of each projection that has one.
+	// States returns the stored state of each projection that has one; one that only ever wrote has a checkpoint and no phase.
 	States(ctx context.Context) (map[string]State, error)
 	// Holds lists the holds of a projection (of all if empty), oldest first, at most MaxHolds; of these orders only if any are named.
 	Holds(ctx context.Context, projection string, ids ...domain.OrderID) ([]Hold, error)
+	// Versions returns the version of each row that a projection has of these orders: where it is in each.
+	Versions(ctx context.Context, projection string, ids ...domain.OrderID) (map[domain.OrderID]int, error)
 	// Each calls f with every row of a projection and every customer row once, in no promised order; what verify reads.
 	EachOrder(ctx context.Context, f func(OrderRow) error) error
 	EachContribution(ctx context.Context, f func(Contribution) error) error
@@ -110,13 +112,15 @@ type Totals struct {
 	Value    []domain.Money // by currency code
 }
 
-// Phase is what a projection is doing, as it says itself. Whether it stalled is for the reader of its heartbeat to say.
+// Phase is what a projection is doing. It says the first three itself; the others are for the reader of its heartbeat to say.
 type Phase string
 
 const (
-	Running    Phase = "running"
-	Paused     Phase = "paused"
-	Rebuilding Phase = "rebuilding"
+	Running     Phase = "running"
+	Paused      Phase = "paused"
+	Rebuilding  Phase = "rebuilding"
+	Stalled     Phase = "stalled"     // no heartbeat
+	Unreachable Phase = "unreachable" // a store cannot be asked
 )
 
 // State is what a projection last said of itself.

@@ -1,0 +1,437 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"headway/domain"
+	"headway/eventstore"
+)
+
+// loop keeps one projection up with the log.
+type loop struct {
+	name     string
+	fold     func(domain.Codec, Row, []eventstore.Record) (Row, *eventstore.Hold, error)
+	events   eventstore.Store
+	read     Store
+	opts     Options
+	arrivals *arrivals
+	nudges   *nudges
+
+	loaded     bool // checkpoint is known, and holds were tried again
+	checkpoint eventstore.Cursor
+	reason     string
+	meter      meter
+	beatAt     time.Time
+	failures   int
+}
+
+func newLoop(name string, events eventstore.Store, read Store, a *arrivals, opts Options) *loop {
+	l := &loop{name: name, events: events, read: read, opts: opts, arrivals: a, nudges: newNudges()}
+	switch name {
+	case OrderList:
+		l.fold = foldRow(FoldOrderList)
+	case CustomerOrderSummary:
+		l.fold = foldRow(FoldContribution)
+	}
+	return l
+}
+
+// foldRow is a fold of any row; no row, or a row of another kind, is the zero row.
+func foldRow[R Row](
+	fold func(domain.Codec, R, []eventstore.Record) (R, *eventstore.Hold, error),
+) func(domain.Codec, Row, []eventstore.Record) (Row, *eventstore.Hold, error) {
+	return func(codec domain.Codec, row Row, records []eventstore.Record) (Row, *eventstore.Hold, error) {
+		r, _ := row.(R)
+		return fold(codec, r, records)
+	}
+}
+
+func (l *loop) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		_, err := l.pass(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		wait := l.opts.Poll
+		if err != nil {
+			l.failures++
+			wait = backoff(l.failures)
+		} else {
+			l.failures = 0
+		}
+		l.say(err, wait)
+		l.rest(ctx, wait, err != nil)
+	}
+}
+
+// rest waits, beating meanwhile. A nudge ends it, unless it follows a failure.
+func (l *loop) rest(ctx context.Context, wait time.Duration, failed bool) {
+	until := time.Now().Add(wait)
+	wake := l.nudges.wake
+	if failed {
+		wake = nil
+	}
+	for ctx.Err() == nil {
+		_ = l.beatIfDue(ctx) // whether the read store can be reached is said by the pass
+		left := time.Until(until)
+		if left <= 0 {
+			return
+		}
+		timer := time.NewTimer(min(left, max(l.opts.Beat-l.opts.Clock().Sub(l.beatAt), time.Millisecond)))
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		case <-wake:
+			timer.Stop()
+			return
+		}
+		timer.Stop()
+	}
+}
+
+// say notes what the state has to say of the last pass, and logs when that changes.
+func (l *loop) say(err error, wait time.Duration) {
+	reason := reasonOf(err)
+	if reason == l.reason {
+		return
+	}
+	if err != nil {
+		l.opts.Log.Warn("a projection cannot go on", "projection", l.name, "error", err, "retry", wait)
+	} else {
+		l.opts.Log.Info("a projection goes on", "projection", l.name)
+	}
+	l.reason = reason
+	l.beatAt = time.Time{} // news are told at once
+}
+
+func (l *loop) beatIfDue(ctx context.Context) error {
+	if l.opts.Clock().Sub(l.beatAt) < l.opts.Beat {
+		return nil
+	}
+	return l.beat(ctx)
+}
+
+// beat stores the state.
+func (l *loop) beat(ctx context.Context) error {
+	now := l.opts.Clock().UTC().Truncate(time.Microsecond)
+	l.beatAt = now
+	state := State{
+		Projection: l.name, Phase: Running, Reason: l.reason, Checkpoint: l.checkpoint, HeartbeatAt: now, Rate: l.meter.rate(now),
+	}
+	err := l.read.Beat(ctx, state)
+	if l.opts.OnState != nil {
+		l.opts.OnState(state)
+	}
+	return readFailed(err)
+}
+
+// pass brings the projection up with the nudges and the feed as they are now.
+func (l *loop) pass(ctx context.Context) (moved int, err error) {
+	if !l.loaded {
+		if moved, err = l.load(ctx); err != nil {
+			return moved, err
+		}
+		l.loaded = true
+	}
+	n, err := l.catchUpAll(ctx, l.nudges.take())
+	moved += n
+	if err != nil {
+		return moved, err // the feed names these orders again
+	}
+	for {
+		heads, next, err := l.moved(ctx)
+		if err != nil {
+			return moved, err
+		}
+		if len(heads) == 0 {
+			return moved, l.keep(ctx, next)
+		}
+		n, err := l.catchUp(ctx, heads, next, false)
+		moved += n
+		if err != nil {
+			return moved, err
+		}
+		l.checkpoint = next
+		if err := l.beatIfDue(ctx); err != nil {
+			return moved, err
+		}
+	}
+}
+
+// load reads the checkpoint, and tries each held order once again: the code may have learned to read it.
+func (l *loop) load(ctx context.Context) (moved int, err error) {
+	states, err := l.read.States(ctx)
+	if err != nil {
+		return 0, readFailed(err)
+	}
+	l.checkpoint = states[l.name].Checkpoint
+	holds, err := l.read.Holds(ctx, l.name)
+	if err != nil {
+		return 0, readFailed(err)
+	}
+	for len(holds) > 0 {
+		chunk := holds[:min(len(holds), BatchOrders)]
+		holds = holds[len(chunk):]
+		heads := make([]eventstore.Head, len(chunk))
+		for i, h := range chunk {
+			heads[i] = eventstore.Head{OrderID: h.OrderID, Version: h.Version}
+		}
+		n, err := l.catchUp(ctx, heads, "", true)
+		moved += n
+		if err != nil {
+			return moved, err
+		}
+	}
+	return moved, nil
+}
+
+func (l *loop) moved(ctx context.Context) ([]eventstore.Head, eventstore.Cursor, error) {
+	heads, next, err := l.events.Moved(ctx, l.checkpoint, BatchOrders)
+	if l.checkpoint != "" && domain.KindOf(err) == domain.Malformed {
+		l.opts.Log.Warn("the checkpoint is of another log: beginning again", "projection", l.name)
+		heads, next, err = l.events.Moved(ctx, "", BatchOrders)
+	}
+	return heads, next, eventsFailed(err)
+}
+
+// keep stores a checkpoint that moved although no order did.
+func (l *loop) keep(ctx context.Context, next eventstore.Cursor) error {
+	if next == l.checkpoint {
+		return nil
+	}
+	if err := l.read.Write(ctx, Batch{Projection: l.name, Checkpoint: next}); err != nil {
+		return readFailed(err)
+	}
+	l.checkpoint = next
+	return nil
+}
+
+// catchUpAll catches up in batches, and leaves the checkpoint.
+func (l *loop) catchUpAll(ctx context.Context, heads []eventstore.Head) (moved int, err error) {
+	for len(heads) > 0 {
+		chunk := heads[:min(len(heads), BatchOrders)]
+		heads = heads[len(chunk):]
+		n, err := l.catchUp(ctx, chunk, "", false)
+		moved += n
+		if err != nil {
+			return moved, err
+		}
+	}
+	return moved, nil
+}
+
+// catchUp reads the events of orders after the versions of their rows, and writes what they make, then the checkpoint. An order that is held
+// waits, unless it is to be tried again.
+func (l *loop) catchUp(ctx context.Context, heads []eventstore.Head, checkpoint eventstore.Cursor, retry bool) (moved int, err error) {
+	heads = l.unknown(heads)
+	work, err := l.behind(ctx, heads, retry)
+	if err != nil {
+		return 0, err
+	}
+	batch := Batch{Projection: l.name, Checkpoint: checkpoint}
+	events := 0
+	results, err := l.foldAll(ctx, work)
+	if err != nil {
+		return 0, err
+	}
+	for i, r := range results {
+		if r.row != nil && r.row.At() > work[i].version() {
+			batch.Rows = append(batch.Rows, r.row)
+			events += r.row.At() - work[i].version()
+		}
+		switch held := work[i].held; {
+		case r.hold != nil:
+			batch.Holds = append(batch.Holds, l.holdOf(work[i], *r.hold))
+		case held != nil:
+			batch.Released = append(batch.Released, work[i].id)
+		}
+	}
+	if len(batch.Rows)+len(batch.Holds)+len(batch.Released) == 0 && (checkpoint == "" || checkpoint == l.checkpoint) {
+		return 0, nil
+	}
+	if err := l.read.Write(ctx, batch); err != nil {
+		return 0, readFailed(err)
+	}
+	l.acknowledged(batch, events)
+	return len(batch.Rows), nil
+}
+
+// acknowledged tells what was written.
+func (l *loop) acknowledged(batch Batch, events int) {
+	now := l.opts.Clock().UTC()
+	l.meter.add(now, events)
+	l.arrivals.add(l.name, batch.Rows, now)
+	if l.opts.OnRows != nil && len(batch.Rows) > 0 {
+		l.opts.OnRows(l.name, batch.Rows, now)
+	}
+	for _, h := range batch.Holds {
+		l.opts.Log.Warn("an order is held", "projection", l.name, "order", h.OrderID, "version", h.Version, "reason", h.Reason)
+		if l.opts.OnHold != nil {
+			l.opts.OnHold(h)
+		}
+	}
+}
+
+// unknown leaves out the orders that are known to be there already, and names each other order once.
+func (l *loop) unknown(heads []eventstore.Head) []eventstore.Head {
+	at := map[domain.OrderID]int{}
+	var rest []eventstore.Head
+	for _, h := range heads {
+		if i, seen := at[h.OrderID]; seen {
+			rest[i].Version = max(rest[i].Version, h.Version)
+			continue
+		}
+		if !l.arrivals.has(l.name, h.OrderID, h.Version) {
+			at[h.OrderID] = len(rest)
+			rest = append(rest, h)
+		}
+	}
+	return rest
+}
+
+// job is an order that is behind.
+type job struct {
+	id   domain.OrderID
+	row  Row   // nil if there is none
+	held *Hold // the hold that is tried again
+}
+
+func (j job) version() int {
+	if j.row == nil {
+		return 0
+	}
+	return j.row.At()
+}
+
+// behind finds the orders whose rows are older than their heads; of the held ones only those that are to be tried again.
+func (l *loop) behind(ctx context.Context, heads []eventstore.Head, retry bool) ([]job, error) {
+	if len(heads) == 0 {
+		return nil, nil
+	}
+	ids := make([]domain.OrderID, len(heads))
+	for i, h := range heads {
+		ids[i] = h.OrderID
+	}
+	rows, err := l.read.Rows(ctx, l.name, ids...)
+	if err != nil {
+		return nil, readFailed(err)
+	}
+	holds, err := l.read.Holds(ctx, l.name, ids...)
+	if err != nil {
+		return nil, readFailed(err)
+	}
+	held := make(map[domain.OrderID]*Hold, len(holds))
+	for i, h := range holds {
+		held[h.OrderID] = &holds[i]
+	}
+	var work []job
+	for _, h := range heads {
+		j := job{id: h.OrderID, row: rows[h.OrderID], held: held[h.OrderID]}
+		if j.version() < h.Version && (j.held == nil || retry) {
+			work = append(work, j)
+		}
+	}
+	return work, nil
+}
+
+// folded is what came of a job.
+type folded struct {
+	row  Row
+	hold *eventstore.Hold
+	err  error
+}
+
+// foldAll reads and folds several orders at once.
+func (l *loop) foldAll(ctx context.Context, work []job) ([]folded, error) {
+	results := make([]folded, len(work))
+	next := make(chan int)
+	var all sync.WaitGroup
+	for range min(readers, len(work)) {
+		all.Go(func() {
+			for i := range next {
+				results[i] = l.foldOne(ctx, work[i])
+			}
+		})
+	}
+	for i := range work {
+		next <- i
+	}
+	close(next)
+	all.Wait()
+	for _, r := range results {
+		if r.err != nil {
+			return nil, r.err
+		}
+	}
+	return results, nil
+}
+
+// foldOne reads an order after its row's version and folds it. A gap is read once more, from the same place; one that stays is a hold: the
+// stream itself is broken.
+func (l *loop) foldOne(ctx context.Context, j job) folded {
+	for again := false; ; again = true {
+		records, err := l.events.Read(ctx, j.id, j.version())
+		if err != nil {
+			return folded{err: eventsFailed(err)}
+		}
+		row, hold, err := l.foldSafely(j.row, records)
+		if err == nil {
+			return folded{row: row, hold: hold}
+		}
+		gap, ok := errors.AsType[*Gap](err)
+		if !ok {
+			return folded{err: err}
+		}
+		if again {
+			reason := fmt.Sprintf("Version %d is missing.", gap.After+1)
+			return folded{row: row, hold: &eventstore.Hold{Version: gap.Version, Reason: reason}}
+		}
+	}
+}
+
+// foldSafely folds event by event after a panic, so that a defect in reading one event holds its order there, and nothing else.
+func (l *loop) foldSafely(row Row, records []eventstore.Record) (Row, *eventstore.Hold, error) {
+	next, hold, err := l.foldOrPanic(row, records)
+	if !errors.Is(err, errPanicked) {
+		return next, hold, err
+	}
+	for i, r := range records {
+		next, hold, err := l.foldOrPanic(row, records[i:i+1])
+		if errors.Is(err, errPanicked) {
+			return row, &eventstore.Hold{Version: r.Version, Reason: "The event cannot be read: its reader is defective."}, nil
+		}
+		if hold != nil || err != nil {
+			return next, hold, err
+		}
+		row = next
+	}
+	return row, nil, nil
+}
+
+var errPanicked = errors.New("reading an event panicked")
+
+func (l *loop) foldOrPanic(row Row, records []eventstore.Record) (next Row, hold *eventstore.Hold, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			l.opts.Log.Error("reading an event panicked", "projection", l.name, "panic", cause)
+			err = errPanicked
+		}
+	}()
+	return l.fold(l.opts.Codec, row, records)
+}
+
+// holdOf is a hold as it is stored; one that stays as it was keeps its time.
+func (l *loop) holdOf(j job, hold eventstore.Hold) Hold {
+	h := Hold{
+		Projection: l.name, OrderID: j.id, Version: hold.Version, Reason: hold.Reason,
+		Since: l.opts.Clock().UTC().Truncate(time.Microsecond),
+	}
+	if j.held != nil && j.held.Version == h.Version {
+		h.Since = j.held.Since
+	}
+	return h
+}

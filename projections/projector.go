@@ -1,0 +1,202 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"headway/domain"
+	"headway/eventstore"
+)
+
+// The bounds of a projector.
+const (
+	BatchOrders   = 500    // orders one write holds
+	MaxNudges     = 10_000 // orders that wait to be looked at; the feed finds what does not fit
+	readers       = 4      // streams read at once
+	backoffAtMost = 30 * time.Second
+	backoffFirst  = 200 * time.Millisecond
+	rateOver      = 10 * time.Second
+)
+
+// Options of a projector. The zero Options are ready to use. The callbacks are called by the projector's own goroutines, must not block
+// and may be nil.
+type Options struct {
+	Codec domain.Codec
+	Clock func() time.Time // nil means time.Now
+	Poll  time.Duration    // how often the feed is asked; 0 means 1 s
+	Beat  time.Duration    // how often a state is stored with its heartbeat; 0 means 2 s
+	Log   *slog.Logger
+
+	// OnMoved tells that the heads of orders have moved: at least once for each move, by the feed or a nudge, whatever the read store does.
+	OnMoved func([]eventstore.Head)
+	// OnRows tells that rows were stored, and when their store acknowledged it.
+	OnRows func(projection string, rows []Row, committed time.Time)
+	// OnState tells a state, whether or not it could be stored.
+	OnState func(State)
+	// OnHold tells that an order has been set aside.
+	OnHold func(Hold)
+}
+
+// Projector keeps the rows of all projections up with the log. Each projection has its own loop, checkpoint, holds and backoff: one
+// that fails does not stop another. At most one Run or Step may be active at a time; Nudge, WaitFor and Arrivals may be called at any time.
+type Projector struct {
+	opts     Options
+	read     Store
+	watch    *watch
+	loops    []*loop
+	arrivals *arrivals
+}
+
+// New makes a projector. It does nothing until Run or Step is called.
+func New(events eventstore.Store, read Store, opts Options) *Projector {
+	if opts.Clock == nil {
+		opts.Clock = time.Now
+	}
+	if opts.Poll == 0 {
+		opts.Poll = time.Second
+	}
+	if opts.Beat == 0 {
+		opts.Beat = 2 * time.Second
+	}
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	p := &Projector{opts: opts, read: read, arrivals: newArrivals()}
+	p.watch = &watch{events: events, read: read, opts: opts, nudges: newNudges()}
+	for _, name := range Names() {
+		p.loops = append(p.loops, newLoop(name, events, read, p.arrivals, opts))
+	}
+	return p
+}
+
+// Nudge tells the projector that orders have moved, so that it need not wait for the feed. It never blocks, and may be forgotten: the
+// feed is the path that counts.
+func (p *Projector) Nudge(heads ...eventstore.Head) {
+	p.watch.nudges.add(heads)
+	for _, l := range p.loops {
+		l.nudges.add(heads)
+	}
+}
+
+// Run keeps all projections up until the context ends, and then returns nil once nothing is under way. Failures of the stores are
+// retried for ever, and said in the states.
+func (p *Projector) Run(ctx context.Context) error {
+	var all sync.WaitGroup
+	all.Go(func() { p.watch.run(ctx) })
+	for _, l := range p.loops {
+		all.Go(func() { l.run(ctx) })
+	}
+	all.Wait()
+	return nil
+}
+
+// Step lets each projection catch up with the log once, without waiting for anything, and stores its state. It returns how many rows
+// were written, and what failed.
+func (p *Projector) Step(ctx context.Context) (moved int, err error) {
+	errs := []error{p.watch.pass(ctx)}
+	for _, l := range p.loops {
+		n, err := l.pass(ctx)
+		moved += n
+		errs = append(errs, err)
+		l.say(err, 0)
+		errs = append(errs, l.beat(ctx))
+	}
+	return moved, errors.Join(errs...)
+}
+
+// backoff is how long to wait after so many failures in a row: 0.2 s doubling to 30 s, with jitter down to half of it.
+func backoff(failures int) time.Duration {
+	d := backoffAtMost
+	if failures < 10 {
+		d = min(d, backoffFirst<<max(failures-1, 0))
+	}
+	return d/2 + rand.N(d/2+1) //nolint:gosec // jitter is not a secret
+}
+
+// storeError says which store failed.
+type storeError struct {
+	store string
+	err   error
+}
+
+func (e *storeError) Error() string { return e.store + ": " + e.err.Error() }
+func (e *storeError) Unwrap() error { return e.err }
+
+func eventsFailed(err error) error { return wrapStore("event store", err) }
+func readFailed(err error) error   { return wrapStore("read store", err) }
+
+func wrapStore(store string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &storeError{store, err}
+}
+
+// reasonOf is the sentence of a state while it waits after an error.
+func reasonOf(err error) string {
+	e, ok := errors.AsType[*storeError](err)
+	switch {
+	case err == nil:
+		return ""
+	case !ok:
+		return "Something went wrong; it is tried again."
+	case domain.KindOf(err) == domain.Unavailable:
+		return fmt.Sprintf("The %s cannot be reached; it is tried again.", e.store)
+	}
+	return fmt.Sprintf("The %s answered with an error; it is tried again.", e.store)
+}
+
+// nudges is a bounded set of orders to look at. Its channel has a token when the set may have something in it.
+type nudges struct {
+	wake    chan struct{}
+	mu      sync.Mutex
+	waiting map[domain.OrderID]eventstore.Head
+}
+
+func newNudges() *nudges {
+	return &nudges{wake: make(chan struct{}, 1), waiting: map[domain.OrderID]eventstore.Head{}}
+}
+
+func (n *nudges) add(heads []eventstore.Head) {
+	n.mu.Lock()
+	for _, h := range heads {
+		old, known := n.waiting[h.OrderID]
+		if known && old.Version >= h.Version || !known && len(n.waiting) >= MaxNudges {
+			continue
+		}
+		n.waiting[h.OrderID] = h
+	}
+	n.mu.Unlock()
+	select {
+	case n.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take empties the set.
+func (n *nudges) take() []eventstore.Head {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	heads := make([]eventstore.Head, 0, len(n.waiting))
+	for _, h := range n.waiting {
+		heads = append(heads, h)
+	}
+	clear(n.waiting)
+	return heads
+}
+
+// pause waits for a while, a nudge, or the end.
+func pause(ctx context.Context, d time.Duration, wake <-chan struct{}) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-wake:
+	}
+}

@@ -1,0 +1,247 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	driver "modernc.org/sqlite"
+	codes "modernc.org/sqlite/lib"
+
+	"headway/domain"
+)
+
+const (
+	applicationID = 0x48647772 // "Hdwr" in the header of the file
+	schemaVersion = 1          // user_version; another one means that the rows are made again
+)
+
+// Times are microseconds since 1970; the zero time is year 1, so that nothing is NULL.
+//
+// head is the words of reference, id and customer, words those of the lines, refKey the words of the reference alone. They are
+// made by projections.Words, and the full-text index takes them as they are: its tokenizer splits at spaces only, as far as words
+// go. Prefixes of one to three characters have an index of their own.
+//
+// The indexes come in both directions where many rows share a value, because ties are by id, ascending, either way.
+const schema = `
+CREATE TABLE orders (
+	no          INTEGER PRIMARY KEY,
+	id          TEXT    NOT NULL UNIQUE,
+	reference   TEXT    NOT NULL,
+	customer    TEXT    NOT NULL,
+	status      TEXT    NOT NULL,
+	items       INTEGER NOT NULL,
+	total       INTEGER NOT NULL,
+	currency    TEXT    NOT NULL,
+	createdAt   INTEGER NOT NULL,
+	confirmedAt INTEGER NOT NULL,
+	cancelledAt INTEGER NOT NULL,
+	version     INTEGER NOT NULL,
+	storedAt    INTEGER NOT NULL,
+	refKey      TEXT    NOT NULL,
+	head        TEXT    NOT NULL,
+	words       TEXT    NOT NULL
+) STRICT;
+CREATE INDEX orders_created      ON orders (createdAt DESC, id);
+CREATE INDEX orders_status       ON orders (status, createdAt DESC, id);
+CREATE INDEX orders_customer     ON orders (customer, createdAt DESC, id, status);
+CREATE INDEX orders_by_customer  ON orders (customer, id);
+CREATE INDEX orders_by_status    ON orders (status, id);
+CREATE INDEX orders_by_total     ON orders (currency, total, id);
+CREATE INDEX orders_by_totaldesc ON orders (currency, total DESC, id);
+CREATE INDEX orders_by_items     ON orders (items, id);
+CREATE INDEX orders_by_itemsdesc ON orders (items DESC, id);
+CREATE INDEX orders_refkey       ON orders (refKey);
+CREATE VIRTUAL TABLE orders_fts USING fts5 (
+	head, words, content='orders', content_rowid='no', tokenize='ascii', detail='none', columnsize=0, prefix='1 2 3'
+);
+
+CREATE TABLE contributions (
+	id        TEXT    PRIMARY KEY,
+	customer  TEXT    NOT NULL,
+	status    TEXT    NOT NULL,
+	total     INTEGER NOT NULL,
+	currency  TEXT    NOT NULL,
+	createdAt INTEGER NOT NULL,
+	version   INTEGER NOT NULL,
+	storedAt  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX contributions_sum ON contributions (customer, status, currency, total, createdAt);
+
+CREATE TABLE customers (
+	no        INTEGER PRIMARY KEY,
+	id        TEXT    NOT NULL UNIQUE,
+	orders    INTEGER NOT NULL,
+	created   INTEGER NOT NULL,
+	confirmed INTEGER NOT NULL,
+	cancelled INTEGER NOT NULL,
+	last      INTEGER NOT NULL,
+	words     TEXT    NOT NULL
+) STRICT;
+CREATE INDEX customers_last   ON customers (last DESC, id);
+CREATE INDEX customers_orders ON customers (orders DESC, id);
+CREATE TABLE spent (
+	customer TEXT    NOT NULL,
+	currency TEXT    NOT NULL,
+	minor    INTEGER NOT NULL,
+	PRIMARY KEY (customer, currency)
+) STRICT, WITHOUT ROWID;
+CREATE VIRTUAL TABLE customers_fts USING fts5 (
+	words, content='customers', content_rowid='no', tokenize='ascii', detail='none', columnsize=0, prefix='1 2 3'
+);
+
+CREATE TABLE projections (
+	name        TEXT    PRIMARY KEY,
+	phase       TEXT    NOT NULL DEFAULT '',
+	reason      TEXT    NOT NULL DEFAULT '',
+	heartbeatAt INTEGER NOT NULL DEFAULT -62135596800000000,
+	rate        REAL    NOT NULL DEFAULT 0,
+	checkpoint  TEXT    NOT NULL DEFAULT ''
+) STRICT, WITHOUT ROWID;
+CREATE TABLE holds (
+	projection TEXT    NOT NULL,
+	id         TEXT    NOT NULL,
+	version    INTEGER NOT NULL,
+	reason     TEXT    NOT NULL,
+	since      INTEGER NOT NULL,
+	PRIMARY KEY (projection, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX holds_oldest ON holds (since, projection, id);
+`
+
+// address is the file as the driver wants it; lock is when a transaction takes its lock.
+func address(path, lock string, pragmas ...string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	values := url.Values{"mode": {"rw"}, "_txlock": {lock}}
+	values.Add("_pragma", "busy_timeout("+strconv.FormatInt(BusyTimeout.Milliseconds(), 10)+")")
+	for _, p := range pragmas {
+		values.Add("_pragma", p)
+	}
+	return (&url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path), RawQuery: values.Encode()}).String()
+}
+
+// create makes an empty file that only its owner can read; the write-ahead log inherits that.
+func create(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		return domain.Unreachable(err, "The read store %s cannot be created.", path)
+	}
+	return nil
+}
+
+// prepare makes the schema in an empty file. Rows of another schema are thrown away, which dropped tells: they can be made again. A file
+// that is not a read store is refused untouched.
+func prepare(ctx context.Context, conn *sql.Conn, path string) (dropped bool, err error) {
+	application, version, tables, err := inspect(ctx, conn, path)
+	if err != nil {
+		return false, err
+	}
+	if application != applicationID && (application != 0 || tables != 0) {
+		return false, domain.Errorf(domain.Refused, "%s is not a read store of Headway.", path)
+	}
+	if err := useLog(ctx, conn); err != nil {
+		return false, err
+	}
+	if version == schemaVersion && application == applicationID {
+		return false, nil
+	}
+	if _, err := conn.ExecContext(ctx, `BEGIN IMMEDIATE`); err != nil {
+		return false, err
+	}
+	application, version, tables, err = inspect(ctx, conn, path) // another process may have been faster
+	if err == nil && (application != applicationID || version != schemaVersion) {
+		if err = dropAll(ctx, conn); err == nil {
+			_, err = conn.ExecContext(ctx, schema+fmt.Sprintf(`PRAGMA application_id = %d; PRAGMA user_version = %d;`,
+				applicationID, schemaVersion))
+		}
+		dropped = tables > 0
+	}
+	if err == nil {
+		_, err = conn.ExecContext(ctx, `COMMIT`)
+	}
+	if err != nil {
+		_, undo := conn.ExecContext(ctx, `ROLLBACK`)
+		return false, errors.Join(err, undo)
+	}
+	return dropped, nil
+}
+
+func inspect(ctx context.Context, conn *sql.Conn, path string) (application, version, tables int, err error) {
+	err = conn.QueryRowContext(ctx, `SELECT (SELECT application_id FROM pragma_application_id),
+		(SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_schema)`).Scan(&application, &version, &tables)
+	if e, ok := errors.AsType[*driver.Error](err); ok && e.Code()&0xff == codes.SQLITE_NOTADB {
+		err = &domain.Error{Kind: domain.Refused, Message: path + " is not a read store of Headway.", Cause: err}
+	}
+	return application, version, tables, err
+}
+
+// dropAll empties the file: virtual tables first, which take their own tables with them.
+func dropAll(ctx context.Context, conn *sql.Conn) error {
+	for _, kind := range []string{`sql LIKE 'CREATE VIRTUAL%'`, `name NOT LIKE 'sqlite\_%' ESCAPE '\'`} {
+		rows, err := conn.QueryContext(ctx, `SELECT name FROM sqlite_schema WHERE type = 'table' AND `+kind)
+		names, err := collect(rows, err, func(rows *sql.Rows) (name string, err error) { return name, rows.Scan(&name) })
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			if _, err := conn.ExecContext(ctx, `DROP TABLE "`+strings.ReplaceAll(name, `"`, `""`)+`"`); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// useLog switches to the write-ahead log. The switch ignores the busy timeout, so two processes that open a new file at once may need
+// to ask again.
+func useLog(ctx context.Context, conn *sql.Conn) error {
+	var mode string
+	var err error
+	for wait := time.Millisecond; wait < BusyTimeout/2; wait *= 2 {
+		if err = conn.QueryRowContext(ctx, `PRAGMA journal_mode = WAL`).Scan(&mode); err == nil {
+			break
+		}
+		time.Sleep(wait)
+	}
+	if err == nil && !strings.EqualFold(mode, "wal") {
+		err = fmt.Errorf("journal mode is %q, not wal", mode)
+	}
+	return err
+}
+
+// collect reads all rows with one, and closes them.
+func collect[T any](rows *sql.Rows, err error, one func(*sql.Rows) (T, error)) ([]T, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []T
+	for rows.Next() {
+		v, err := one(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	return all, rows.Err()
+}
+
+func micros(t time.Time) int64 { return t.UnixMicro() }
+
+func moment(micros int64) time.Time { return time.UnixMicro(micros).UTC() }

@@ -1,0 +1,141 @@
+// Package sqlite is the embedded read store: rows, search, holds, checkpoints and states in one file, one transaction a batch.
+//
+// The file is synced seldom (synchronous = NORMAL): a power cut may lose the last batches, each whole, with the checkpoint it carries.
+// That is enough, because a checkpoint is never newer than its rows and rows are made again from the log.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"strings"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"headway/domain"
+	"headway/projections"
+)
+
+// The bounds of one store.
+const (
+	MaxReaders  = 8 // connections that read
+	BusyTimeout = 5 * time.Second
+	idsPerQuery = 500  // orders one query names
+	rowsPerStep = 1000 // rows a walk over everything holds at once
+	unreachable = "The read store cannot be reached at the moment. Trying again is safe."
+)
+
+// Options of a store. The zero Options are ready to use.
+type Options struct {
+	Log *slog.Logger // told when rows of another schema are thrown away; nil means nobody is
+}
+
+// Store is a projections.Store on one SQLite file. Several processes may use the file; rows never move backwards whoever writes.
+type Store struct {
+	writer  *sql.DB // one connection
+	readers *sql.DB
+}
+
+var _ projections.Store = (*Store)(nil)
+
+// Open opens the file, or makes it, readable by its owner only. Rows of another schema are thrown away: the projector makes them again.
+// Refused if the file is something else.
+func Open(path string, options Options) (*Store, error) {
+	if options.Log == nil {
+		options.Log = slog.New(slog.DiscardHandler)
+	}
+	if err := create(path); err != nil {
+		return nil, err
+	}
+	s := &Store{}
+	dropped, err := s.open(path)
+	if err != nil {
+		err = errors.Join(err, s.Close())
+		if e, ok := errors.AsType[*domain.Error](err); ok {
+			return nil, e
+		}
+		return nil, domain.Unreachable(err, "The read store %s cannot be opened.", path)
+	}
+	if dropped {
+		options.Log.Warn("the read store has another schema: its rows are made again", "path", path)
+	}
+	return s, nil
+}
+
+func (s *Store) open(path string) (dropped bool, err error) {
+	s.writer, err = sql.Open("sqlite", address(path, "immediate", "synchronous(normal)", "cache_size(-16000)"))
+	if err != nil {
+		return false, err
+	}
+	s.writer.SetMaxOpenConns(1)
+	conn, err := s.writer.Conn(context.Background())
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close()
+	if dropped, err = prepare(context.Background(), conn, path); err != nil {
+		return false, err
+	}
+	s.readers, err = sql.Open("sqlite", address(path, "deferred", "query_only(1)", "cache_size(-16000)"))
+	if err != nil {
+		return false, err
+	}
+	s.readers.SetMaxOpenConns(MaxReaders)
+	s.readers.SetMaxIdleConns(MaxReaders)
+	return dropped, nil
+}
+
+// Close lets go of the file. Closing twice is allowed.
+func (s *Store) Close() error {
+	var errs []error
+	for _, db := range []*sql.DB{s.readers, s.writer} { // the last connection moves the log into the file
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// snapshot gives one consistent view of the file to read.
+func (s *Store) snapshot(ctx context.Context, read func(tx *sql.Tx) error) error {
+	tx, err := s.readers.BeginTx(ctx, nil)
+	if err == nil {
+		err = read(tx)
+		_ = tx.Rollback() // nothing was written
+	}
+	return failed(ctx, err)
+}
+
+// failed says what a caller may know of an error: its own ended context, one of ours, or that the store cannot be reached.
+func failed(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if e, ok := errors.AsType[*domain.Error](err); ok {
+		return e
+	}
+	return domain.Unreachable(err, unreachable)
+}
+
+// list is a list of texts as one parameter, for json_each.
+func list[T ~string](texts []T) string {
+	b, err := json.Marshal(texts)
+	if err != nil {
+		return "[]" // strings always encode
+	}
+	return string(b)
+}
+
+// splitWords is the reverse of strings.Join(words, " "), nil for none.
+func splitWords(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return strings.Split(s, " ")
+}

@@ -1,0 +1,291 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"math/bits"
+	"slices"
+	"strings"
+
+	"headway/domain"
+	"headway/projections"
+)
+
+// Write is projections.Store's: one transaction, so that after a crash the batch is there or it is not.
+func (s *Store) Write(ctx context.Context, b projections.Batch) error {
+	tx, err := s.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return failed(ctx, err)
+	}
+	w := &write{ctx: ctx, tx: tx, statements: map[string]*sql.Stmt{}}
+	err = w.batch(b)
+	if err == nil {
+		err = tx.Commit()
+	} else {
+		err = errors.Join(err, tx.Rollback())
+	}
+	return failed(ctx, err)
+}
+
+// Beat is projections.Store's.
+func (s *Store) Beat(ctx context.Context, state projections.State) error {
+	_, err := s.writer.ExecContext(ctx, `INSERT INTO projections (name, phase, reason, heartbeatAt, rate) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (name) DO UPDATE SET phase = excluded.phase, reason = excluded.reason, heartbeatAt = excluded.heartbeatAt,
+			rate = excluded.rate`,
+		state.Projection, string(state.Phase), state.Reason, micros(state.HeartbeatAt), state.Rate)
+	return failed(ctx, err)
+}
+
+// write is one transaction of the writer, with the statements it has prepared. It holds the lock from its beginning, so that what it
+// reads stays true until its end.
+type write struct {
+	ctx        context.Context
+	tx         *sql.Tx
+	statements map[string]*sql.Stmt
+}
+
+func (w *write) prepared(query string) (*sql.Stmt, error) {
+	if stmt, ok := w.statements[query]; ok {
+		return stmt, nil
+	}
+	stmt, err := w.tx.PrepareContext(w.ctx, query)
+	if err == nil {
+		w.statements[query] = stmt
+	}
+	return stmt, err
+}
+
+func (w *write) exec(query string, args ...any) error {
+	stmt, err := w.prepared(query)
+	if err == nil {
+		_, err = stmt.ExecContext(w.ctx, args...)
+	}
+	return err
+}
+
+// one reads the first row of an answer; found is false if there is none.
+func (w *write) one(query string, args []any, into ...any) (found bool, err error) {
+	stmt, err := w.prepared(query)
+	if err != nil {
+		return false, err
+	}
+	err = stmt.QueryRowContext(w.ctx, args...).Scan(into...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (w *write) batch(b projections.Batch) error {
+	dirty := map[string]bool{}
+	for _, row := range b.Rows {
+		var err error
+		switch r := row.(type) {
+		case projections.OrderRow:
+			err = w.order(r)
+		case projections.Contribution:
+			err = w.contribution(r, dirty)
+		default:
+			err = domain.Errorf(domain.Internal, "The read store cannot keep a %T.", row)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(dirty)) {
+		if err := w.customer(id); err != nil {
+			return err
+		}
+	}
+	for _, h := range b.Holds {
+		if err := w.exec(`INSERT OR REPLACE INTO holds (projection, id, version, reason, since) VALUES (?, ?, ?, ?, ?)`,
+			b.Projection, string(h.OrderID), h.Version, h.Reason, micros(h.Since)); err != nil {
+			return err
+		}
+	}
+	for _, id := range b.Released {
+		if err := w.exec(`DELETE FROM holds WHERE projection = ? AND id = ?`, b.Projection, string(id)); err != nil {
+			return err
+		}
+	}
+	if b.Checkpoint == "" {
+		return nil
+	}
+	return w.exec(`INSERT INTO projections (name, checkpoint) VALUES (?, ?)
+		ON CONFLICT (name) DO UPDATE SET checkpoint = excluded.checkpoint`, b.Projection, string(b.Checkpoint))
+}
+
+// headOf is the words of an order that are not those of its lines.
+func headOf(r projections.OrderRow) string {
+	return strings.Join(slices.Concat(projections.Words(r.Reference), projections.Words(string(r.ID)), projections.Words(r.CustomerID)), " ")
+}
+
+func (w *write) order(r projections.OrderRow) error {
+	var no int64
+	var version int
+	var oldHead, oldWords string
+	found, err := w.one(`SELECT no, version, head, words FROM orders WHERE id = ?`, []any{string(r.ID)}, &no, &version, &oldHead, &oldWords)
+	if err != nil || found && version >= r.Version {
+		return err
+	}
+	head, words := headOf(r), strings.Join(r.Words, " ")
+	values := []any{
+		r.Reference, r.CustomerID, string(r.Status), r.ItemCount, r.Total.Minor, string(r.Total.Currency), micros(r.CreatedAt),
+		micros(r.ConfirmedAt), micros(r.CancelledAt), r.Version, micros(r.StoredAt), projections.Key(r.Reference), head, words, string(r.ID),
+	}
+	if found {
+		if head == oldHead && words == oldWords { // most events change no word
+			return w.exec(updateOrder, values...)
+		}
+		if err := w.exec(`INSERT INTO orders_fts (orders_fts, rowid, head, words) VALUES ('delete', ?, ?, ?)`, no, oldHead, oldWords); err != nil {
+			return err
+		}
+		if err := w.exec(updateOrder, values...); err != nil {
+			return err
+		}
+	} else if _, err := w.one(insertOrder, values, &no); err != nil {
+		return err
+	}
+	return w.exec(`INSERT INTO orders_fts (rowid, head, words) VALUES (?, ?, ?)`, no, head, words)
+}
+
+const (
+	insertOrder = `INSERT INTO orders (reference, customer, status, items, total, currency, createdAt, confirmedAt, cancelledAt, version,
+		storedAt, refKey, head, words, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING no`
+	updateOrder = `UPDATE orders SET reference = ?, customer = ?, status = ?, items = ?, total = ?, currency = ?, createdAt = ?,
+		confirmedAt = ?, cancelledAt = ?, version = ?, storedAt = ?, refKey = ?, head = ?, words = ? WHERE id = ?`
+)
+
+func (w *write) contribution(c projections.Contribution, dirty map[string]bool) error {
+	var version int
+	var customer string
+	found, err := w.one(`SELECT version, customer FROM contributions WHERE id = ?`, []any{string(c.ID)}, &version, &customer)
+	if err != nil || found && version >= c.Version {
+		return err
+	}
+	if found {
+		dirty[customer] = true
+	}
+	dirty[c.CustomerID] = true
+	return w.exec(`INSERT OR REPLACE INTO contributions (id, customer, status, total, currency, createdAt, version, storedAt)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, string(c.ID), c.CustomerID, string(c.Status), c.Total.Minor, string(c.Total.Currency),
+		micros(c.CreatedAt), c.Version, micros(c.StoredAt))
+}
+
+// customer writes the sum of a customer's contributions as they are now. Amounts are added in halves, because SQLite's sum fails where
+// Go's saturates.
+func (w *write) customer(id string) error {
+	stmt, err := w.prepared(`SELECT status, currency, count(*), sum(total >> 32), sum(total & 0xffffffff), max(createdAt)
+		FROM contributions INDEXED BY contributions_sum WHERE customer = ? GROUP BY status, currency`)
+	if err != nil {
+		return err
+	}
+	row := projections.CustomerRow{ID: id}
+	last := int64(math.MinInt64)
+	rows, err := stmt.QueryContext(w.ctx, id)
+	_, err = collect(rows, err, func(rows *sql.Rows) (struct{}, error) {
+		var status, currency string
+		var n, high, low, newest int64
+		if err := rows.Scan(&status, &currency, &n, &high, &low, &newest); err != nil {
+			return struct{}{}, err
+		}
+		row.TotalOrders += int(n)
+		last = max(last, newest)
+		switch domain.Status(status) {
+		case domain.Created:
+			row.Created += int(n)
+		case domain.Confirmed:
+			row.Confirmed += int(n)
+		case domain.Cancelled:
+			row.Cancelled += int(n)
+			return struct{}{}, nil
+		}
+		row.TotalSpent = projections.AddMoney(row.TotalSpent, domain.Money{Minor: halves(high, low), Currency: domain.Currency(currency)})
+		return struct{}{}, nil
+	})
+	if err != nil {
+		return err
+	}
+	if row.TotalOrders == 0 {
+		return w.dropCustomer(id)
+	}
+	return w.putCustomer(row, last)
+}
+
+// halves is high << 32 + low, or the largest int64 if that does not fit. Neither is negative.
+func halves(high, low int64) int64 {
+	if high>>31 != 0 {
+		return math.MaxInt64
+	}
+	sum, carry := bits.Add64(uint64(high)<<32, uint64(low), 0)
+	if carry != 0 || sum > math.MaxInt64 {
+		return math.MaxInt64
+	}
+	return int64(sum)
+}
+
+func (w *write) putCustomer(r projections.CustomerRow, last int64) error {
+	var no int64
+	found, err := w.one(`SELECT no FROM customers WHERE id = ?`, []any{r.ID}, &no)
+	if err != nil {
+		return err
+	}
+	values := []any{r.TotalOrders, r.Created, r.Confirmed, r.Cancelled, last, r.ID}
+	if found {
+		err = w.exec(`UPDATE customers SET orders = ?, created = ?, confirmed = ?, cancelled = ?, last = ? WHERE id = ?`, values...)
+	} else {
+		words := projections.Key(r.ID)
+		_, err = w.one(`INSERT INTO customers (orders, created, confirmed, cancelled, last, id, words) VALUES (?, ?, ?, ?, ?, ?, ?)
+			RETURNING no`, append(values, words), &no)
+		if err == nil {
+			err = w.exec(`INSERT INTO customers_fts (rowid, words) VALUES (?, ?)`, no, words)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return w.spent(r)
+}
+
+func (w *write) spent(r projections.CustomerRow) error {
+	if err := w.exec(`DELETE FROM spent WHERE customer = ?`, r.ID); err != nil {
+		return err
+	}
+	for _, m := range r.TotalSpent {
+		if err := w.exec(`INSERT INTO spent (customer, currency, minor) VALUES (?, ?, ?)`, r.ID, string(m.Currency), m.Minor); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *write) dropCustomer(id string) error {
+	var no int64
+	var words string
+	found, err := w.one(`SELECT no, words FROM customers WHERE id = ?`, []any{id}, &no, &words)
+	if err != nil || !found {
+		return err
+	}
+	if err := w.exec(`INSERT INTO customers_fts (customers_fts, rowid, words) VALUES ('delete', ?, ?)`, no, words); err != nil {
+		return err
+	}
+	if err := w.exec(`DELETE FROM spent WHERE customer = ?`, id); err != nil {
+		return err
+	}
+	return w.exec(`DELETE FROM customers WHERE no = ?`, no)
+}
+
+// tableOf is where a projection keeps its rows.
+func tableOf(projection string) (string, error) {
+	switch projection {
+	case projections.OrderList:
+		return "orders", nil
+	case projections.CustomerOrderSummary:
+		return "contributions", nil
+	}
+	return "", domain.Errorf(domain.NotFound, "There is no projection %s.", fmt.Sprintf("%.80q", projection))
+}

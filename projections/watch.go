@@ -1,0 +1,126 @@
+package projections
+
+import (
+	"context"
+	"time"
+
+	"headway/domain"
+	"headway/eventstore"
+)
+
+// maxTold is how many orders the watch remembers what it told of; what it forgets it may tell twice.
+const maxTold = 10_000
+
+// watch follows the feed for OnMoved alone, so that news of heads reach people while the read store is away.
+type watch struct {
+	events   eventstore.Store
+	read     Reader
+	opts     Options
+	nudges   *nudges
+	cursor   eventstore.Cursor
+	started  bool
+	told     map[domain.OrderID]int
+	failures int
+}
+
+func (w *watch) run(ctx context.Context) {
+	if w.opts.OnMoved == nil {
+		return
+	}
+	for ctx.Err() == nil {
+		err := w.pass(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			w.failures++
+			if w.failures == 1 {
+				w.opts.Log.Warn("the feed of moved orders failed", "error", err)
+			}
+			pause(ctx, backoff(w.failures), nil)
+			continue
+		}
+		w.failures = 0
+		pause(ctx, w.opts.Poll, w.nudges.wake)
+	}
+}
+
+// pass tells of all heads that moved since the last one. It begins where the order list is: who has a page open knows the rest.
+func (w *watch) pass(ctx context.Context) error {
+	if w.opts.OnMoved == nil {
+		return nil
+	}
+	w.tell(w.nudges.take())
+	if !w.started {
+		w.started = true
+		if states, err := w.read.States(ctx); err == nil { // else the feed is followed from its beginning, which costs only time
+			w.cursor = states[OrderList].Checkpoint
+		}
+	}
+	for {
+		heads, next, err := w.events.Moved(ctx, w.cursor, eventstore.MaxPage)
+		if domain.KindOf(err) == domain.Malformed && w.cursor != "" {
+			w.cursor = "" // of another log: begin again
+			continue
+		}
+		if err != nil {
+			return eventsFailed(err)
+		}
+		w.cursor = next
+		if len(heads) == 0 {
+			return nil
+		}
+		w.tell(heads)
+	}
+}
+
+func (w *watch) tell(heads []eventstore.Head) {
+	if w.told == nil || len(w.told) > maxTold {
+		w.told = map[domain.OrderID]int{}
+	}
+	var news []eventstore.Head
+	for _, h := range heads {
+		if w.told[h.OrderID] < h.Version {
+			w.told[h.OrderID] = h.Version
+			news = append(news, h)
+		}
+	}
+	if len(news) > 0 {
+		w.opts.OnMoved(news)
+	}
+}
+
+// meter counts events over the last ten seconds.
+type meter struct {
+	began   time.Time
+	batches []measured
+}
+
+type measured struct {
+	at     time.Time
+	events int
+}
+
+func (m *meter) add(at time.Time, events int) {
+	if m.began.IsZero() {
+		m.began = at
+	}
+	if events > 0 {
+		m.batches = append(m.batches, measured{at, events})
+	}
+}
+
+// rate is in events a second.
+func (m *meter) rate(now time.Time) float64 {
+	sum, old := 0, 0
+	for i, b := range m.batches {
+		if now.Sub(b.at) > rateOver {
+			old = i + 1
+			continue
+		}
+		sum += b.events
+	}
+	m.batches = append(m.batches[:0], m.batches[old:]...)
+	over := max(min(now.Sub(m.began), rateOver), time.Second)
+	return float64(sum) / over.Seconds()
+}
