@@ -1,0 +1,37 @@
+package live
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// sameOrigin reports whether a handshake comes from a page of this console. A handshake is a GET, which cross-origin protection
+// lets through, so the one Origin header must be exactly an allowed origin; without a list, exactly the address that was asked.
+func sameOrigin(r *http.Request, allowed []string) bool {
+	origins := r.Header.Values("Origin")
+	if len(origins) != 1 {
+		return false
+	}
+	origin := canonicalOrigin(origins[0])
+	if len(allowed) > 0 {
+		return slices.ContainsFunc(allowed, func(a string) bool { return canonicalOrigin(a) == origin })
+	}
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	return r.Host != "" && origin == canonicalOrigin(scheme+"://"+r.Host)
+}
+
+// canonicalOrigin spells an origin as browsers do: lower case, without the scheme's own port.
+func canonicalOrigin(origin string) string {
+	origin = strings.ToLower(origin)
+	if strings.HasPrefix(origin, "http://") {
+		return strings.TrimSuffix(origin, ":80")
+	}
+	if strings.HasPrefix(origin, "https://") {
+		return strings.TrimSuffix(origin, ":443")
+	}
+	return origin
+}
