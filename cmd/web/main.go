@@ -30,6 +30,7 @@ func main() {
 type cli struct {
 	Settings
 	Serve   ServeCmd   `cmd:"" default:"1" help:"Serve the console (the default)."`
+	Import  ImportCmd  `cmd:"" help:"Make orders from a CSV file; running it again finishes what is missing."`
 	Version VersionCmd `cmd:"" help:"Print the version."`
 }
 
