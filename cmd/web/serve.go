@@ -1,7 +1,103 @@
 package main
 
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+
+	"headway/domain"
+	eventsqlite "headway/eventstore/sqlite"
+)
+
 // ServeCmd serves the console until its context ends.
 type ServeCmd struct{}
 
-// Run serves.
-func (ServeCmd) Run(app *App) error { return app.Open() }
+// Run serves, and stops gracefully: nothing new is accepted, what is under way is answered, sockets are told of a restart (1012), the
+// projector ends, the stores close.
+func (ServeCmd) Run(app *App) error {
+	if !isLoopback(app.Settings.Addr) {
+		return domain.Errorf(domain.Refused, "Headway serves only this machine until it has a sign-in, so --addr must be on 127.0.0.1 or localhost, "+
+			"not “%s”.", app.Settings.Addr)
+	}
+	if err := app.Settings.checkDemo(); err != nil {
+		return err
+	}
+	if err := makeFolder(app.Settings.Folder()); err != nil {
+		return err
+	}
+	release, err := eventsqlite.LockDir(app.Settings.Folder())
+	if err != nil {
+		return err
+	}
+	defer release()
+	listener, err := net.Listen("tcp", app.Settings.Addr)
+	if err != nil {
+		return domain.Unreachable(err, "The address %s cannot be used. Is something else serving there? Choose another with --addr.", app.Settings.Addr)
+	}
+	if err := app.Open(); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	err = serve(app, listener)
+	return errors.Join(err, app.Close())
+}
+
+// serve runs everything that lives as long as the server does, until app.Context ends.
+func serve(app *App, listener net.Listener) error {
+	s := newServer(app)
+	httpServer := &http.Server{
+		Handler: s.handler(), ErrorLog: slog.NewLogLogger(app.Log.Handler(), slog.LevelWarn), MaxHeaderBytes: MaxHeaderBytes,
+		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+	}
+	// Background work ends after the last request, which may still wait for it.
+	background, stop := context.WithCancel(context.WithoutCancel(app.Context))
+	defer stop()
+	var running sync.WaitGroup
+	running.Go(func() { s.runProjector(background) })
+	running.Go(func() { s.bridge.run(background) })
+	running.Go(func() { s.tellStates(background) })
+	if app.Settings.Demo {
+		running.Go(func() { app.runDemo(background) })
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- httpServer.Serve(listener) }()
+	greet(app, listener.Addr())
+
+	var err error
+	select {
+	case err = <-failed:
+	case <-app.Context.Done():
+		app.Log.Info("stopping")
+	}
+	deadline, cancel := context.WithTimeout(context.WithoutCancel(app.Context), stopTimeout)
+	defer cancel()
+	var stopping sync.WaitGroup
+	stopping.Go(func() {
+		if httpServer.Shutdown(deadline) != nil {
+			_ = httpServer.Close() // a request that does not end is cut
+		}
+	})
+	stopping.Go(func() { _ = s.hub.Shutdown(deadline) })
+	stopping.Wait()
+	stop()
+	running.Wait()
+	return err
+}
+
+// greet says where the console is, what it stands on, and what to do first.
+func greet(app *App, addr net.Addr) {
+	set := app.Settings
+	events, _ := set.path("--events", set.Events, "events.db") // Open has read both
+	read, _ := set.path("--read", set.Read, "read.db")
+	fmt.Fprintf(app.Stdout, "Headway is at http://%s\n", addr)
+	fmt.Fprintf(app.Stdout, "  events  sqlite:%s\n  rows    sqlite:%s\n", events, read)
+	if set.Demo {
+		fmt.Fprintf(app.Stdout, "This is a demo: its history is told now, %d commands a minute follow, and nothing outside %s is touched.\n",
+			set.DemoTraffic, set.Folder())
+		return
+	}
+	fmt.Fprintln(app.Stdout, "Open it in a browser and create an order, or bring orders with: web import FILE.csv. Ctrl-C stops it.")
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"headway/domain"
+	"headway/eventstore"
+	"headway/projections"
+	"headway/views"
+)
+
+// correlationHeader names the conversation that a request belongs to; without it each command is its own.
+const (
+	correlationHeader = "X-Correlation-Id"
+	maxCorrelationID  = 128
+)
+
+// request is a command with who sent it and why. It finishes the input: every complaint about the body is answered here.
+func (s *server) request(r *http.Request, in *input, c domain.Command) (eventstore.Request, error) {
+	req := eventstore.Request{
+		CommandID: in.commandID(), Command: c, UserID: s.person(r), CorrelationID: r.Header.Get(correlationHeader), Timestamp: s.clock(),
+	}
+	in.read["do"] = in.form // which button was pressed
+	if _, create := c.(domain.CreateOrder); !create {
+		req.Expect = in.version("expectedVersion", "The expected version", false)
+		req.Seen = in.version("seenVersion", "The seen version", true)
+	}
+	if len(req.CorrelationID) > maxCorrelationID ||
+		strings.ContainsFunc(req.CorrelationID, func(c rune) bool { return c <= ' ' || c > '~' }) {
+		return req, domain.MalformedField(correlationHeader, "A correlation id is at most %d visible ASCII characters.", maxCorrelationID)
+	}
+	return req, in.finish(c)
+}
+
+// addItem is POST /orders/{id}/items.
+func (s *server) addItem(r *http.Request) (answer, error) {
+	return s.command(r, func(in *input, o domain.Order) domain.Command {
+		return domain.AddItem{Item: in.item("", o.Currency)}
+	})
+}
+
+// confirm is POST /orders/{id}/confirm.
+func (s *server) confirm(r *http.Request) (answer, error) {
+	return s.command(r, func(*input, domain.Order) domain.Command { return domain.ConfirmOrder{} })
+}
+
+// cancel is POST /orders/{id}/cancel.
+func (s *server) cancel(r *http.Request) (answer, error) {
+	return s.command(r, func(in *input, _ domain.Order) domain.Command { return domain.CancelOrder{Reason: in.text("reason")} })
+}
+
+// command reads, decides and stores one command on an order that exists.
+func (s *server) command(r *http.Request, read func(*input, domain.Order) domain.Command) (answer, error) {
+	id, err := orderID(r)
+	if err != nil {
+		return answer{}, err
+	}
+	in, err := readInput(r)
+	if err != nil {
+		return answer{}, err
+	}
+	// The currency of a price is the order's, and never changes, so it may be read before the command is.
+	stream, err := eventstore.Load(r.Context(), s.events, s.codec, id)
+	if err != nil {
+		return answer{}, err
+	}
+	c := read(in, stream.Order)
+	req, err := s.request(r, in, c)
+	req.OrderID = id
+	var result eventstore.Result
+	if err == nil {
+		result, err = eventstore.Execute(r.Context(), s.events, s.codec, req)
+	}
+	switch {
+	case err == nil:
+		return s.stored(r, in, result, http.StatusOK), nil
+	case domain.KindOf(err) == domain.Conflict:
+		return answer{}, s.conflict(r.Context(), in, req, err)
+	case in.form:
+		return answer{}, s.orderAgain(r.Context(), in, id, c, err)
+	}
+	return answer{}, err
+}
+
+// stored answers a command that was stored, now or by an earlier copy of the same request: a receipt, or the order's page.
+func (s *server) stored(r *http.Request, in *input, result eventstore.Result, status int) answer {
+	a := answer{status: status, json: func() any { return s.receiptOf(r.Context(), result) }}
+	if in.form {
+		a.location = fmt.Sprintf("/orders/%s?after=%s@%d", result.OrderID, result.OrderID, result.Version)
+	} else if status == http.StatusCreated {
+		a.location = "/orders/" + string(result.OrderID)
+	}
+	return a
+}
+
+// orderAgain shows the order with the command's form as it was typed, and what is wrong with it. If even the order cannot be shown,
+// the error is shown alone.
+func (s *server) orderAgain(ctx context.Context, in *input, id domain.OrderID, c domain.Command, err error) error {
+	stream, loadErr := eventstore.Load(ctx, s.events, s.codec, id)
+	if loadErr != nil {
+		return err
+	}
+	m := s.orderPage(ctx, stream)
+	p := problemOf(err)
+	commandID, form := in.text("commandId"), s.formOf(m.Forms, c)
+	form.Errors, form.Open = p.fields, true
+	if _, parseErr := uuid.Parse(commandID); parseErr == nil {
+		form.CommandID = commandID // a retry after an unknown outcome must find its own result
+	}
+	form.Expected = max(in.version("expectedVersion", "", true), 1)
+	form.Seen = in.version("seenVersion", "", true)
+	hidden := slices.ContainsFunc(p.fields, func(f domain.FieldError) bool {
+		return slices.Contains([]string{"commandId", "expectedVersion", "seenVersion"}, f.Field)
+	})
+	if hidden {
+		form.CommandID, form.Expected, form.Seen = uuid.NewString(), stream.Head(), 0
+	}
+	if hidden || len(p.fields) == 0 {
+		m.Problem = p.message
+	}
+	keepTyped(m.Forms, c, in)
+	return &shown{err: err, answer: s.orderAnswer(stream, m, nil)}
+}
+
+// formOf is the form that a command comes from.
+func (s *server) formOf(forms *views.OrderForms, c domain.Command) *views.Form {
+	switch c.(type) {
+	case domain.AddItem:
+		return &forms.AddItem.Form
+	case domain.ConfirmOrder:
+		return &forms.Confirm.Form
+	}
+	return &forms.Cancel.Form
+}
+
+// keepTyped puts what was typed back into the command's form.
+func keepTyped(forms *views.OrderForms, c domain.Command, in *input) {
+	switch c.(type) {
+	case domain.AddItem:
+		forms.AddItem.Line = views.Line{
+			SKU: in.typed("sku"), Name: in.typed("name"), Quantity: in.typed("quantity"), Price: in.typed("price"),
+		}
+	case domain.CancelOrder:
+		forms.Cancel.Reason = in.typed("reason")
+	}
+}
+
+// receiptOf says where a stored command has arrived as of now.
+func (s *server) receiptOf(ctx context.Context, result eventstore.Result) receiptJSON {
+	last := result.Records[len(result.Records)-1]
+	receipt := receiptJSON{
+		OrderID: result.OrderID, Version: result.Version, Projections: map[string]receiptProjectionJSON{},
+		Events: listOf(result.Records, func(r eventstore.Record) string { return r.EventID }),
+	}
+	for _, name := range projections.Names() {
+		row := s.rowVersion(ctx, name, result.OrderID)
+		p := receiptProjectionJSON{Version: orNull(row), Current: row >= result.Version}
+		if took, ok := s.took(name, last); ok && p.Current {
+			ms := millis(took)
+			p.MS = &ms
+		}
+		receipt.Projections[name] = p
+	}
+	receipt.Searchable = receipt.Projections[projections.OrderList].Current // a row of the embedded engine is searchable when it is there
+	return receipt
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+
+	"github.com/a-h/templ"
+	"github.com/google/uuid"
+
+	"headway/domain"
+	"headway/eventstore"
+	"headway/views"
+)
+
+// maxSince is how many events a conflict tells about; older ones are counted.
+const maxSince = 100
+
+// conflict answers a command whose order has moved: what happened since, by whom, what the same command would give now, and one press to go on.
+func (s *server) conflict(ctx context.Context, in *input, req eventstore.Request, cause error) error {
+	stream, err := eventstore.Load(ctx, s.events, s.codec, req.OrderID)
+	if err != nil {
+		return err
+	}
+	head, seen := stream.Head(), req.Seen
+	if seen == 0 {
+		seen = req.Expect
+	}
+	since := stream.Records[min(seen, head):]
+	earlier := max(len(since)-maxSince, 0)
+	since = since[earlier:]
+
+	redecided := domain.Action{Allowed: true}
+	if _, err := eventstore.Decide(stream, req.Command); err != nil {
+		redecided = domain.Action{Reason: domain.Sentence(err)}
+	}
+	m := views.ConflictPage{
+		Order: views.OrderName{ID: req.OrderID, Reference: stream.Order.Reference}, Seen: seen, Head: head, Earlier: earlier,
+		Changes: views.Changes(eventstore.Fold(s.codec, stream.Records[:min(seen, head)]).Order, stream.Order), Redecided: redecided,
+	}
+	for _, r := range since {
+		m.Since = append(m.Since, s.happening(r, stream.Order.Reference))
+	}
+	// A new command id, because it is a new wish; the version first seen stays, because it is the evidence.
+	form := views.Form{OrderID: req.OrderID, CommandID: uuid.NewString(), Expected: head, Seen: seen, Action: redecided, Open: true}
+	forms := views.OrderForms{
+		AddItem: views.AddItemForm{Form: form, Currency: stream.Order.Currency}, Confirm: views.ConfirmForm{Form: form}, Cancel: views.CancelForm{Form: form},
+	}
+	keepTyped(&forms, req.Command, in)
+	switch req.Command.(type) {
+	case domain.AddItem:
+		m.AddItem = &forms.AddItem
+	case domain.ConfirmOrder:
+		m.Confirm = &forms.Confirm
+	case domain.CancelOrder:
+		m.Cancel = &forms.Cancel
+	}
+	return &shown{
+		err:      cause,
+		conflict: &conflictJSON{Seen: seen, Head: head, Since: s.eventsOf(since), Redecided: redecided},
+		answer: answer{title: "The order moved", nav: views.NavOrders,
+			page: func(f views.Frame) templ.Component { return views.Conflict(f, m) }},
+	}
+}

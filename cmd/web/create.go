@@ -1,0 +1,230 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/a-h/templ"
+	"github.com/google/uuid"
+
+	"headway/domain"
+	"headway/eventstore"
+	"headway/projections"
+	"headway/views"
+)
+
+const (
+	usualCurrency = "EUR"
+	suggestions   = 200 // customers that the form suggests
+)
+
+// newOrder is GET /orders/new, empty or as a copy.
+func (s *server) newOrder(r *http.Request) (answer, error) {
+	q := parseQuery(r, []string{"copy"})
+	if err := q.err(); err != nil {
+		return answer{}, err
+	}
+	m := views.NewOrderPage{CommandID: uuid.NewString(), Currency: usualCurrency, Lines: []views.Line{{Quantity: "1"}}}
+	if id := q.get("copy"); id != "" {
+		stream, err := eventstore.Load(r.Context(), s.events, s.codec, domain.OrderID(id))
+		if err != nil {
+			return answer{}, err
+		}
+		o := stream.Order
+		m.CopyOf = &views.OrderName{ID: domain.OrderID(id), Reference: o.Reference}
+		m.CustomerID, m.Currency, m.Lines = o.CustomerID, string(o.Currency), nil
+		for _, i := range o.Items[:min(len(o.Items), domain.MaxCommandItems)] {
+			m.Lines = append(m.Lines, views.Line{SKU: i.SKU, Name: i.Name, Quantity: strconv.FormatInt(i.Quantity, 10), Price: i.Price.Decimal()})
+		}
+		if o.Exists() {
+			total := o.Total
+			m.Total = &total
+		}
+	}
+	a := s.newOrderPage(r.Context(), m)
+	a.json = func() any {
+		return map[string]any{"commandId": m.CommandID, "customerId": orNull(m.CustomerID), "currency": m.Currency,
+			"items": listOf(m.Lines, func(l views.Line) map[string]string {
+				return map[string]string{"sku": l.SKU, "name": l.Name, "quantity": l.Quantity, "price": l.Price}
+			})}
+	}
+	return a, nil
+}
+
+func (s *server) newOrderPage(ctx context.Context, m views.NewOrderPage) answer {
+	// Suggestions are a comfort: without the read store the form still works.
+	if page, err := s.read.Customers(ctx, projections.CustomerQuery{Limit: suggestions}); err == nil {
+		m.Customers = listOf(page.Rows, func(c projections.CustomerRow) string { return c.ID })
+		slices.Sort(m.Customers)
+	}
+	return answer{title: "New order", nav: views.NavOrders,
+		page: func(f views.Frame) templ.Component { return views.NewOrder(f, m) }}
+}
+
+// create is POST /orders: the command itself, or from a form also a line more or less, which stores nothing.
+func (s *server) create(r *http.Request) (answer, error) {
+	in, err := readInput(r)
+	if err != nil {
+		return answer{}, err
+	}
+	do := "create"
+	if in.form {
+		do = in.text("do")
+	}
+	if in.form && do != "" && do != "create" {
+		return s.editLines(r.Context(), in, do)
+	}
+	if in.form {
+		in.dropBlankLines()
+	}
+	command := typedCommand(in)
+	req, err := s.request(r, in, command)
+	var result eventstore.Result
+	if err == nil {
+		result, err = eventstore.Execute(r.Context(), s.events, s.codec, req)
+	}
+	if err != nil {
+		if !in.form {
+			return answer{}, err
+		}
+		return answer{}, s.newOrderAgain(r.Context(), in, command, err)
+	}
+	return s.stored(r, in, result, http.StatusCreated), nil
+}
+
+func typedCommand(in *input) domain.CreateOrder {
+	c := domain.CreateOrder{
+		CustomerID: in.text("customerId"), Currency: domain.Currency(strings.ToUpper(in.text("currency"))), Reference: in.text("reference"),
+	}
+	if c.Currency == "" {
+		in.complain("currency", "The currency is required.")
+	}
+	for i := range in.lines() {
+		c.Items = append(c.Items, in.item(fmt.Sprintf("items[%d].", i), c.Currency))
+	}
+	return c
+}
+
+// newOrderAgain shows the form with its mistakes and everything that was typed. A new command id is given only when the old one
+// belongs to another order: then it is a new wish.
+func (s *server) newOrderAgain(ctx context.Context, in *input, c domain.CreateOrder, err error) error {
+	m := typedOrder(in, c)
+	p := problemOf(err)
+	m.Errors = p.fields
+	switch {
+	case p.status >= http.StatusInternalServerError || len(p.fields) == 0:
+		m.Problem = p.message
+	case slices.ContainsFunc(p.fields, func(f domain.FieldError) bool { return f.Field == "commandId" }):
+		m.CommandID, m.Problem = uuid.NewString(), p.message+" Send the form again to make another order of it."
+		m.Errors = slices.DeleteFunc(slices.Clone(p.fields), func(f domain.FieldError) bool { return f.Field == "commandId" })
+	case !slices.ContainsFunc(p.fields, func(f domain.FieldError) bool { return onForm(f.Field) }):
+		m.Problem = p.message
+	}
+	return &shown{err: err, answer: s.newOrderPage(ctx, m)}
+}
+
+// onForm tells whether the form shows a field, so that a message can stand beside it.
+func onForm(field string) bool {
+	_, _, line := lineOf(field)
+	return line || slices.Contains([]string{"customerId", "currency", "reference", "items"}, field)
+}
+
+// typedOrder is the form as it was typed, with the total of its lines if they have one.
+func typedOrder(in *input, c domain.CreateOrder) views.NewOrderPage {
+	m := views.NewOrderPage{
+		CommandID: in.typed("commandId"), CustomerID: in.typed("customerId"), Currency: in.typed("currency"), Reference: in.typed("reference"),
+	}
+	for i := range in.values["items"].size {
+		at := fmt.Sprintf("items[%d].", i)
+		m.Lines = append(m.Lines, views.Line{
+			SKU: in.typed(at + "sku"), Name: in.typed(at + "name"), Quantity: in.typed(at + "quantity"), Price: in.typed(at + "price"),
+		})
+	}
+	m.Total = totalOf(c, in, -1)
+	return m
+}
+
+// editLines answers do=add-line and do=remove-line:N: the form again, nothing stored.
+func (s *server) editLines(ctx context.Context, in *input, do string) (answer, error) {
+	c := typedCommand(in) // for the running total; its complaints wait until it is sent
+	m := typedOrder(in, c)
+	digits, remove := strings.CutPrefix(do, "remove-line:")
+	switch n, err := strconv.Atoi(digits); {
+	case do == "add-line" && len(m.Lines) >= domain.MaxCommandItems:
+		m.Errors = []domain.FieldError{{Field: "items", Message: fmt.Sprintf("An order can be made with at most %d items.", domain.MaxCommandItems)}}
+	case do == "add-line":
+		m.Lines = append(m.Lines, views.Line{Quantity: "1"})
+	case remove && err == nil && n >= 0 && n < len(m.Lines):
+		m.Lines = slices.Delete(m.Lines, n, n+1)
+		m.Total = totalOf(c, in, n)
+	default:
+		return answer{}, domain.MalformedField("do", "The form cannot do “%s”.", clip(do))
+	}
+	a := s.newOrderPage(ctx, m)
+	a.json = func() any { return struct{}{} }
+	return a, nil
+}
+
+// totalOf is the total of the lines but one, nil if it cannot be told.
+func totalOf(c domain.CreateOrder, in *input, without int) *domain.Money {
+	total := &domain.Money{Currency: c.Currency}
+	lines := 0
+	for i, item := range c.Items {
+		if i == without {
+			continue
+		}
+		line, err := item.Total()
+		if err == nil {
+			line, err = total.Plus(line)
+		}
+		if at := fmt.Sprintf("items[%d].", i); err != nil || in.complained(at+"price") || in.complained(at+"quantity") {
+			return nil
+		}
+		total.Minor = line.Minor
+		lines++
+	}
+	if lines == 0 || !c.Currency.Known() {
+		return nil
+	}
+	return total
+}
+
+// dropBlankLines leaves out lines that nobody filled in, unless there is no other.
+func (in *input) dropBlankLines() {
+	var kept []map[string]value
+	n := in.values["items"].size
+	for i := range n {
+		line := map[string]value{}
+		blank := true
+		for _, name := range []string{"sku", "name", "quantity", "price"} {
+			v, ok := in.values[fmt.Sprintf("items[%d].%s", i, name)]
+			if !ok {
+				continue
+			}
+			line[name] = v
+			blank = blank && (name == "quantity" || strings.TrimSpace(v.text) == "")
+		}
+		if !blank {
+			kept = append(kept, line)
+		}
+	}
+	if len(kept) == 0 || len(kept) == n {
+		return
+	}
+	for i := range n {
+		for _, name := range []string{".sku", ".name", ".quantity", ".price", ""} {
+			delete(in.values, fmt.Sprintf("items[%d]%s", i, name))
+		}
+		if i < len(kept) {
+			in.values[fmt.Sprintf("items[%d]", i)] = value{kind: kindObject}
+			for name, v := range kept[i] {
+				in.values[fmt.Sprintf("items[%d].%s", i, name)] = v
+			}
+		}
+	}
+	in.values["items"] = value{kind: kindList, size: len(kept)}
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+
+	"github.com/a-h/templ"
+
+	"headway/domain"
+	"headway/eventstore"
+	"headway/projections"
+	"headway/views"
+)
+
+const (
+	mergedOrders = 10 // newest orders of a customer whose timelines are merged
+	mergedEvents = 50
+)
+
+// customers is GET /customers.
+func (s *server) customers(r *http.Request) (answer, error) {
+	q := parseQuery(r, []string{"q", "sort", "cursor"})
+	query := projections.CustomerQuery{Text: q.get("q"), Sort: q.sort("customer", "orders", "last"), Cursor: q.get("cursor")}
+	if err := q.err(); err != nil {
+		return answer{}, err
+	}
+	m := views.CustomersPage{Text: query.Text, Sort: query.Sort, Cursor: query.Cursor}
+	a := answer{title: "Customers", nav: views.NavCustomers, watch: []string{"customers", "projections"},
+		page: func(f views.Frame) templ.Component { return views.Customers(f, m) }}
+	m.Stamp = s.listStamp(r.Context(), projections.CustomerOrderSummary)
+	page, err := s.read.Customers(r.Context(), query)
+	if domain.KindOf(err) == domain.Malformed && err != nil {
+		return answer{}, err
+	}
+	if err != nil {
+		return answer{}, s.listError(a, err, nil, &m.Problem)
+	}
+	m.Rows = listOf(page.Rows, func(c projections.CustomerRow) views.CustomerRow { return views.CustomerRow{Row: c, Zone: s.zone} })
+	m.Next, m.Total, m.TotalIsExact = page.Next, page.Total, page.TotalIsExact
+	a.json = func() any {
+		return customersJSON{
+			Customers: listOf(page.Rows, func(c projections.CustomerRow) customerJSON { return customerOf(c, m.Stamp.Stamp) }),
+			Next:      orNull(page.Next), Total: page.Total, TotalIsExact: page.TotalIsExact,
+		}
+	}
+	return a, nil
+}
+
+// customer is GET /customers/{id}: totals, orders, and what happened to the newest of them.
+func (s *server) customer(r *http.Request) (answer, error) {
+	q := parseQuery(r, []string{"cursor"})
+	if err := q.err(); err != nil {
+		return answer{}, err
+	}
+	id := r.PathValue("id")
+	row, err := s.read.Customer(r.Context(), id)
+	if err != nil {
+		return answer{}, err
+	}
+	page, err := s.read.Orders(r.Context(), projections.OrderQuery{Customer: id, Cursor: q.get("cursor")})
+	if err != nil {
+		return answer{}, err
+	}
+	stamps := s.rowStamps(r.Context(), page.Rows)
+	m := views.CustomerPage{
+		Row: views.CustomerRow{Row: row, Zone: s.zone}, Next: page.Next,
+		Stamp: s.listStamp(r.Context(), projections.CustomerOrderSummary), ListStamp: s.listStamp(r.Context(), projections.OrderList),
+	}
+	for i, o := range page.Rows {
+		m.Orders = append(m.Orders, views.OrderRow{Row: o, Stamp: stamps[i], Zone: s.zone})
+	}
+	if !wantsJSON(r) {
+		for _, o := range page.Rows[:min(len(page.Rows), mergedOrders)] {
+			records, err := s.events.Read(r.Context(), o.ID, max(o.Version-mergedEvents, 0))
+			if err != nil {
+				break // the order list says more than half a timeline
+			}
+			m.Timeline = append(m.Timeline, listOf(records, func(e eventstore.Record) views.Happening { return s.happening(e, o.Reference) })...)
+		}
+		slices.SortStableFunc(m.Timeline, func(a, b views.Happening) int {
+			return cmp.Or(b.StoredAt.Compare(a.StoredAt), b.Version-a.Version)
+		})
+		m.Timeline = m.Timeline[:min(len(m.Timeline), mergedEvents)]
+	}
+	return answer{
+		title: id, nav: views.NavCustomers, watch: []string{"customers", "orders", "projections"},
+		page: func(f views.Frame) templ.Component { return views.Customer(f, m) },
+		json: func() any {
+			out := customerPageJSON{Customer: customerOf(row, m.Stamp.Stamp), Orders: []orderRowJSON{}, Next: orNull(page.Next)}
+			for i, o := range page.Rows {
+				out.Orders = append(out.Orders, orderRowOf(o, stamps[i]))
+			}
+			return out
+		},
+	}, nil
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"headway/domain"
+)
+
+// retryAfter is what an Unavailable answer asks for, in seconds.
+const retryAfter = 2
+
+// httpError is an error that only HTTP knows: it has a status of its own instead of a kind.
+type httpError struct {
+	status  int
+	kind    string
+	message string
+}
+
+func (e *httpError) Error() string { return e.message }
+
+// problem is how an error is answered.
+type problem struct {
+	status  int
+	kind    string
+	message string
+	fields  []domain.FieldError
+}
+
+// problemOf is the one table from errors to answers: nothing else translates.
+func problemOf(err error) problem {
+	if e, ok := errors.AsType[*httpError](err); ok {
+		return problem{e.status, e.kind, e.message, nil}
+	}
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		err = domain.Errorf(domain.TooLarge, "The request is larger than %d KiB.", MaxBodyBytes>>10)
+	}
+	if _, ours := errors.AsType[*domain.Error](err); !ours && errors.Is(err, context.DeadlineExceeded) {
+		err = domain.Unreachable(err, "That took too long; nothing is lost by asking again.")
+	}
+	kind := domain.KindOf(err)
+	o := problem{status: statusOf(kind), kind: kind.String(), message: domain.Sentence(err)}
+	if e, ok := errors.AsType[*domain.Error](err); ok {
+		o.fields = e.Fields
+	}
+	if kind == domain.Internal { // even an Error of this kind is a defect: its words are for the log
+		o.message = "Something went wrong."
+	}
+	return o
+}
+
+func statusOf(kind domain.Kind) int {
+	switch kind {
+	case domain.Malformed:
+		return http.StatusBadRequest
+	case domain.Invalid, domain.Refused:
+		return http.StatusUnprocessableEntity
+	case domain.NotFound:
+		return http.StatusNotFound
+	case domain.Conflict:
+		return http.StatusConflict
+	case domain.TooLarge:
+		return http.StatusRequestEntityTooLarge
+	case domain.Unavailable:
+		return http.StatusServiceUnavailable
+	case domain.Forbidden:
+		return http.StatusForbidden
+	case domain.Unauthenticated:
+		return http.StatusUnauthorized
+	}
+	return http.StatusInternalServerError
+}
+
+// problemJSON is an error as application/problem+json.
+type problemJSON struct {
+	Type   string    `json:"type"`
+	Title  string    `json:"title"`
+	Status int       `json:"status"`
+	Detail string    `json:"detail"`
+	Error  errorJSON `json:"error"`
+
+	*conflictJSON // only for a conflict
+}
+
+type errorJSON struct {
+	Kind      string              `json:"kind"`
+	Message   string              `json:"message"`
+	Field     *string             `json:"field"`
+	Fields    []domain.FieldError `json:"fields"`
+	RequestID string              `json:"requestId"`
+}
+
+func problemJSONOf(o problem, requestID string) problemJSON {
+	p := problemJSON{
+		Type: "about:blank", Title: http.StatusText(o.status), Status: o.status, Detail: o.message,
+		Error: errorJSON{Kind: o.kind, Message: o.message, Fields: o.fields, RequestID: requestID},
+	}
+	if len(o.fields) > 0 {
+		p.Error.Field = &o.fields[0].Field
+	} else {
+		p.Error.Fields = []domain.FieldError{}
+	}
+	return p
+}
+
+// setErrorHeaders adds what a status asks for beside its body.
+func setErrorHeaders(h http.Header, status int) {
+	if status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", strconv.Itoa(retryAfter))
+	}
+}

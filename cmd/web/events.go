@@ -1,0 +1,231 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/a-h/templ"
+	"github.com/google/uuid"
+
+	"headway/domain"
+	"headway/eventstore"
+	"headway/projections"
+	"headway/views"
+)
+
+const (
+	eventsPerPage = 50
+	censusOf      = 1000 // newest events that the census counts
+)
+
+// allEvents is GET /events: newest first, all, of one type, or found by an id.
+func (s *server) allEvents(r *http.Request) (answer, error) {
+	q := parseQuery(r, []string{"type", "before", "q"})
+	eventType, text, before := q.get("type"), q.get("q"), q.get("before")
+	if eventType != "" && !slices.Contains(domain.EventTypes(), eventType) {
+		q.complain("type", "“%s” is not an event type.", clip(eventType))
+	}
+	if err := q.err(); err != nil {
+		return answer{}, err
+	}
+	m := views.EventsPage{Type: eventType, Text: text, Before: before}
+	a := answer{title: "Events", nav: views.NavEvents, watch: []string{"orders"},
+		page: func(f views.Frame) templ.Component { return views.Events(f, m) }}
+	records, next, err := s.findEvents(r.Context(), eventType, text, eventstore.Cursor(before))
+	if err != nil {
+		err = cursorField(err, "before")
+		if domain.KindOf(err) == domain.Malformed {
+			return answer{}, err
+		}
+		return answer{}, s.listError(a, err, nil, &m.Problem)
+	}
+	m.Rows, m.Next = s.happenings(r.Context(), records), string(next)
+	if !wantsJSON(r) {
+		newest, _, err := s.events.ByType(r.Context(), "", "", censusOf)
+		if err == nil {
+			m.Census, m.CensusOf = census(newest), len(newest)
+		}
+	}
+	a.json = func() any { return eventsJSON{s.eventsOf(records), orNull(string(next))} }
+	return a, nil
+}
+
+// findEvents looks an id up as an order, then as a correlation, then as a command among the newest events.
+func (s *server) findEvents(
+	ctx context.Context, eventType, text string, before eventstore.Cursor,
+) ([]eventstore.Record, eventstore.Cursor, error) {
+	if text == "" {
+		return s.events.ByType(ctx, eventType, before, eventsPerPage)
+	}
+	only := func(records []eventstore.Record) []eventstore.Record {
+		return slices.DeleteFunc(records, func(r eventstore.Record) bool { return eventType != "" && r.EventType != eventType })
+	}
+	if _, err := uuid.Parse(text); err == nil && before == "" {
+		records, err := s.events.Read(ctx, domain.OrderID(text), 0)
+		if err != nil {
+			return nil, "", err
+		}
+		if len(records) > 0 {
+			slices.Reverse(records)
+			return only(records[:min(len(records), eventstore.MaxPage)]), "", nil
+		}
+	}
+	records, next, err := s.events.ByCorrelation(ctx, text, before, eventsPerPage)
+	if err != nil || len(records) > 0 || before != "" {
+		return only(records), next, err
+	}
+	newest, _, err := s.events.ByType(ctx, eventType, "", censusOf)
+	found := slices.DeleteFunc(newest, func(r eventstore.Record) bool {
+		return string(r.Metadata.CausationID) != text && r.EventID != text
+	})
+	return found, "", err
+}
+
+// cursorField names the parameter that a cursor came by.
+func cursorField(err error, name string) error {
+	if domain.KindOf(err) == domain.Malformed {
+		return domain.MalformedField(name, "This place in the list is not one of ours: “%s” must be the “next” of the page before.", name)
+	}
+	return err
+}
+
+func census(records []eventstore.Record) []views.Census {
+	type kind struct {
+		name   string
+		schema int
+	}
+	counts := map[kind]int{}
+	for _, r := range records {
+		counts[kind{r.EventType, r.SchemaVersion}]++
+	}
+	var list []views.Census
+	for k, n := range counts {
+		list = append(list, views.Census{Type: k.name, Schema: k.schema, Count: n})
+	}
+	slices.SortFunc(list, func(a, b views.Census) int { return cmp.Or(cmp.Compare(a.Type, b.Type), a.Schema-b.Schema) })
+	return list
+}
+
+// happenings are records as pages tell them, with the references of their orders where the read store knows them.
+func (s *server) happenings(ctx context.Context, records []eventstore.Record) []views.Happening {
+	var ids []domain.OrderID
+	for _, r := range records {
+		if !slices.Contains(ids, r.OrderID) {
+			ids = append(ids, r.OrderID)
+		}
+	}
+	rows := map[domain.OrderID]projections.OrderRow{}
+	if len(ids) > 0 && len(ids) <= projections.MaxPage {
+		if known, err := s.read.OrderRows(ctx, ids...); err == nil { // names are a comfort
+			rows = known
+		}
+	}
+	return listOf(records, func(r eventstore.Record) views.Happening { return s.happening(r, rows[r.OrderID].Reference) })
+}
+
+// correlation is GET /events/correlation/{id}.
+func (s *server) correlation(r *http.Request) (answer, error) {
+	q := parseQuery(r, []string{"before"})
+	if err := q.err(); err != nil {
+		return answer{}, err
+	}
+	id := r.PathValue("id")
+	records, next, err := s.events.ByCorrelation(r.Context(), id, eventstore.Cursor(q.get("before")), eventsPerPage)
+	if err != nil {
+		return answer{}, cursorField(err, "before")
+	}
+	m := views.CorrelationPage{ID: id, Rows: s.happenings(r.Context(), records), Before: q.get("before"), Next: string(next)}
+	return answer{
+		title: "Correlation", nav: views.NavEvents,
+		page: func(f views.Frame) templ.Component { return views.Correlation(f, m) },
+		json: func() any { return eventsJSON{s.eventsOf(records), orNull(string(next))} },
+	}, nil
+}
+
+// orderEvents is GET /orders/{id}/events: the timeline alone, newest first.
+func (s *server) orderEvents(r *http.Request) (answer, error) {
+	id, err := orderID(r)
+	if err != nil {
+		return answer{}, err
+	}
+	q := parseQuery(r, []string{"before"})
+	before, given := q.number("before")
+	if given && before < 1 {
+		q.complain("before", "“before” must be the “next” of the page before.")
+	}
+	if err := q.err(); err != nil {
+		return answer{}, err
+	}
+	stream, err := eventstore.Load(r.Context(), s.events, s.codec, id)
+	if err != nil {
+		return answer{}, err
+	}
+	end := len(stream.Records)
+	if given {
+		end = min(end, before-1)
+	}
+	page := slices.Clone(stream.Records[max(end-eventsPerPage, 0):end])
+	slices.Reverse(page)
+	next := ""
+	if len(page) > 0 && page[len(page)-1].Version > 1 {
+		next = strconv.Itoa(page[len(page)-1].Version)
+	}
+	m := views.OrderEventsPage{Name: views.OrderName{ID: id, Reference: stream.Order.Reference}, Head: stream.Head(), Next: next}
+	for _, r := range page {
+		m.Events = append(m.Events, s.happening(r, stream.Order.Reference))
+	}
+	return answer{
+		title: "Events of order " + stream.Order.Reference, nav: views.NavOrders,
+		page: func(f views.Frame) templ.Component { return views.OrderEvents(f, m) },
+		json: func() any { return eventsJSON{s.eventsOf(page), orNull(next)} },
+	}, nil
+}
+
+// event is GET /orders/{id}/events/{version}: one event as stored and as it is read today.
+func (s *server) event(r *http.Request) (answer, error) {
+	id, err := orderID(r)
+	if err != nil {
+		return answer{}, err
+	}
+	stream, err := eventstore.Load(r.Context(), s.events, s.codec, id)
+	if err != nil {
+		return answer{}, err
+	}
+	version, err := strconv.Atoi(r.PathValue("version"))
+	if err != nil || version < 1 || version > stream.Head() {
+		return answer{}, domain.Errorf(domain.NotFound, "Order %s has no event at version “%s”.", id, clip(r.PathValue("version")))
+	}
+	record := stream.Records[version-1]
+	m := views.EventPage{
+		Event: s.happening(record, stream.Order.Reference), Head: stream.Head(), Stored: string(record.Data), CommandHash: record.Metadata.CommandHash,
+	}
+	var upcast *eventJSON
+	if _, data, err := s.codec.Upcast(record.Raw()); err != nil {
+		m.Unreadable = domain.Sentence(err)
+	} else {
+		e := upcastEvent(s.codec, record)
+		m.Upcast, upcast = string(data), &e
+	}
+	if stream.Hold != nil && stream.Hold.Version == version {
+		m.Unreadable = stream.Hold.Reason
+	}
+	for _, other := range stream.Records {
+		if other.Metadata.CausationID != "" && other.Metadata.CausationID == record.Metadata.CausationID {
+			m.Effects = append(m.Effects, s.happening(other, stream.Order.Reference))
+		}
+	}
+	if c := record.Metadata.CorrelationID; c != "" && !wantsJSON(r) {
+		related, next, err := s.events.ByCorrelation(r.Context(), c, "", eventsPerPage)
+		if err == nil {
+			m.Related, m.RelatedMore = max(len(related)-1, 0), next != ""
+		}
+	}
+	return answer{
+		title: record.EventType, nav: views.NavEvents,
+		page: func(f views.Frame) templ.Component { return views.Event(f, m) },
+		json: func() any { return eventPageJSON{storedEvent(record), upcast} },
+	}, nil
+}

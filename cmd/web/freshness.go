@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"headway/domain"
+	"headway/eventstore"
+	"headway/projections"
+	"headway/views"
+)
+
+type lookKey struct{}
+
+// look asks how the projections are; of one request it asks once.
+func (s *server) look(ctx context.Context) []projections.Status {
+	once, _ := ctx.Value(lookKey{}).(func() []projections.Status)
+	if once != nil {
+		return once()
+	}
+	statuses, _ := projections.Look(ctx, s.events, s.read, s.clock()) // the error is the context's: nobody waits for the answer
+	return statuses
+}
+
+// looking makes every look within ctx the same.
+func (s *server) looking(ctx context.Context) context.Context {
+	return context.WithValue(ctx, lookKey{}, sync.OnceValue(func() []projections.Status { return s.look(ctx) }))
+}
+
+func (s *server) status(ctx context.Context, projection string) projections.Status {
+	for _, st := range s.look(ctx) {
+		if st.Name == projection {
+			return st
+		}
+	}
+	return projections.Status{Name: projection, State: projections.Unreachable}
+}
+
+// cards is what each projection does now, in the order in which pages show them.
+func (s *server) cards(ctx context.Context) []views.ProjectionCard {
+	return listOf(s.look(ctx), func(st projections.Status) views.ProjectionCard {
+		return views.ProjectionCard{
+			Name: st.Name, State: views.ProjectionState(st.State), Reason: st.Reason, Stamp: projections.StampList(st), Share: s.share(ctx, st),
+			Lag: st.Lag, Rate: st.Rate, HeartbeatAt: st.HeartbeatAt, Holds: len(st.Holds), Zone: s.zone,
+		}
+	})
+}
+
+// share is how much of the log a projection has applied, from 0 to 1, as far as a bar of two pixels can show it: what it lacks is
+// compared with the number of orders, because no engine counts its events.
+func (s *server) share(ctx context.Context, st projections.Status) float64 {
+	if st.State == projections.Unreachable || st.Cursor == "" {
+		return 0
+	}
+	if st.Lag.Events == 0 {
+		return 1
+	}
+	_, _, orders, err := s.events.Walk(ctx, "", 1)
+	if err != nil || orders == 0 {
+		return 0
+	}
+	return max(0, 1-float64(st.Lag.Events)/float64(orders))
+}
+
+func (s *server) bars(ctx context.Context) []views.Bar {
+	return listOf(s.cards(ctx), func(c views.ProjectionCard) views.Bar {
+		return views.Bar{Projection: c.Name, Share: c.Share, Stamp: views.Stamp{Projection: c.Name, Stamp: c.Stamp}}
+	})
+}
+
+// listStamp is the stamp of a whole list or summary: the projection's own.
+func (s *server) listStamp(ctx context.Context, projection string) views.Stamp {
+	return views.Stamp{Projection: projection, Stamp: projections.StampList(s.status(ctx, projection))}
+}
+
+// rowStamps compares the rows of one page with the heads of their orders, by one read of each.
+func (s *server) rowStamps(ctx context.Context, rows []projections.OrderRow) []projections.Stamp {
+	stamps := make([]projections.Stamp, len(rows))
+	if len(rows) == 0 {
+		return stamps
+	}
+	ids := listOf(rows, func(r projections.OrderRow) domain.OrderID { return r.ID })
+	status := s.status(ctx, projections.OrderList)
+	heads, _ := s.events.Heads(ctx, ids...) // without heads the stamps are unknown, which is the truth
+	newest := map[domain.OrderID]eventstore.Head{}
+	for _, h := range heads {
+		newest[h.OrderID] = h
+	}
+	holds := s.holds(ctx, projections.OrderList, ids...)
+	for i, r := range rows {
+		head := newest[r.ID]
+		stamps[i] = projections.StampRow(r.Version, head.Version, head.At, s.clock(), status, holds[r.ID])
+	}
+	return stamps
+}
+
+// rowStamp is the stamp of one order in one projection; head is its newest record.
+func (s *server) rowStamp(ctx context.Context, projection string, head eventstore.Record) projections.Stamp {
+	versions, err := s.read.Versions(ctx, projection, head.OrderID)
+	if err != nil {
+		return projections.Stamp{Head: head.Version, State: projections.StampUnknown, Reason: problemOf(err).message}
+	}
+	hold := s.holds(ctx, projection, head.OrderID)[head.OrderID]
+	return projections.StampRow(versions[head.OrderID], head.Version, head.StoredAt, s.clock(), s.status(ctx, projection), hold)
+}
+
+// rowVersion is where a projection is in an order; 0 if it has no row or cannot be asked.
+func (s *server) rowVersion(ctx context.Context, projection string, id domain.OrderID) int {
+	versions, _ := s.read.Versions(ctx, projection, id)
+	return versions[id]
+}
+
+func (s *server) holds(ctx context.Context, projection string, ids ...domain.OrderID) map[domain.OrderID]*projections.Hold {
+	holds := map[domain.OrderID]*projections.Hold{}
+	list, _ := s.read.Holds(ctx, projection, ids...) // without it, a held row is shown as behind
+	for _, h := range list {
+		holds[h.OrderID] = &h
+	}
+	return holds
+}
+
+// took is how long after its append an event was in a projection's row; false if that is not known any more.
+func (s *server) took(projection string, r eventstore.Record) (time.Duration, bool) {
+	arrival, ok := s.projector.Arrivals(r.OrderID, r.Version)[projection]
+	if !ok || arrival.At.IsZero() {
+		return 0, false
+	}
+	return max(arrival.At.Sub(r.StoredAt), 0), true
+}
+
+// waitFor gives the projections a moment to arrive at a version. Whether they did, the stamps say.
+func (s *server) waitFor(ctx context.Context, id domain.OrderID, version int) {
+	ctx, cancel := context.WithTimeout(ctx, receiptWait)
+	defer cancel()
+	_ = s.projector.WaitFor(ctx, id, version)
+}
+
+// runProjector projects until ctx ends.
+func (s *server) runProjector(ctx context.Context) {
+	if err := s.projector.Run(ctx); err != nil && ctx.Err() == nil {
+		s.log.Error("the projector ended", "error", err)
+	}
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"strconv"
+
+	"headway/domain"
+	"headway/views"
+)
+
+// healthz says that the process is alive, and nothing else.
+func (s *server) healthz(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = io.WriteString(w, "alive\n")
+}
+
+// readyz says whether both stores answer and every projection runs, part by part.
+func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
+	parts := map[string]string{"events": "ok", "read": "ok"}
+	ready := true
+	fault := func(part, sentence string) { parts[part], ready = sentence, false }
+	if _, _, _, err := s.events.Walk(r.Context(), "", 1); err != nil {
+		fault("events", domain.Sentence(err))
+	}
+	if _, err := s.read.States(r.Context()); err != nil {
+		fault("read", domain.Sentence(err))
+	}
+	for _, c := range s.cards(r.Context()) {
+		parts[c.Name] = string(c.State)
+		if c.State == views.Stalled || c.State == views.Unreachable {
+			ready = false
+		}
+	}
+	status := http.StatusOK
+	if !ready {
+		status = http.StatusServiceUnavailable
+		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
+	}
+	s.writeJSON(w, r, status, "application/json", map[string]any{"ready": ready, "parts": parts})
+}

@@ -1,0 +1,263 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"headway/domain"
+	"headway/eventstore"
+	"headway/live"
+	"headway/projections"
+	"headway/views"
+)
+
+// The bounds of the bridge.
+const (
+	maxKnownHeads = 10_000 // newest heads it remembers; beyond, it forgets them all, which costs nothing but a repeated frame
+	maxNewRows    = 10_000 // rows that wait to be rendered; of one more, pages are told only that there was news
+)
+
+// bridge brings what is stored and what is projected to the sockets. The projector never waits for it: rows are kept, the newest of each
+// order, until run renders them.
+type bridge struct {
+	s    *server
+	wake chan struct{}
+
+	mu    sync.Mutex
+	heads map[domain.OrderID]int
+	rows  map[rowKey]newRow
+	order []rowKey // of rows, oldest first
+}
+
+type rowKey struct {
+	projection string
+	order      domain.OrderID
+}
+
+type newRow struct {
+	row projections.Row
+	at  time.Time
+}
+
+func newBridge(s *server) *bridge {
+	return &bridge{s: s, wake: make(chan struct{}, 1), heads: map[domain.OrderID]int{}, rows: map[rowKey]newRow{}}
+}
+
+// announcing is the event store of a running server: each append wakes the projector and tells the sockets that the order has moved.
+type announcing struct {
+	eventstore.Store
+	appended func(eventstore.Record)
+}
+
+func (a announcing) Append(
+	ctx context.Context, id domain.OrderID, expect int, m eventstore.Metadata, events ...domain.Event,
+) ([]eventstore.Record, error) {
+	records, err := a.Store.Append(ctx, id, expect, m, events...)
+	if err == nil && len(records) > 0 {
+		a.appended(records[len(records)-1])
+	}
+	return records, err
+}
+
+type headFrame struct {
+	Type    string         `json:"type"`
+	ID      domain.OrderID `json:"id"`
+	Version int            `json:"version"`
+	At      *string        `json:"at"`
+}
+
+type rowFrame struct {
+	Type       string          `json:"type"`
+	Projection string          `json:"projection"`
+	ID         string          `json:"id"`
+	Version    int64           `json:"version"`
+	Head       int             `json:"head"`
+	HTML       string          `json:"html"`
+	Actions    *domain.Actions `json:"actions,omitempty"`
+}
+
+type projectionFrame struct {
+	Type   string  `json:"type"`
+	ID     string  `json:"id"`
+	State  string  `json:"state"`
+	Stamp  string  `json:"stamp"`
+	Share  float64 `json:"share"`
+	Lag    lagJSON `json:"lag"`
+	Reason string  `json:"reason"`
+	HTML   string  `json:"html"`
+}
+
+// moved tells that an order's head is now at least this. It is told by the append and again by the feed, which also knows what other
+// processes stored; a head that is known says nothing.
+func (b *bridge) moved(h eventstore.Head) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.heads[h.OrderID] >= h.Version {
+		return
+	}
+	if len(b.heads) >= maxKnownHeads {
+		clear(b.heads)
+	}
+	b.heads[h.OrderID] = h.Version
+	id := string(h.OrderID)
+	b.publish([]string{"orders", "order:" + id}, "head/"+id, func() any {
+		return headFrame{"head", h.OrderID, h.Version, timeJSON(h.At)}
+	})
+}
+
+func (b *bridge) headOf(id domain.OrderID, atLeast int) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return max(b.heads[id], atLeast)
+}
+
+// publish makes a body only if somebody watches; otherwise the hub learns that there was news.
+func (b *bridge) publish(topics []string, key string, body func() any) {
+	m := live.Message{Topics: topics, Key: key}
+	for _, topic := range topics {
+		if !b.s.hub.Watched(topic) {
+			continue
+		}
+		data, err := json.Marshal(body())
+		if err != nil {
+			b.s.log.Error("frame not encoded", "key", key, "error", err)
+		}
+		m.Body = data
+		break
+	}
+	b.s.hub.Publish(m)
+}
+
+func (b *bridge) movedAll(heads []eventstore.Head) {
+	for _, h := range heads {
+		b.moved(h)
+	}
+}
+
+// arrived keeps the rows that a projection has written, for run. It never blocks.
+func (b *bridge) arrived(projection string, rows []projections.Row, at time.Time) {
+	b.mu.Lock()
+	for _, row := range rows {
+		key := rowKey{projection, row.Order()}
+		if _, waiting := b.rows[key]; !waiting {
+			if len(b.order) >= maxNewRows {
+				id := string(row.Order())
+				b.s.hub.Publish(live.Message{Topics: []string{"orders", "customers", "order:" + id}, Key: "row/" + projection + "/" + id})
+				continue
+			}
+			b.order = append(b.order, key)
+		}
+		b.rows[key] = newRow{row, at}
+	}
+	b.mu.Unlock()
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run renders and publishes rows as they arrive, until ctx ends.
+func (b *bridge) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-b.wake:
+			b.flush(ctx)
+		}
+	}
+}
+
+func (b *bridge) flush(ctx context.Context) {
+	b.mu.Lock()
+	rows, order := b.rows, b.order
+	b.rows, b.order = map[rowKey]newRow{}, nil
+	b.mu.Unlock()
+	for _, key := range order {
+		b.row(ctx, key.projection, rows[key].row, rows[key].at)
+	}
+}
+
+func (b *bridge) row(ctx context.Context, projection string, row projections.Row, at time.Time) {
+	id, version := row.Order(), row.At()
+	topic := "order:" + string(id)
+	switch row := row.(type) {
+	case projections.OrderRow:
+		head := b.headOf(id, version)
+		b.publish([]string{"orders", topic}, "row/order_list/"+string(id), func() any {
+			stamp := projections.Stamp{Version: version, Head: head, State: projections.StampCurrent}
+			if head > version {
+				stamp.State, stamp.Behind.Events = projections.StampBehind, head-version
+			}
+			return rowFrame{"row", projection, string(id), int64(version), head,
+				b.render(views.OrderRowLive(views.OrderRow{Row: row, Stamp: stamp, Zone: b.s.zone})), nil}
+		})
+		b.orderFragment(ctx, id)
+	case projections.Contribution:
+		// For the receipts of this order; nothing on a page has this id in this projection.
+		b.publish([]string{topic}, "row/customer_order_summary/"+string(id), func() any {
+			return rowFrame{"row", projection, string(id), int64(version), b.headOf(id, version), "", nil}
+		})
+		b.customerRow(ctx, row.CustomerID, at)
+	}
+}
+
+// orderFragment tells those who look at the order what it is now.
+func (b *bridge) orderFragment(ctx context.Context, id domain.OrderID) {
+	topic, key := "order:"+string(id), "row/order/"+string(id)
+	if !b.s.hub.Watched(topic) {
+		b.s.hub.Publish(live.Message{Topics: []string{topic}, Key: key})
+		return
+	}
+	stream, err := eventstore.Load(ctx, b.s.events, b.s.codec, id)
+	if err != nil {
+		b.s.log.Warn("order not shown live", "order", id, "error", err)
+		b.s.hub.Publish(live.Message{Topics: []string{topic}, Key: key}) // pages fetch it themselves
+		return
+	}
+	actions := actionsOf(stream)
+	b.publish([]string{topic}, key, func() any {
+		return rowFrame{"row", "order", string(id), int64(stream.Head()), stream.Head(), b.render(views.OrderBodyLive(b.s.body(stream))), &actions}
+	})
+}
+
+// customerRow tells the lists of customers. A customer's row has no version of its own; the time of its writing serves.
+func (b *bridge) customerRow(ctx context.Context, customer string, at time.Time) {
+	topics, key := []string{"customers"}, "row/customer/"+customer
+	if !b.s.hub.Watched("customers") {
+		b.s.hub.Publish(live.Message{Topics: topics, Key: key})
+		return
+	}
+	row, err := b.s.read.Customer(ctx, customer)
+	if err != nil {
+		b.s.hub.Publish(live.Message{Topics: topics, Key: key})
+		return
+	}
+	version := at.UnixMilli()
+	b.publish(topics, key, func() any {
+		return rowFrame{"row", projections.CustomerOrderSummary, customer, version, int(version),
+			b.render(views.CustomerRowLive(views.CustomerRow{Row: row, Version: int(version), Head: int(version), Zone: b.s.zone})), nil}
+	})
+}
+
+// state tells what a projection does now.
+func (b *bridge) state(c views.ProjectionCard) {
+	b.publish([]string{"projections"}, "projection/"+c.Name, func() any {
+		return projectionFrame{"projection", c.Name, string(c.State), string(c.Stamp.State), c.Share, lagOf(c.Lag), c.Reason,
+			b.render(views.ProjectionCardLive(c))}
+	})
+}
+
+func (b *bridge) render(c templ.Component) string {
+	var out bytes.Buffer
+	if err := c.Render(context.Background(), &out); err != nil {
+		b.s.log.Error("fragment not rendered", "error", err)
+		return ""
+	}
+	return out.String()
+}

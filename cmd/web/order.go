@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+	"github.com/google/uuid"
+
+	"headway/domain"
+	"headway/eventstore"
+	"headway/projections"
+	"headway/views"
+)
+
+const (
+	maxTimeline  = 200                    // events an order's page shows; the rest are counted, and on /orders/{id}/events
+	maxJSONTrail = 1000                   // newest events that the order's JSON carries
+	receiptWait  = 300 * time.Millisecond // how long a page waits for the projections before it shows an honest stamp
+)
+
+// order is GET /orders/{id}: folded from the stream, so that people always read their own write, whatever the read store does.
+func (s *server) order(r *http.Request) (answer, error) {
+	id, err := orderID(r)
+	if err != nil {
+		return answer{}, err
+	}
+	q := parseQuery(r, []string{"at", "after"})
+	at, isAt := q.number("at")
+	after := q.after(id)
+	if err := q.err(); err != nil {
+		return answer{}, err
+	}
+	stream, err := eventstore.Load(r.Context(), s.events, s.codec, id)
+	if err != nil {
+		return answer{}, err
+	}
+	if isAt && (at < 1 || at > stream.Head()) {
+		return answer{}, domain.Errorf(domain.NotFound, "Order %s has no version %d; its versions are 1 to %d.", id, at, stream.Head())
+	}
+	if after > stream.Head() {
+		return answer{}, domain.MalformedField("after", "Order %s has no version %d yet.", id, after)
+	}
+	if isAt {
+		return s.orderAt(stream, at), nil
+	}
+	if after > 0 {
+		s.waitFor(r.Context(), id, after)
+	}
+	m := s.orderPage(r.Context(), stream)
+	m.Receipt = s.pageReceipt(r.Context(), stream, after)
+	stamps := map[string]stampJSON{}
+	if wantsJSON(r) {
+		for _, name := range projections.Names() {
+			stamps[name] = stampOf(s.rowStamp(r.Context(), name, stream.Records[len(stream.Records)-1]))
+		}
+	}
+	return s.orderAnswer(stream, m, stamps), nil
+}
+
+func (s *server) orderAnswer(stream eventstore.Stream, m views.OrderPage, stamps map[string]stampJSON) answer {
+	id := m.Body.Order.ID
+	return answer{
+		title: "Order " + m.Body.Order.Reference, nav: views.NavOrders, watch: []string{"order:" + string(id)},
+		page: func(f views.Frame) templ.Component { return views.Order(f, m) },
+		json: func() any {
+			trail := stream.Records[max(len(stream.Records)-maxJSONTrail, 0):]
+			return orderPageJSON{
+				Order: orderOf(m.Body.Order), Version: m.Body.Order.Version, Head: stream.Head(), Stamps: stamps,
+				Events: s.eventsOf(trail), Actions: actionsOf(stream),
+			}
+		},
+	}
+}
+
+// orderAt is the order as of a version, with what that version changed.
+func (s *server) orderAt(stream eventstore.Stream, at int) answer {
+	before := eventstore.Fold(s.codec, stream.Records[:at-1])
+	then := eventstore.Fold(s.codec, stream.Records[:at])
+	changes := views.Changes(before.Order, then.Order)
+	m := views.OrderPage{
+		Body: s.body(then), At: &views.TimeTravel{Version: at, Head: stream.Head(), Changes: changes},
+	}
+	m.Body.Head, m.Body.At = stream.Head(), at
+	return answer{
+		title: "Order " + then.Order.Reference, nav: views.NavOrders,
+		page: func(f views.Frame) templ.Component { return views.Order(f, m) },
+		json: func() any {
+			return orderPageJSON{
+				Order: orderOf(m.Body.Order), Version: then.Order.Version, Head: stream.Head(), Stamps: map[string]stampJSON{},
+				Events: s.eventsOf(then.Records[max(len(then.Records)-maxJSONTrail, 0):]), Actions: actionsOf(stream), At: &at, Changes: &changes,
+			}
+		},
+	}
+}
+
+// orderPage is the order at its head, with its forms.
+func (s *server) orderPage(ctx context.Context, stream eventstore.Stream) views.OrderPage {
+	m := views.OrderPage{Body: s.body(stream)}
+	actions := actionsOf(stream)
+	form := func(a domain.Action) views.Form {
+		return views.Form{OrderID: m.Body.Order.ID, CommandID: uuid.NewString(), Expected: stream.Head(), Action: a}
+	}
+	m.Forms = &views.OrderForms{
+		AddItem: views.AddItemForm{Form: form(actions.AddItem), Line: views.Line{Quantity: "1"}, Currency: stream.Order.Currency},
+		Confirm: views.ConfirmForm{Form: form(actions.Confirm)},
+		Cancel:  views.CancelForm{Form: form(actions.Cancel)},
+	}
+	return m
+}
+
+func actionsOf(stream eventstore.Stream) domain.Actions {
+	if stream.Hold != nil {
+		return domain.Blocked("This order is held at version " + strconv.Itoa(stream.Hold.Version) + ": " + stream.Hold.Reason)
+	}
+	return domain.ActionsOf(stream.Order)
+}
+
+// body is the part of the page that every viewer shares.
+func (s *server) body(stream eventstore.Stream) views.OrderBody {
+	b := views.OrderBody{Order: stream.Order, Head: stream.Head(), Zone: s.zone}
+	b.Order.ID = stream.Records[0].OrderID // also when not even the first event can be read
+	if h := stream.Hold; h != nil {
+		r := stream.Records[h.Version-stream.Records[0].Version]
+		b.Hold = &views.Held{Version: h.Version, Type: r.EventType, Schema: r.SchemaVersion, Reason: h.Reason, Raw: string(r.Data)}
+	}
+	b.Earlier = max(len(stream.Records)-maxTimeline, 0)
+	for _, r := range slices.Backward(stream.Records[b.Earlier:]) {
+		b.Timeline = append(b.Timeline, s.happening(r, stream.Order.Reference))
+	}
+	return b
+}
+
+// pageReceipt says where a version has arrived: the one just stored, else the head.
+func (s *server) pageReceipt(ctx context.Context, stream eventstore.Stream, after int) *views.Receipt {
+	version := after
+	if after == 0 {
+		version = stream.Head()
+	}
+	r := stream.Records[version-1]
+	receipt := &views.Receipt{OrderID: r.OrderID, Version: version, Stored: after > 0, At: r.StoredAt}
+	for _, name := range projections.Names() {
+		tick := views.Tick{Projection: name, Arrived: s.rowVersion(ctx, name, r.OrderID) >= version, Took: -1}
+		if took, ok := s.took(name, r); ok {
+			tick.Took = took
+		}
+		receipt.Ticks = append(receipt.Ticks, tick)
+	}
+	return receipt
+}
+
+// happening is a record as pages tell it.
+func (s *server) happening(r eventstore.Record, reference string) views.Happening {
+	h := views.Happening{
+		EventID: r.EventID, Order: views.OrderName{ID: r.OrderID, Reference: reference}, Version: r.Version, Type: r.EventType, Schema: r.SchemaVersion,
+		StoredAt: r.StoredAt, BusinessAt: r.Metadata.Timestamp, UserID: r.Metadata.UserID, Causation: string(r.Metadata.CausationID),
+		Correlation: r.Metadata.CorrelationID, Seen: r.Metadata.SeenVersion,
+	}
+	if e, err := s.codec.Decode(r.Raw()); err == nil {
+		h.Event = e
+	}
+	for _, name := range projections.Names() {
+		if took, ok := s.took(name, r); ok {
+			h.Arrivals = append(h.Arrivals, views.Arrival{Projection: name, Took: took})
+		}
+	}
+	return h
+}
+
+// number reads a whole number that may be absent.
+func (q *query) number(name string) (n int, given bool) {
+	text := q.get(name)
+	if text == "" {
+		return 0, false
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		q.complain(name, "“%s” must be a whole number, not “%s”.", name, clip(text))
+	}
+	return n, true
+}
+
+// after reads the receipt's wait, ORDER@VERSION, of this order; 0 if there is none.
+func (q *query) after(id domain.OrderID) int {
+	text := q.get("after")
+	if text == "" {
+		return 0
+	}
+	order, digits, _ := strings.Cut(text, "@")
+	n, err := strconv.Atoi(digits)
+	if err != nil || n < 1 || order != string(id) {
+		q.complain("after", "“%s” is not a receipt of this order.", clip(text))
+		return 0
+	}
+	return n
+}

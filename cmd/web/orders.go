@@ -1,0 +1,61 @@
+package main
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/a-h/templ"
+
+	"headway/domain"
+	"headway/projections"
+	"headway/views"
+)
+
+// orders is GET /orders.
+func (s *server) orders(r *http.Request) (answer, error) {
+	q := parseQuery(r, []string{"q", "customer", "from", "to", "sort", "cursor"}, "status")
+	query := projections.OrderQuery{
+		Text: q.get("q"), Statuses: q.statuses(), Customer: q.get("customer"), From: q.moment("from", s.zone), To: q.moment("to", s.zone),
+		Sort: q.sort("created", "total", "customer", "status", "items"), Cursor: q.get("cursor"),
+	}
+	m := views.OrdersPage{
+		Filter: views.OrderFilter{
+			Text: query.Text, Statuses: query.Statuses, Customer: query.Customer, From: q.get("from"), To: q.get("to"), Sort: query.Sort, Cursor: query.Cursor,
+		},
+		Today: s.clock(),
+	}
+	a := answer{title: "Orders", nav: views.NavOrders, watch: []string{"orders", "projections"}, search: query.Text,
+		page: func(f views.Frame) templ.Component { return views.Orders(f, m) }}
+	err := q.err()
+	var page projections.OrderPage
+	if err == nil {
+		page, err = s.read.Orders(r.Context(), query)
+	}
+	m.Stamp = s.listStamp(r.Context(), projections.OrderList)
+	if err != nil {
+		return answer{}, s.listError(a, err, &m.Errors, &m.Problem)
+	}
+	stamps := s.rowStamps(r.Context(), page.Rows)
+	for i, row := range page.Rows {
+		m.Rows = append(m.Rows, views.OrderRow{Row: row, Stamp: stamps[i], Zone: s.zone})
+	}
+	m.Next, m.Total, m.TotalIsExact, m.ByStatus = page.Next, page.Total, page.TotalIsExact, page.ByStatus
+	a.json = func() any {
+		out := ordersJSON{Orders: []orderRowJSON{}, Next: orNull(m.Next), Total: m.Total, TotalIsExact: m.TotalIsExact, Stamp: stampOf(m.Stamp.Stamp)}
+		for i, row := range page.Rows {
+			out.Orders = append(out.Orders, orderRowOf(row, stamps[i]))
+		}
+		return out
+	}
+	return a, nil
+}
+
+// listError shows a list that cannot be read, with its filter: what is wrong beside the fields, else a sentence above.
+func (s *server) listError(a answer, err error, fields *[]domain.FieldError, sentence *string) error {
+	if e, ok := errors.AsType[*domain.Error](err); ok && e.Kind == domain.Malformed && len(e.Fields) > 0 && fields != nil {
+		*fields = e.Fields
+	} else {
+		*sentence = problemOf(err).message
+	}
+	return &shown{err: err, answer: a}
+}

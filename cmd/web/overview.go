@@ -1,0 +1,79 @@
+package main
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"headway/domain"
+	"headway/eventstore"
+	"headway/projections"
+	"headway/views"
+)
+
+const (
+	minutesShown = 60
+	latestShown  = 10
+)
+
+// overview is GET /. A part that cannot be read is left out of the page with a sentence; a program gets the error.
+func (s *server) overview(r *http.Request) (answer, error) {
+	if err := parseQuery(r, nil).err(); err != nil {
+		return answer{}, err
+	}
+	now := s.clock()
+	today := startOfDay(now.In(s.zone))
+	var problems []string
+	var failed error
+	part := func(err error) {
+		if err != nil {
+			failed = err
+			problems = append(problems, problemOf(err).message)
+		}
+	}
+	newest, _, err := s.events.ByType(r.Context(), "", "", eventstore.MaxPage)
+	part(err)
+	totals, err := s.read.Totals(r.Context(), today, today.AddDate(0, 0, 1))
+	part(err)
+	if failed != nil && wantsJSON(r) {
+		return answer{}, failed
+	}
+	m := views.OverviewPage{
+		ByStatus: totals.ByStatus, Today: now, Value: totals.Value, PerMinute: perMinute(newest, now), Problems: problems,
+		Stamp: s.listStamp(r.Context(), projections.OrderList), Projections: s.cards(r.Context()),
+		Latest: s.happenings(r.Context(), newest[:min(len(newest), latestShown)]),
+	}
+	return answer{
+		title: "Overview", nav: views.NavOverview, watch: []string{"projections"},
+		page: func(f views.Frame) templ.Component { return views.Overview(f, m) },
+		json: func() any {
+			statuses := map[domain.Status]int{}
+			for _, status := range domain.Statuses() {
+				statuses[status] = totals.ByStatus[status]
+			}
+			return overviewJSON{
+				Statuses: statuses, Today: listOf(totals.Value, func(v domain.Money) domain.Money { return v }), EventsPerMinute: m.PerMinute,
+				Projections: s.projectionsOf(r.Context()), Events: s.eventsOf(newest[:min(len(newest), latestShown)]),
+			}
+		},
+	}, nil
+}
+
+func startOfDay(t time.Time) time.Time {
+	y, m, d := t.Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, t.Location())
+}
+
+// perMinute counts events in each of the last 60 minutes, oldest first; the last is the running one.
+func perMinute(records []eventstore.Record, now time.Time) []int {
+	counts := make([]int, minutesShown)
+	last := now.Truncate(time.Minute)
+	for _, r := range records {
+		ago := int(last.Sub(r.StoredAt.Truncate(time.Minute)) / time.Minute)
+		if ago >= 0 && ago < minutesShown {
+			counts[minutesShown-1-ago]++
+		}
+	}
+	return counts
+}

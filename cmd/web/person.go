@@ -1,0 +1,79 @@
+package main
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"headway/domain"
+)
+
+const (
+	staffCookie = "headway_staff"
+	themeCookie = "headway_theme"
+	staffHeader = "X-Demo-Staff"
+
+	localPerson = "local" // everyone on the loopback, until there is a sign-in
+	demoPerson  = "demo"  // everyone in the demo who has not picked another
+)
+
+func demoStaff() []string { return []string{demoPerson, "viewer", "operator", "operator2", "admin"} }
+
+// person is who asks. Outside the demo there is only one.
+func (s *server) person(r *http.Request) string {
+	if !s.demo {
+		return localPerson
+	}
+	if name := r.Header.Get(staffHeader); slices.Contains(demoStaff(), name) {
+		return name
+	}
+	if c, err := r.Cookie(staffCookie); err == nil && slices.Contains(demoStaff(), c.Value) {
+		return c.Value
+	}
+	return demoPerson
+}
+
+func themeOf(r *http.Request) string {
+	if c, err := r.Cookie(themeCookie); err == nil && (c.Value == "light" || c.Value == "dark") {
+		return c.Value
+	}
+	return ""
+}
+
+// setTheme is POST /theme: a choice of this browser alone.
+func (s *server) setTheme(w http.ResponseWriter, r *http.Request) {
+	s.choose(w, r, themeCookie, "theme", []string{"auto", "light", "dark"})
+}
+
+// setStaff is POST /demo/staff.
+func (s *server) setStaff(w http.ResponseWriter, r *http.Request) {
+	s.choose(w, r, staffCookie, "staff", demoStaff())
+}
+
+func (s *server) choose(w http.ResponseWriter, r *http.Request, cookie, field string, allowed []string) {
+	in, err := readInput(r)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	choice := in.text(field)
+	if !slices.Contains(allowed, choice) {
+		s.fail(w, r, domain.InvalidField(field, "“%s” is not one of %s.", clip(choice), strings.Join(allowed, ", ")))
+		return
+	}
+	http.SetCookie(w, &http.Cookie{
+		Name: cookie, Value: choice, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+	})
+	http.Redirect(w, r, backTo(in.text("back")), http.StatusSeeOther)
+}
+
+// backTo is a page of this console and nothing else.
+func backTo(back string) string {
+	u, err := url.Parse(back)
+	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(back, "/") || strings.HasPrefix(back, "//") ||
+		strings.ContainsAny(back, "\\\r\n\t") {
+		return "/"
+	}
+	return back
+}

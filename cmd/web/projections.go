@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"headway/domain"
+	"headway/projections"
+	"headway/views"
+)
+
+// stateGap is how often the sockets are told what the projections do, if that has changed.
+const stateGap = 500 * time.Millisecond
+
+// projections is GET /projections.
+func (s *server) projections(r *http.Request) (answer, error) {
+	if err := parseQuery(r, nil).err(); err != nil {
+		return answer{}, err
+	}
+	m := views.ProjectionsPage{Cards: s.cards(r.Context())}
+	return answer{
+		title: "Projections", nav: views.NavProjections, watch: []string{"projections"},
+		page: func(f views.Frame) templ.Component { return views.Projections(f, m) },
+		json: func() any { return map[string]any{"projections": s.projectionsOf(r.Context())} },
+	}, nil
+}
+
+// projection is GET /projections/{name}.
+func (s *server) projection(r *http.Request) (answer, error) {
+	if err := parseQuery(r, nil).err(); err != nil {
+		return answer{}, err
+	}
+	name := r.PathValue("name")
+	if !slices.Contains(projections.Names(), name) {
+		return answer{}, domain.Errorf(domain.NotFound, "There is no projection “%s”.", clip(name))
+	}
+	i := slices.Index(projections.Names(), name) // which is also the order of a look
+	st := s.look(r.Context())[i]
+	m := views.ProjectionPage{
+		Card: s.cards(r.Context())[i], Cursor: string(st.Cursor), Holds: st.Holds, MoreHolds: len(st.Holds) == projections.MaxHolds,
+	}
+	return answer{
+		title: views.Label(name), nav: views.NavProjections, watch: []string{"projections"},
+		page: func(f views.Frame) templ.Component { return views.Projection(f, m) },
+		json: func() any { return s.projectionsOf(r.Context())[i] },
+	}, nil
+}
+
+// projectionsOf is every projection with its cursor and holds.
+func (s *server) projectionsOf(ctx context.Context) []projectionJSON {
+	return listOf(s.look(ctx), func(st projections.Status) projectionJSON {
+		return projectionJSON{
+			Name: st.Name, State: string(st.State), Reason: orNull(st.Reason), Lag: lagOf(st.Lag), Rate: st.Rate,
+			HeartbeatAt: timeJSON(st.HeartbeatAt), Cursor: orNull(string(st.Cursor)), Holds: listOf(st.Holds, holdOf),
+		}
+	})
+}
+
+// tellStates tells the sockets about projections whose state has changed, until ctx ends.
+func (s *server) tellStates(ctx context.Context) {
+	tick := time.NewTicker(stateGap)
+	defer tick.Stop()
+	told := map[string]views.ProjectionCard{}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for _, c := range s.cards(ctx) {
+			last := told[c.Name]
+			told[c.Name] = c
+			last.HeartbeatAt, last.Lag.Age, last.Stamp.Behind.Age = c.HeartbeatAt, c.Lag.Age, c.Stamp.Behind.Age // always new, no news
+			if last != c {
+				s.bridge.state(c)
+			}
+		}
+	}
+}

@@ -1,0 +1,258 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"headway/domain"
+	"headway/eventstore"
+	"headway/live"
+	"headway/projections"
+	"headway/static"
+	"headway/views"
+)
+
+// server answers requests. Handlers read rows by a Reader only; nothing but the projector writes them.
+type server struct {
+	events    eventstore.Store
+	read      projections.Reader
+	projector *projections.Projector
+	hub       *live.Hub
+	bridge    *bridge
+	codec     domain.Codec
+	zone      *time.Location
+	clock     func() time.Time
+	log       *slog.Logger
+	static    *static.Assets
+	build     string
+	demo      bool
+}
+
+// newServer joins everything that a request needs. It starts nothing: the projector runs when it is told to.
+func newServer(app *App) *server {
+	s := &server{
+		read: app.Read, codec: app.Codec, zone: app.Location, clock: app.Clock, log: app.Log,
+		static: static.New(), demo: app.Settings.Demo,
+	}
+	s.build = buildVersion() + "-" + s.static.Build()
+	s.hub = live.New(live.Options{Build: s.build})
+	s.bridge = newBridge(s)
+	s.projector = projections.New(app.Events, app.Read, projections.Options{Codec: app.Codec, Clock: app.Clock,
+		Log: app.Log, OnMoved: s.bridge.movedAll, OnRows: s.bridge.arrived})
+	s.events = announcing{app.Events, func(r eventstore.Record) {
+		head := eventstore.Head{OrderID: r.OrderID, Version: r.Version, At: r.StoredAt}
+		s.bridge.moved(head)
+		s.projector.Nudge(head)
+	}}
+	app.Events = s.events // the demo's traffic is heard, too
+	return s
+}
+
+// answer is what a handler shows: JSON or a page, whichever was asked for; only that one is made.
+type answer struct {
+	status   int    // 0 means 200
+	location string // for 201 and 303; a form gets a redirect and no page
+	title    string
+	nav      views.Nav
+	watch    []string // topics the page follows
+	search   string   // in the top bar's search box
+	json     func() any
+	page     func(views.Frame) templ.Component
+}
+
+// handler does what a request asks for and says what to show. An error may be a *shown.
+type handler func(r *http.Request) (answer, error)
+
+// shown is an error that has a page of its own: a form with what was typed, or the list with its filter.
+type shown struct {
+	err      error
+	answer   answer
+	conflict *conflictJSON
+}
+
+func (e *shown) Error() string { return e.err.Error() }
+func (e *shown) Unwrap() error { return e.err }
+
+// page answers with what the handler shows. The hub's sequence is taken before the first read, so that no news falls between.
+func (s *server) page(h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
+		defer cancel()
+		r = r.WithContext(s.looking(ctx))
+		seq := s.hub.Seq()
+		a, err := h(r)
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		s.show(w, r, a, seq)
+	})
+}
+
+func (s *server) show(w http.ResponseWriter, r *http.Request, a answer, seq string) {
+	if wantsJSON(r) {
+		if a.location != "" {
+			w.Header().Set("Location", a.location)
+		}
+		s.writeJSON(w, r, max(a.status, http.StatusOK), "application/json", a.json())
+		return
+	}
+	if a.location != "" {
+		http.Redirect(w, r, a.location, http.StatusSeeOther)
+		return
+	}
+	s.writePage(w, r, a, seq)
+}
+
+// fail answers an error, and logs it with its cause if it is ours.
+func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		return // nobody waits for the answer any more
+	}
+	p := problemOf(err)
+	if p.status >= http.StatusInternalServerError {
+		s.log.Error("answered with an error", "request", requestID(r.Context()), "status", p.status, "error", err)
+	}
+	setErrorHeaders(w.Header(), p.status)
+	own, _ := errors.AsType[*shown](err)
+	switch {
+	case wantsJSON(r):
+		body := problemJSONOf(p, requestID(r.Context()))
+		if own != nil {
+			body.conflictJSON = own.conflict
+		}
+		s.writeJSON(w, r, p.status, "application/problem+json", body)
+	case own != nil && own.answer.page != nil:
+		own.answer.status = p.status
+		s.writePage(w, r, own.answer, s.hub.Seq())
+	default:
+		s.writePage(w, r, s.errorPage(r, p, domain.KindOf(err)), s.hub.Seq())
+	}
+}
+
+func (s *server) errorPage(r *http.Request, p problem, kind domain.Kind) answer {
+	a := answer{status: p.status, title: p.message, search: r.URL.Query().Get("q")}
+	if p.status == http.StatusNotFound {
+		a.title = "Not found"
+		a.page = func(f views.Frame) templ.Component {
+			return views.NotFound(f, views.NotFoundPage{Message: p.message, RequestID: requestID(r.Context())})
+		}
+		return a
+	}
+	m := views.ErrorPage{Kind: kind, Status: p.status, Message: p.message, Fields: p.fields, RequestID: requestID(r.Context())}
+	if p.status < http.StatusInternalServerError && kind == domain.Internal { // 405 and 415 are the asker's to mend
+		m.Kind = domain.Malformed
+	}
+	if p.status == http.StatusServiceUnavailable {
+		m.RetryIn = retryAfter
+	}
+	a.page = func(f views.Frame) templ.Component { return views.Error(f, m) }
+	return a
+}
+
+func (s *server) writePage(w http.ResponseWriter, r *http.Request, a answer, seq string) {
+	var b bytes.Buffer // a page is whole or not sent at all
+	if err := a.page(s.frame(r, a, seq)).Render(r.Context(), &b); err != nil {
+		s.log.Error("page not rendered", "request", requestID(r.Context()), "error", err)
+		http.Error(w, "Something went wrong.", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
+	w.WriteHeader(max(a.status, http.StatusOK))
+	_, _ = b.WriteTo(w) // an error here is a reader who left
+}
+
+func (s *server) writeJSON(w http.ResponseWriter, r *http.Request, status int, media string, body any) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(body); err != nil {
+		s.log.Error("answer not encoded", "request", requestID(r.Context()), "error", err)
+		http.Error(w, "Something went wrong.", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", media)
+	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
+	w.WriteHeader(status)
+	_, _ = b.WriteTo(w)
+}
+
+// frame is what surrounds a page.
+func (s *server) frame(r *http.Request, a answer, seq string) views.Frame {
+	f := views.Frame{
+		Title: a.title, Nav: a.nav, Path: r.URL.RequestURI(), Build: s.build, Seq: seq, Watch: a.watch, Query: a.search,
+		Person: s.person(r), Demo: s.demo, Theme: themeOf(r), Assets: s.assets(), Zone: s.zone, Headway: s.bars(r.Context()),
+	}
+	if r.Method != http.MethodGet {
+		f.Path = "/"
+	}
+	if s.demo {
+		f.DemoStaff = demoStaff()
+	}
+	return f
+}
+
+type formatKey struct{}
+
+// jsonSuffix takes ".json" off the path of a GET and remembers it. A dot that is escaped (%2E) is part of a name.
+func jsonSuffix(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		const suffix = ".json"
+		if r.Method == http.MethodGet && strings.HasSuffix(r.URL.EscapedPath(), suffix) && !strings.HasPrefix(r.URL.Path, static.Prefix) {
+			r = r.WithContext(context.WithValue(r.Context(), formatKey{}, true))
+			url := *r.URL
+			url.Path = strings.TrimSuffix(url.Path, suffix)
+			url.RawPath = strings.TrimSuffix(url.RawPath, suffix)
+			if url.Path == "" || url.Path == "/index" {
+				url.Path, url.RawPath = "/", ""
+			}
+			r.URL = &url
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// wantsJSON tells whether a program asks: by the path, by Accept, or by a JSON body without a wish for HTML.
+func wantsJSON(r *http.Request) bool {
+	if suffix, _ := r.Context().Value(formatKey{}).(bool); suffix {
+		return true
+	}
+	html, jsonType := 0.0, 0.0
+	for part := range strings.SplitSeq(r.Header.Get("Accept"), ",") {
+		media, params, err := mime.ParseMediaType(part)
+		if err != nil {
+			continue
+		}
+		q, err := strconv.ParseFloat(params["q"], 64)
+		if err != nil {
+			q = 1
+		}
+		switch media {
+		case "text/html", "application/xhtml+xml", "text/*":
+			html = max(html, q)
+		case "application/json", "application/problem+json", "application/*":
+			jsonType = max(jsonType, q)
+		}
+	}
+	if jsonType != html {
+		return jsonType > html
+	}
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return html == 0 && err == nil && (media == "application/json" || strings.HasSuffix(media, "+json"))
+}
+
+// assets are the files that every page loads.
+func (s *server) assets() views.Assets {
+	return views.Assets{Styles: []string{s.static.Path("app.css")}, Scripts: []string{s.static.Path("main.js")}, Icon: s.static.Path("icon.svg")}
+}
