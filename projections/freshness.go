@@ -1,6 +1,13 @@
 package projections
 
-import "time"
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
 
 // StampState is the word of a stamp, on the wire and on pages.
 type StampState string
@@ -28,4 +35,103 @@ type Stamp struct {
 	State   StampState
 	Behind  Lag
 	Reason  string // a sentence; empty when current
+}
+
+// StampRow says how fresh a row at version is, given its order's head and when that was stored, what its projection does, and its hold if
+// it has one. A head of 0 could not be learned: then the stamp is unknown, never current.
+func StampRow(version, head int, headAt, now time.Time, status Status, hold *Hold) Stamp {
+	s := Stamp{Version: version, Head: head}
+	if head == 0 {
+		s.State, s.Reason = StampUnknown, "The event store did not say how far this order is."
+		return s
+	}
+	if version >= head {
+		s.State = StampCurrent
+		return s
+	}
+	s.Behind = Lag{Events: head - version, Age: max(0, now.Sub(headAt))}
+	if hold != nil && hold.Version > version {
+		s.State, s.Reason = StampHeld, fmt.Sprintf("Held at version %d: %s", hold.Version, hold.Reason)
+		return s
+	}
+	s.State, s.Reason = stateOf(status), status.Reason
+	return s
+}
+
+// StampList says how fresh a list, or a customer's row, is: as fresh as its projection.
+func StampList(status Status) Stamp {
+	s := Stamp{State: stateOf(status), Reason: status.Reason, Behind: status.Lag}
+	if s.State == StampBehind && status.Lag.Events == 0 && status.LagIsExact {
+		s.State, s.Reason = StampCurrent, ""
+	}
+	return s
+}
+
+// stateOf is why something that is not current is not.
+func stateOf(status Status) StampState {
+	switch status.State {
+	case Running:
+		return StampBehind
+	case Paused:
+		return StampPaused
+	case Rebuilding:
+		return StampRebuilding
+	case Stalled:
+		return StampStalled
+	}
+	return StampUnknown
+}
+
+// Words is the stamp for people: "current", "2 events behind, 1.4 s", "held at version 5: reason". A reason that says the state itself stands
+// alone; any other follows it.
+func (s Stamp) Words() string {
+	switch s.State {
+	case StampCurrent:
+		return "current"
+	case StampBehind:
+		return s.Behind.words()
+	}
+	state := string(s.State)
+	reason := strings.TrimSuffix(s.Reason, ".")
+	if first, size := utf8.DecodeRuneInString(reason); size > 0 {
+		reason = string(unicode.ToLower(first)) + reason[size:]
+	}
+	switch {
+	case state == "" || reason == "":
+		return cmp.Or(state, string(StampUnknown))
+	case strings.HasPrefix(reason, state):
+		return reason
+	}
+	return state + ": " + reason
+}
+
+func (l Lag) words() string {
+	words := "behind"
+	switch {
+	case l.Events == 1:
+		words = "1 event behind"
+	case l.Events > 1:
+		words = fmt.Sprintf("%d events behind", l.Events)
+	}
+	if l.Age > 0 {
+		words += ", " + span(l.Age)
+	}
+	return words
+}
+
+// span is a length of time for people, cut, not rounded: nothing looks older than it is.
+func span(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", max(0, d.Milliseconds()))
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1f s", d.Truncate(100*time.Millisecond).Seconds())
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
 }

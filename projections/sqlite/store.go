@@ -13,7 +13,8 @@ import (
 	"strings"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	driver "modernc.org/sqlite" // registers itself as "sqlite"
+	codes "modernc.org/sqlite/lib"
 
 	"headway/domain"
 	"headway/projections"
@@ -121,6 +122,12 @@ func failed(ctx context.Context, err error) error {
 		return e
 	}
 	return domain.Unreachable(err, unreachable)
+}
+
+// isCorrupt tells whether SQLite found that two of its tables do not fit together.
+func isCorrupt(err error) bool {
+	e, ok := errors.AsType[*driver.Error](err)
+	return ok && e.Code()&0xff == codes.SQLITE_CORRUPT
 }
 
 // list is a list of texts as one parameter, for json_each.

@@ -1,0 +1,77 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+
+	"headway/projections"
+)
+
+var _ projections.SelfChecker = (*Store)(nil)
+
+// searchIndex is the name of what this store derives from its rows.
+const searchIndex = "search"
+
+// Check is projections.SelfChecker's: the columns that are made from others, the search indexes against the columns they index, and the
+// file itself.
+func (s *Store) Check(ctx context.Context, report func(projections.Difference)) error {
+	if err := s.checkDerived(ctx, report); err != nil {
+		return err
+	}
+	for _, table := range []string{"orders_fts", "customers_fts"} {
+		// An INSERT to SQLite, but one that only reads.
+		_, err := s.writer.ExecContext(ctx, fmt.Sprintf(`INSERT INTO %[1]s (%[1]s, rank) VALUES ('integrity-check', 1)`, table))
+		switch {
+		case isCorrupt(err):
+			report(projections.Difference{Projection: searchIndex, ID: table, Field: "index", Want: "the words of the rows", Got: "others"})
+		case err != nil:
+			return failed(ctx, err)
+		}
+	}
+	rows, err := s.readers.QueryContext(ctx, `PRAGMA integrity_check(10)`)
+	complaints, err := collect(rows, err, func(rows *sql.Rows) (text string, err error) { return text, rows.Scan(&text) })
+	for _, text := range complaints {
+		// A virtual table is checked above, and named there.
+		if text != "ok" && !strings.Contains(text, "_fts") {
+			report(projections.Difference{Projection: "file", ID: "read store", Field: "integrity", Want: "ok", Got: text})
+		}
+	}
+	return failed(ctx, err)
+}
+
+func (s *Store) checkDerived(ctx context.Context, report func(projections.Difference)) error {
+	type derived struct {
+		projections.OrderRow
+		refKey, head string
+	}
+	differ := func(id, field, want, got string) {
+		if want != got {
+			report(projections.Difference{
+				Projection: searchIndex, ID: id, Field: field, Want: fmt.Sprintf("%q", want), Got: fmt.Sprintf("%q", got),
+			})
+		}
+	}
+	err := each(ctx, s, `SELECT id, reference, customer, refKey, head FROM orders WHERE id > ? ORDER BY id LIMIT ?`,
+		func(rows *sql.Rows) (d derived, err error) {
+			return d, rows.Scan(&d.ID, &d.Reference, &d.CustomerID, &d.refKey, &d.head)
+		},
+		func(d derived) string { return string(d.ID) },
+		func(d derived) error {
+			differ(string(d.ID), "refKey", projections.Key(d.Reference), d.refKey)
+			differ(string(d.ID), "head", headOf(d.OrderRow), d.head)
+			return nil
+		})
+	if err != nil {
+		return err
+	}
+	type customer struct{ id, words string }
+	return each(ctx, s, `SELECT id, words FROM customers WHERE id > ? ORDER BY id LIMIT ?`,
+		func(rows *sql.Rows) (c customer, err error) { return c, rows.Scan(&c.id, &c.words) },
+		func(c customer) string { return c.id },
+		func(c customer) error {
+			differ(c.id, "words", projections.Key(c.id), c.words)
+			return nil
+		})
+}
