@@ -4,8 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -83,6 +87,7 @@ func checkLength(t *testing.T, w *writer, id domain.OrderID, want int) {
 // In one transaction, each command gets its own answer, and none touches another.
 func TestNeighboursInOneTransaction(t *testing.T) {
 	w := newWriter(t)
+	w.clock = func() time.Time { return time.Unix(1.7e9, 0) } // stands still
 	old := metadata()
 	if got := answersOf(t, w, newCommand(t, "old", 0, old, "x")); got[0].err != nil {
 		t.Fatal(got[0].err)
@@ -129,6 +134,12 @@ func TestNeighboursInOneTransaction(t *testing.T) {
 	for id, want := range map[domain.OrderID]int{"a": 2, "b": 0, "c": 0, "d": 3, "e": 2, "old": 1} {
 		checkLength(t, w, id, want)
 	}
+	var backwards int
+	err := w.conn.QueryRowContext(t.Context(), `SELECT count(*) FROM events AS a JOIN events AS b ON b.seq = a.seq + 1
+		WHERE b.storedAt <= a.storedAt`).Scan(&backwards)
+	if err != nil || backwards != 0 {
+		t.Errorf("%d events are not stored after the one before them (%v)", backwards, err)
+	}
 }
 
 // When the transaction fails, every command of it is Unavailable, nothing of it is stored, and the next transaction works.
@@ -154,6 +165,26 @@ func TestTransactionFails(t *testing.T) {
 				if err := errors.Join(conn.Close(), db.Close()); err != nil {
 					t.Error(err)
 				}
+			}
+		},
+		"the disk refuses the commit": func(t *testing.T, w *writer) func() {
+			info, err := os.Stat(w.path + "-wal")
+			if err != nil {
+				t.Fatal(err)
+			}
+			signal.Ignore(syscall.SIGXFSZ)
+			var before syscall.Rlimit
+			err = syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before)
+			tight := before
+			tight.Cur = uint64(info.Size())
+			if err := errors.Join(err, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &tight)); err != nil {
+				t.Fatal(err)
+			}
+			return func() {
+				if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
+					t.Fatal(err)
+				}
+				signal.Reset(syscall.SIGXFSZ)
 			}
 		},
 		"the connection is lost": func(t *testing.T, w *writer) func() {
@@ -197,6 +228,57 @@ func mustExec(t *testing.T, conn *sql.Conn, query string) {
 	if _, err := conn.ExecContext(t.Context(), query); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// A Close waits for the commands that were accepted, however long the file is busy, and they are stored.
+func TestCloseDrains(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events.db")
+	s, err := Open(path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := sql.Open("sqlite", address(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := other.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustExec(t, conn, `BEGIN IMMEDIATE`)
+	var all sync.WaitGroup
+	for i := range 5 {
+		c := newCommand(t, "a", i, metadata(), "x")
+		if err := s.queue.put(c); err != nil {
+			t.Fatal(err)
+		}
+		all.Go(func() {
+			if got := <-c.answered; got.err != nil {
+				t.Errorf("an accepted command got %v", got.err)
+			}
+		})
+	}
+	all.Go(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+		select {
+		case <-s.writer.stopped:
+		default:
+			t.Error("the writer still works after Close")
+		}
+	})
+	for closed := false; !closed; time.Sleep(time.Millisecond) {
+		s.queue.mu.Lock()
+		closed = s.queue.closed
+		s.queue.mu.Unlock()
+	}
+	mustExec(t, conn, `ROLLBACK`)
+	all.Wait()
+	if err := errors.Join(conn.Close(), other.Close()); err != nil {
+		t.Error(err)
+	}
+	checkLength(t, &writer{path: path}, "a", 5)
 }
 
 // Every commit is synced: the settings that make SQLite do it hold on the connection that writes, and readers cannot write.

@@ -13,9 +13,9 @@ import (
 	"headway/eventstore"
 )
 
-// columns of a record, in the order in which scanRecord takes them. The cast lets data be of any type when a person wrote it.
+// columns of a record, in the order in which scanRecord takes them.
 const columns = `seq, aggregateId, version, eventId, eventType, schemaVersion, storedAt, timestamp, causationId, correlationId, userId,
-	seenVersion, commandHash, CAST(data AS BLOB)`
+	seenVersion, commandHash, data`
 
 type readStatements struct {
 	stream, heads, moved, newest          *sql.Stmt

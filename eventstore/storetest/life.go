@@ -133,7 +133,8 @@ func cursors(t *testing.T, p Place) {
 	if err := errors.Join(err1, err2, err3); err != nil || fed == "" || walked == "" || typed == "" {
 		t.Fatalf("the cursors %q, %q, %q, %v", fed, walked, typed, err)
 	}
-	bad := []eventstore.Cursor{"x", "0", "-1", " ", "\x00", "%", "99999999999999999999", "f1.", "' OR 1=1 --", "ünlesbar", "null", "{}"}
+	bad := []eventstore.Cursor{"x", "0", "-1", " ", "\x00", "%", "99999999999999999999", "f1.", "' OR 1=1 --", "ünlesbar", "null", "{}",
+		"f1.+1", "f1.01", "t1.+1", "t1.01", "c1.-1", "w1.1.2", "w1.1.2.3.4", "w1.3.2.1", "w1.01.2.3", "w1.1.2.-3"}
 	for _, c := range []eventstore.Cursor{fed, walked, typed} {
 		bad = append(bad, c+"0x", c+".", " "+c, c+" ", "x"+c, c[:1])
 	}
