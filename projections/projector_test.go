@@ -168,4 +168,3 @@ func TestAStepBringsEveryRowToItsHead(t *testing.T) {
 		t.Error(diffs)
 	}
 }
-

@@ -6,7 +6,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 
 	"headway/domain"
@@ -63,7 +62,8 @@ func addWords(words []string, items ...domain.Item) []string {
 	return words
 }
 
-// fold makes a text comparable: compatibility forms decomposed, marks dropped, case folded.
+// fold makes a text comparable: compatibility forms decomposed, marks dropped, lower case, and the two small letters that have a capital
+// in common with others (ß with ss, ς with σ) as those.
 func fold(s string) string {
 	if len(s) > maxText {
 		s = strings.ToValidUTF8(s[:maxText], "")
@@ -71,14 +71,13 @@ func fold(s string) string {
 	if isASCII(s) {
 		return strings.ToLower(s)
 	}
-	s = cases.Fold().String(norm.NFKD.String(s))
-	// Folding may compose again or uncover compatibility forms.
-	return strings.Map(func(r rune) rune {
+	s = strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.M, r) {
 			return -1
 		}
-		return r
+		return unicode.ToLower(r)
 	}, norm.NFKD.String(s))
+	return strings.NewReplacer("ß", "ss", "ς", "σ").Replace(s)
 }
 
 func cut(word string) string {
