@@ -1,0 +1,9 @@
+// What every page runs.
+import './theme.js';
+import * as copy from './copy.js';
+import * as forms from './forms.js';
+import * as keys from './keys.js';
+import * as search from './search.js';
+import * as time from './time.js';
+
+for (const part of [time, copy, keys, forms, search]) part.start(document);
