@@ -107,32 +107,45 @@ function addMenuEntry(document, help) {
 function openHelp(document) {
   let dialog = document.getElementById('keys-help');
   if (!dialog) document.body.append(dialog = buildHelp(document));
-  dialog.querySelector('input').checked = !isOff();
+  showChoice(dialog);
   dialog.showModal();
 }
 
+function showChoice(dialog) {
+  const now = isOff() ? 'off' : 'on';
+  for (const button of dialog.querySelectorAll('button[value]')) button.setAttribute('aria-pressed', String(button.value === now));
+}
+
 function buildHelp(document) {
-  const dialog = make(document, 'dialog', { id: 'keys-help', className: 'help' });
+  const dialog = make(document, 'dialog', { id: 'keys-help' });
   dialog.setAttribute('aria-labelledby', 'keys-help-title');
   const table = make(document, 'table', { className: 'table' });
-  const body = table.appendChild(document.createElement('tbody'));
+  const lineRows = table.appendChild(document.createElement('tbody'));
   const lines = [
     ['?', 'This help'], ['/', 'Search'], ['j', 'Next row'], ['k', 'Previous row'], ['Enter', 'Open the row'],
     ...[...document.querySelectorAll('[data-go]')].map((link) => [`g ${link.dataset.go}`, link.title || link.textContent.trim()]),
   ];
   for (const [keys, words] of lines) {
-    const row = body.insertRow();
+    const row = lineRows.insertRow();
     const head = row.appendChild(make(document, 'th', { scope: 'row' }));
-    for (const name of keys.split(' ')) head.append(make(document, 'kbd', { className: 'key', textContent: name }), ' ');
+    for (const name of keys.split(' ')) head.append(make(document, 'kbd', { textContent: name }), ' ');
     row.insertCell().textContent = words;
   }
-  const box = make(document, 'input', { type: 'checkbox' });
-  box.addEventListener('change', () => turn(document, box.checked));
-  const choice = document.createElement('label');
-  choice.append(box, ' Use these keys');
+  const choices = make(document, 'fieldset', { className: 'choices' });
+  choices.append(make(document, 'legend', { textContent: 'Single keys' }));
+  for (const [value, textContent] of [['on', 'On'], ['off', 'Off']]) {
+    const choice = make(document, 'button', { type: 'button', value, textContent });
+    choice.addEventListener('click', () => {
+      turn(document, value === 'on');
+      showChoice(dialog);
+    });
+    choices.append(choice);
+  }
   const close = make(document, 'form', { method: 'dialog', className: 'action-foot' });
   close.append(make(document, 'button', { textContent: 'Close', autofocus: true }));
-  dialog.append(make(document, 'h2', { id: 'keys-help-title', textContent: 'Keyboard shortcuts' }), table, choice, close);
+  const body = make(document, 'div', { className: 'help action-form' });
+  body.append(make(document, 'h2', { id: 'keys-help-title', textContent: 'Keyboard shortcuts' }), table, choices, close);
+  dialog.append(body);
   return dialog;
 }
 
