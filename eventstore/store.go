@@ -39,6 +39,6 @@ type Store interface {
 	ByType(ctx context.Context, eventType string, before Cursor, limit int) ([]Record, Cursor, error)
 	// ByCorrelation returns the events of one correlation id, in the order of ByType.
 	ByCorrelation(ctx context.Context, id string, before Cursor, limit int) ([]Record, Cursor, error)
-	// Close lets go of the store after what was accepted is answered.
+	// Close lets go of the store after what was accepted is answered. Closing twice is harmless.
 	Close() error
 }

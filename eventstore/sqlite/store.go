@@ -18,19 +18,22 @@ import (
 
 // The bounds of one store.
 const (
-	MaxBatch       = 128      // commands one transaction holds
-	MaxBatchBytes  = 4 << 20  // event data after which a transaction takes no further command
-	MaxQueue       = 1024     // commands that wait for the writer; one more is Unavailable
-	MaxQueueBytes  = 64 << 20 // event data that waits for the writer; more is Unavailable
-	MaxReaders     = 8        // connections that read
-	BusyTimeout    = 5 * time.Second
-	headsPerQuery  = 1000
-	walLimit       = 64 << 20 // bytes the log file may keep after a checkpoint
-	unreadable     = "The event store cannot be read at the moment. Trying again is safe."
-	unwritable     = "The event store cannot be written at the moment. Sending the same command again is safe."
-	storeIsClosed  = "The event store is closed."
-	queueIsFull    = "The event store has too much to do at the moment. Sending the same command again is safe."
-	defaultCommand = "An append needs the id of its command."
+	MaxBatch      = 128             // commands one transaction holds
+	MaxBatchBytes = 4 << 20         // event data after which a transaction takes no further command
+	MaxQueue      = 1024            // commands that wait for the writer; one more is Unavailable
+	MaxQueueBytes = 64 << 20        // event data that waits for the writer; more is Unavailable
+	MaxReaders    = 8               // connections that read
+	BusyTimeout   = 5 * time.Second // how long a transaction waits for another process
+	headsPerQuery = 1000
+	walLimit      = 64 << 20 // bytes the log file may keep after a checkpoint
+)
+
+// What a person reads when the store cannot do it.
+const (
+	unreadable    = "The event store cannot be read at the moment. Trying again is safe."
+	unwritable    = "The event store cannot be written at the moment. Sending the same command again is safe."
+	storeIsClosed = "The event store is closed."
+	queueIsFull   = "The event store has too much to do at the moment. Sending the same command again is safe."
 )
 
 // Options of a store. The zero Options are ready to use.
@@ -135,7 +138,7 @@ func (s *Store) Append(
 func (s *Store) command(id domain.OrderID, expect int, m eventstore.Metadata, events []domain.Event) (*command, error) {
 	switch {
 	case m.CausationID == "":
-		return nil, domain.Errorf(domain.Internal, defaultCommand)
+		return nil, domain.Errorf(domain.Internal, "An append needs the id of its command.")
 	case len(events) == 0:
 		return nil, domain.Errorf(domain.Internal, "An append needs at least one event.")
 	case len(events) > eventstore.MaxAppend:
