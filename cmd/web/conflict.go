@@ -55,7 +55,7 @@ func (s *server) conflict(ctx context.Context, in *input, req eventstore.Request
 	}
 	return &shown{
 		err:      cause,
-		conflict: &conflictJSON{Seen: seen, Head: head, Since: s.eventsOf(since), Redecided: redecided},
+		conflict: &conflictJSON{Seen: seen, Head: head, Since: s.eventsOf(since), Redecided: actionOf(redecided)},
 		answer: answer{title: "The order moved", nav: views.NavOrders,
 			page: func(f views.Frame) templ.Component { return views.Conflict(f, m) }},
 	}

@@ -32,7 +32,7 @@ func (s *server) allEvents(r *http.Request) (answer, error) {
 		return answer{}, err
 	}
 	m := views.EventsPage{Type: eventType, Text: text, Before: before}
-	a := answer{title: "Events", nav: views.NavEvents, watch: []string{"orders"},
+	a := answer{title: "Events", nav: views.NavEvents, watch: []string{"orders", "projections"},
 		page: func(f views.Frame) templ.Component { return views.Events(f, m) }}
 	records, next, err := s.findEvents(r.Context(), eventType, text, eventstore.Cursor(before))
 	if err != nil {

@@ -123,7 +123,9 @@ func (in *input) closeGaps() error {
 			delete(in.values, name)
 		}
 	}
-	in.values["items"] = value{kind: kindList, size: len(lines)}
+	if len(lines) > 0 {
+		in.values["items"] = value{kind: kindList, size: len(lines)}
+	}
 	for i := range len(lines) {
 		in.values[fmt.Sprintf("items[%d]", i)] = value{kind: kindObject}
 	}

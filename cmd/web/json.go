@@ -77,9 +77,20 @@ type orderPageJSON struct {
 	Head    int                  `json:"head"`
 	Stamps  map[string]stampJSON `json:"stamps"`
 	Events  []eventJSON          `json:"events"`
-	Actions domain.Actions       `json:"actions"`
+	Actions actionsJSON          `json:"actions"`
 	At      *int                 `json:"at,omitempty"`
 	Changes *[]views.Change      `json:"changes,omitempty"`
+}
+
+type actionJSON struct {
+	Allowed bool    `json:"allowed"`
+	Reason  *string `json:"reason"` // null if it is allowed
+}
+
+type actionsJSON struct {
+	AddItem actionJSON `json:"addItem"`
+	Confirm actionJSON `json:"confirm"`
+	Cancel  actionJSON `json:"cancel"`
 }
 
 type eventJSON struct {
@@ -128,10 +139,10 @@ type receiptProjectionJSON struct {
 }
 
 type conflictJSON struct {
-	Seen      int           `json:"seen"`
-	Head      int           `json:"head"`
-	Since     []eventJSON   `json:"since"`
-	Redecided domain.Action `json:"redecided"`
+	Seen      int         `json:"seen"`
+	Head      int         `json:"head"`
+	Since     []eventJSON `json:"since"`
+	Redecided actionJSON  `json:"redecided"`
 }
 
 type customerJSON struct {
@@ -234,6 +245,12 @@ func orderOf(o domain.Order) orderJSON {
 		ItemCount: len(o.Items), Total: o.Total, CancelReason: orNull(o.CancelReason),
 		CreatedAt: timeJSON(o.CreatedAt), ConfirmedAt: timeJSON(o.ConfirmedAt), CancelledAt: timeJSON(o.CancelledAt),
 	}
+}
+
+func actionOf(a domain.Action) actionJSON { return actionJSON{a.Allowed, orNull(a.Reason)} }
+
+func actionsJSONOf(a domain.Actions) actionsJSON {
+	return actionsJSON{actionOf(a.AddItem), actionOf(a.Confirm), actionOf(a.Cancel)}
 }
 
 // storedEvent is a record exactly as it is kept; data that is not JSON becomes a string.

@@ -65,13 +65,13 @@ func (s *server) order(r *http.Request) (answer, error) {
 func (s *server) orderAnswer(stream eventstore.Stream, m views.OrderPage, stamps map[string]stampJSON) answer {
 	id := m.Body.Order.ID
 	return answer{
-		title: "Order " + m.Body.Order.Reference, nav: views.NavOrders, watch: []string{"order:" + string(id)},
+		title: "Order " + m.Body.Order.Reference, nav: views.NavOrders, watch: []string{"order:" + string(id), "projections"},
 		page: func(f views.Frame) templ.Component { return views.Order(f, m) },
 		json: func() any {
 			trail := stream.Records[max(len(stream.Records)-maxJSONTrail, 0):]
 			return orderPageJSON{
 				Order: orderOf(m.Body.Order), Version: m.Body.Order.Version, Head: stream.Head(), Stamps: stamps,
-				Events: s.eventsOf(trail), Actions: actionsOf(stream),
+				Events: s.eventsOf(trail), Actions: actionsJSONOf(actionsOf(stream)),
 			}
 		},
 	}
@@ -92,7 +92,7 @@ func (s *server) orderAt(stream eventstore.Stream, at int) answer {
 		json: func() any {
 			return orderPageJSON{
 				Order: orderOf(m.Body.Order), Version: then.Order.Version, Head: stream.Head(), Stamps: map[string]stampJSON{},
-				Events: s.eventsOf(then.Records[max(len(then.Records)-maxJSONTrail, 0):]), Actions: actionsOf(stream), At: &at, Changes: &changes,
+				Events: s.eventsOf(then.Records[max(len(then.Records)-maxJSONTrail, 0):]), Actions: actionsJSONOf(actionsOf(stream)), At: &at, Changes: &changes,
 			}
 		},
 	}
