@@ -1,0 +1,113 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"headway/domain"
+	"headway/projections"
+)
+
+// verifyWait is how long rows that are missing or late may take to arrive.
+const verifyWait = 30 * time.Second
+
+// VerifyCmd compares every row with the log.
+type VerifyCmd struct {
+	JSON bool `help:"Print one JSON object."`
+}
+
+// Help is the long help.
+func (VerifyCmd) Help() string {
+	return `Each row is compared with a fold of its order's events at the row's own version, so it may run beside a server. Rows that are
+late may take up to 30 s to arrive; without a server, this program first brings the projections up with the log.`
+}
+
+// Run verifies; ExitCode 1 if a row is not what the log says.
+func (c VerifyCmd) Run(app *App) error {
+	if err := app.Open(); err != nil {
+		return err
+	}
+	defer app.Close()
+	if !serverRuns(app.Settings.Folder()) { // nobody else would bring what is late
+		own := projections.New(app.Events, app.Read, projections.Options{Codec: app.Codec, Clock: app.Clock, Log: app.Log})
+		if _, err := own.Step(app.Context); err != nil {
+			return err
+		}
+	}
+	report, err := projections.Verify(app.Context, app.Events, app.Read, app.Codec,
+		projections.VerifyOptions{Wait: verifyWait, Clock: app.Clock})
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		err = json.NewEncoder(app.Stdout).Encode(verifyJSONOf(report))
+	} else {
+		printReport(app.Stdout, report)
+	}
+	if err == nil && !report.Clean() {
+		return ExitCode(1)
+	}
+	return err
+}
+
+func printReport(w io.Writer, r projections.Report) {
+	for _, h := range r.Holds {
+		fmt.Fprintf(w, "%s: order %s is held at version %d: %s\n", h.Projection, h.OrderID, h.Version, printable(h.Reason))
+	}
+	for _, d := range r.Differences {
+		fmt.Fprintln(w, printable(d.String()))
+	}
+	if r.Unnamed > 0 {
+		fmt.Fprintf(w, "… and %s more.\n", count(r.Unnamed, "difference"))
+	}
+	covered := fmt.Sprintf("%s with %s, %s, %s", count(r.Orders, "order"), count(r.Events, "event"), count(r.Rows, "row"),
+		count(r.Customers, "customer"))
+	if r.Clean() {
+		fmt.Fprintf(w, "Every row matches the log: %s.\n", covered)
+		return
+	}
+	fmt.Fprintf(w, "%s between the rows and the log (%s).\n", count(len(r.Differences)+r.Unnamed, "difference"), covered)
+}
+
+type verifyJSON struct {
+	Clean       bool                   `json:"clean"`
+	Orders      int                    `json:"orders"`
+	Events      int                    `json:"events"`
+	Rows        int                    `json:"rows"`
+	Customers   int                    `json:"customers"`
+	Holds       []verifyHoldJSON       `json:"holds"`
+	Differences []verifyDifferenceJSON `json:"differences"`
+	Unnamed     int                    `json:"unnamed"` // differences beyond those that are listed
+}
+
+type verifyHoldJSON struct {
+	Projection string         `json:"projection"`
+	OrderID    domain.OrderID `json:"orderId"`
+	Version    int            `json:"version"`
+	Reason     string         `json:"reason"`
+	Since      time.Time      `json:"since"`
+}
+
+type verifyDifferenceJSON struct {
+	Projection string `json:"projection"`
+	ID         string `json:"id"`    // of the order or customer
+	Field      string `json:"field"` // empty: the whole row
+	Want       string `json:"want"`
+	Got        string `json:"got"`
+}
+
+func verifyJSONOf(r projections.Report) verifyJSON {
+	v := verifyJSON{
+		Clean: r.Clean(), Orders: r.Orders, Events: r.Events, Rows: r.Rows, Customers: r.Customers, Unnamed: r.Unnamed,
+		Holds: []verifyHoldJSON{}, Differences: []verifyDifferenceJSON{},
+	}
+	for _, h := range r.Holds {
+		v.Holds = append(v.Holds, verifyHoldJSON{h.Projection, h.OrderID, h.Version, h.Reason, h.Since.UTC()})
+	}
+	for _, d := range r.Differences {
+		v.Differences = append(v.Differences, verifyDifferenceJSON(d))
+	}
+	return v
+}
