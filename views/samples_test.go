@@ -292,7 +292,7 @@ func samples() []sample {
 			Value: []domain.Money{eur(12345678), {Minor: 98000, Currency: "JPY"}}, PerMinute: perMinute, Stamp: stampOf("order_list", projections.StampCurrent),
 			Projections: cards(), Latest: events,
 		})},
-		{"overview-empty", views.Overview(views.Frame{}, views.OverviewPage{Today: today, Problems: []string{"The read store cannot answer now."}})},
+		{"overview-empty", views.Overview(bare, views.OverviewPage{Today: today, Problems: []string{"The read store cannot answer now."}})},
 		{"orders", views.Orders(list, orders)},
 		{"orders-filtered", views.Orders(list, filtered)},
 		{"orders-none", views.Orders(list, none)},

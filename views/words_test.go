@@ -1,0 +1,214 @@
+package views_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"headway/domain"
+	"headway/projections"
+	"headway/views"
+)
+
+func TestShortID(t *testing.T) {
+	for _, c := range []struct{ rule, id, want string }{
+		{"a long id keeps eight at the front and four at the end", "0b8e1c52-4f0a-5c53-9c39-0b4f5a1c9f3a", "0b8e1c52…9f3a"},
+		{"sixteen characters stay whole", "1234567890123456", "1234567890123456"},
+		{"seventeen do not", "12345678901234567", "12345678…4567"},
+		{"characters are counted, not bytes", "éééééééééééééééé", "éééééééééééééééé"},
+		{"nothing stays nothing", "", ""},
+	} {
+		if got := views.ShortID(c.id); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.rule, got, c.want)
+		}
+	}
+}
+
+func TestOrderNameIsTheReferenceIfThereIsOne(t *testing.T) {
+	if got := (views.OrderName{ID: lampID, Reference: "PO-1"}).String(); got != "PO-1" {
+		t.Errorf("got %q", got)
+	}
+	if got := (views.OrderName{ID: lampID}).String(); got != "0b8e1c52…9f3a" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestSentence(t *testing.T) {
+	for _, c := range []struct {
+		rule string
+		h    views.Happening
+		want string
+	}{
+		{"creating names the customer and counts lines", views.Happening{UserID: "import", Event: domain.OrderCreated{CustomerID: "ACME", Items: lampItems()}}, "import created the order for ACME with 2 lines"},
+		{"one line is one line", views.Happening{UserID: "import", Event: domain.OrderCreated{CustomerID: "ACME", Items: lampItems()[:1]}}, "import created the order for ACME with 1 line"},
+		{"adding says how many, what and at which price", views.Happening{UserID: "operator", Event: domain.OrderItemAdded{Item: domain.Item{Name: "Bulb", Quantity: 1200, Price: eur(499)}}}, "operator added 1,200 × Bulb at 4.99 EUR"},
+		{"confirming", views.Happening{UserID: "operator", Event: domain.OrderConfirmed{}}, "operator confirmed the order"},
+		{"cancelling gives the reason", views.Happening{UserID: "operator", Event: domain.OrderCancelled{Reason: "Ordered twice"}}, "operator cancelled the order: Ordered twice"},
+		{"nobody known is somebody", views.Happening{Event: domain.OrderConfirmed{}}, "somebody confirmed the order"},
+		{"what cannot be read is named", views.Happening{UserID: "x", Type: "OrderTeleported", Schema: 9}, "x stored OrderTeleported of schema 9, which cannot be read"},
+	} {
+		if got := views.Sentence(c.h); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.rule, got, c.want)
+		}
+	}
+}
+
+func TestEvidence(t *testing.T) {
+	for _, c := range []struct {
+		rule          string
+		version, seen int
+		want          string
+	}{
+		{"a decision on an older version says so", 8, 5, "while looking at v5; the head was v7"},
+		{"a decision on the head needs no words", 8, 7, ""},
+		{"a create saw nothing", 1, 0, ""},
+		{"what is not known is not claimed", 8, 0, ""},
+	} {
+		if got := views.Evidence(views.Happening{Version: c.version, Seen: c.seen}); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.rule, got, c.want)
+		}
+	}
+}
+
+func TestStampWords(t *testing.T) {
+	for _, c := range []struct {
+		stamp projections.Stamp
+		want  string
+	}{
+		{projections.Stamp{State: projections.StampCurrent, Version: 7, Head: 7}, "v7"},
+		{projections.Stamp{State: projections.StampCurrent}, "current"},
+		{projections.Stamp{State: projections.StampBehind, Version: 5, Head: 7, Behind: projections.Lag{Events: 2, Age: 1400 * time.Millisecond}}, "2 events behind, 1.4 s"},
+		{projections.Stamp{State: projections.StampBehind, Behind: projections.Lag{Events: 1}}, "1 event behind"},
+		{projections.Stamp{State: projections.StampBehind}, "behind"},
+		{projections.Stamp{State: projections.StampHeld, Version: 4, Reason: "Schema 7 is not known."}, "held at version 5: Schema 7 is not known"},
+		{projections.Stamp{State: projections.StampPaused, Reason: "Paused by an administrator since 14:02."}, "Paused by an administrator since 14:02"},
+		{projections.Stamp{State: projections.StampRebuilding, Reason: "61 %"}, "rebuilding: 61 %"},
+		{projections.Stamp{State: projections.StampStalled}, "stalled"},
+		{projections.Stamp{State: projections.StampUnknown, Reason: "no contact for 12 s"}, "unknown: no contact for 12 s"},
+		{projections.Stamp{}, "unknown"},
+		{projections.Stamp{State: "made up"}, "unknown"},
+	} {
+		if got := views.StampWords(c.stamp); got != c.want {
+			t.Errorf("%+v: got %q, want %q", c.stamp, got, c.want)
+		}
+	}
+}
+
+func TestDuration(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		-time.Second: "0 ms", 0: "0 ms", 38 * time.Millisecond: "38 ms", 999 * time.Millisecond: "999 ms", 1499 * time.Millisecond: "1.4 s",
+		12 * time.Second: "12 s", 119 * time.Second: "119 s", 2 * time.Minute: "2 min", 3 * time.Hour: "3 h", 50 * time.Hour: "2 days",
+	} {
+		if got := views.Duration(d); got != want {
+			t.Errorf("%v: got %q, want %q", d, got, want)
+		}
+	}
+}
+
+// TestMoneyIsWrittenWithTheDigitsOfItsCurrency: grouped, with the digits of ISO 4217, however large.
+func TestMoneyIsWrittenWithTheDigitsOfItsCurrency(t *testing.T) {
+	for _, c := range []struct {
+		minor    int64
+		currency domain.Currency
+		want     string
+	}{
+		{129900, "EUR", "1,299.00 EUR"}, {1200, "JPY", "1,200 JPY"}, {1234567, "KWD", "1,234.567 KWD"}, {0, "EUR", "0.00 EUR"},
+		{9_223_372_036_854_775_807, "USD", "92,233,720,368,547,758.07 USD"},
+	} {
+		row := views.OrderRow{Row: projections.OrderRow{ID: lampID, Status: domain.Created, Total: domain.Money{Minor: c.minor, Currency: c.currency}}}
+		if html := render(t, views.OrderRowLive(row)); !strings.Contains(html, `number">`+c.want+"<") {
+			t.Errorf("%s is not in %s", c.want, html)
+		}
+	}
+}
+
+func TestDaysAreThoseOfTheZone(t *testing.T) {
+	late := time.Date(2026, 3, 14, 23, 30, 0, 0, time.UTC)
+	list := []views.Happening{{Version: 2, BusinessAt: late}, {Version: 1, BusinessAt: late.Add(-2 * time.Hour)}}
+	if got := len(views.Days(list, time.UTC)); got != 1 {
+		t.Errorf("in UTC both are of one day, not %d", got)
+	}
+	days := views.Days(list, zone)
+	if len(days) != 2 || days[0].Start.Day() != 15 || days[1].Start.Day() != 14 {
+		t.Errorf("an hour further east the first is of the next day: %v", days)
+	}
+	if got := views.Days(nil, nil); got != nil {
+		t.Errorf("no events have no days: %v", got)
+	}
+}
+
+func TestChanges(t *testing.T) {
+	after := lampOrder()
+	before := after
+	before.Status, before.ConfirmedAt, before.Items, before.Total = domain.Created, time.Time{}, after.Items[:1], eur(259800)
+	want := []views.Change{
+		{"status", "created", "confirmed"}, {"line 2", "", "12 × Bulb E27 (BULB-9) at 4.99 EUR"}, {"total", "2,598.00 EUR", "2,657.88 EUR"},
+		{"confirmed", "", "2026-03-14 11:02:11 UTC"},
+	}
+	if got := views.Changes(before, after); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got := views.Changes(after, after); got == nil || len(got) != 0 {
+		t.Errorf("nothing changed is an empty list, not %v", got)
+	}
+	if got := views.Changes(domain.Order{}, after); got[0].From != "" || got[0].To != "confirmed" {
+		t.Errorf("from nothing every field is new: %v", got)
+	}
+	many := after
+	many.Items = make([]domain.Item, 2*views.MaxChanges)
+	got := views.Changes(domain.Order{}, many)
+	if len(got) != views.MaxChanges || !strings.Contains(got[len(got)-1].Field, "more changes") {
+		t.Errorf("%d changes, the last %v", len(got), got[len(got)-1])
+	}
+}
+
+func TestMoreLinesThanAPageShowsAreCounted(t *testing.T) {
+	b := body()
+	b.Order.Items = make([]domain.Item, views.MaxLines+2)
+	if html := render(t, views.OrderBodyLive(b)); !strings.Contains(html, "2 more lines not shown") || strings.Count(html, "col-sku\"><code") != views.MaxLines {
+		t.Errorf("want %d lines and a count of the others", views.MaxLines)
+	}
+}
+
+func TestFilterIsItsURL(t *testing.T) {
+	for want, f := range map[string]views.OrderFilter{
+		"/orders":         {},
+		"/orders?q=a%26b": {Text: "a&b"},
+		"/orders?status=created&status=confirmed":                               {Statuses: []domain.Status{domain.Created, domain.Confirmed}},
+		"/orders?cursor=c&customer=x&from=2026-03-14&sort=-total&to=2026-03-15": {Customer: "x", From: "2026-03-14", To: "2026-03-15", Sort: "-total", Cursor: "c"},
+	} {
+		if got := f.Href(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	if (views.OrderFilter{Sort: "total", Cursor: "x"}).Narrows() || !(views.OrderFilter{From: "2026-03-14"}).Narrows() {
+		t.Error("a sort leaves no order out; a date does")
+	}
+}
+
+// TestLiveElementsCarryWhatTheScriptsRead holds the contract of the pages, fragment by fragment.
+func TestLiveElementsCarryWhatTheScriptsRead(t *testing.T) {
+	past := body()
+	past.At = 2
+	for _, c := range []struct {
+		rule, html string
+		want       []string
+		not        string
+	}{
+		{"an order row", render(t, views.OrderRowLive(rows()[1])), []string{`<tr data-live="order_list" data-id="0b8e1c51-`, `data-version="4" data-head="6"`, `data-stamp`, `data-state="behind"`, `data-since-ms="1400"`}, ""},
+		{"a customer row", render(t, views.CustomerRowLive(customerRows()[0])), []string{`<tr data-live="customer_order_summary" data-id="Katherine Johnson" data-version="7"`}, ""},
+		{"an order, without any form", render(t, views.OrderBodyLive(body())), []string{`data-live="order"`, `data-version="3"`, `data-local=`}, "<form"},
+		{"the past is not live", render(t, views.OrderBodyLive(past)), nil, "data-live"},
+		{"a projection", render(t, views.ProjectionCardLive(cards()[0])), []string{`data-live="projection" data-id="order_list"`}, ""},
+	} {
+		for _, want := range c.want {
+			if !strings.Contains(c.html, want) {
+				t.Errorf("%s lacks %s", c.rule, want)
+			}
+		}
+		if c.not != "" && strings.Contains(c.html, c.not) {
+			t.Errorf("%s: %s", c.rule, c.not)
+		}
+	}
+}
