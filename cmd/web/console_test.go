@@ -16,8 +16,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-
-	"headway/projections"
 )
 
 // console is a server on real stores whose projections move when a test says so.
@@ -185,6 +183,3 @@ func formFields(t *testing.T, page, action string) map[string]string {
 	}
 	return fields
 }
-
-// awayReader is a read store that cannot be reached.
-type awayReader struct{ projections.Store }

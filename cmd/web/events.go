@@ -178,7 +178,7 @@ func (s *server) orderEvents(r *http.Request) (answer, error) {
 		m.Events = append(m.Events, s.happening(r, stream.Order.Reference))
 	}
 	return answer{
-		title: "Events of order " + stream.Order.Reference, nav: views.NavOrders,
+		title: "Events of order " + m.Name.String(), nav: views.NavOrders,
 		page: func(f views.Frame) templ.Component { return views.OrderEvents(f, m) },
 		json: func() any { return eventsJSON{s.eventsOf(page), orNull(next)} },
 	}, nil

@@ -65,7 +65,7 @@ func (s *server) order(r *http.Request) (answer, error) {
 func (s *server) orderAnswer(stream eventstore.Stream, m views.OrderPage, stamps map[string]stampJSON) answer {
 	id := m.Body.Order.ID
 	return answer{
-		title: "Order " + m.Body.Order.Reference, nav: views.NavOrders, watch: []string{"order:" + string(id), "projections"},
+		title: "Order " + views.OrderName{ID: id, Reference: m.Body.Order.Reference}.String(), nav: views.NavOrders, watch: []string{"order:" + string(id), "projections"},
 		page: func(f views.Frame) templ.Component { return views.Order(f, m) },
 		json: func() any {
 			trail := stream.Records[max(len(stream.Records)-maxJSONTrail, 0):]
@@ -87,7 +87,7 @@ func (s *server) orderAt(stream eventstore.Stream, at int) answer {
 	}
 	m.Body.Head, m.Body.At = stream.Head(), at
 	return answer{
-		title: "Order " + then.Order.Reference, nav: views.NavOrders,
+		title: "Order " + views.OrderName{ID: m.Body.Order.ID, Reference: then.Order.Reference}.String(), nav: views.NavOrders,
 		page: func(f views.Frame) templ.Component { return views.Order(f, m) },
 		json: func() any {
 			return orderPageJSON{

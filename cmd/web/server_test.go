@@ -1,0 +1,621 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/gorilla/websocket"
+
+	"headway/domain"
+	"headway/projections"
+)
+
+// Every kind of error has its status, its name on the wire, and words that give nothing away.
+func TestErrorTable(t *testing.T) {
+	for kind, status := range map[domain.Kind]int{
+		domain.Malformed: 400, domain.Invalid: 422, domain.Refused: 422, domain.NotFound: 404, domain.Conflict: 409, domain.TooLarge: 413,
+		domain.Unavailable: 503, domain.Forbidden: 403, domain.Unauthenticated: 401, domain.Internal: 500,
+	} {
+		p := problemOf(&domain.Error{Kind: kind, Message: "A sentence.", Cause: fmt.Errorf("password=secret")})
+		if p.status != status || p.kind != kind.String() {
+			t.Errorf("%s: %d %s, want %d", kind, p.status, p.kind, status)
+		}
+		if strings.Contains(p.message, "secret") || (kind == domain.Internal) != (p.message == "Something went wrong.") {
+			t.Errorf("%s says %q", kind, p.message)
+		}
+	}
+	if p := problemOf(fmt.Errorf("a driver's words")); p.status != 500 || p.message != "Something went wrong." {
+		t.Errorf("an error that is not ours: %+v", p)
+	}
+	if p := problemOf(context.DeadlineExceeded); p.status != 503 {
+		t.Errorf("a deadline: %+v", p)
+	}
+}
+
+// A panic is a 500 with the request's id, and the cause is in the log alone.
+func TestPanic(t *testing.T) {
+	c := openConsole(t)
+	h := c.s.logged(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("the cause") }))
+	w := &answerWriter{header: http.Header{}}
+	r, _ := http.NewRequest("GET", "/", nil)
+	r.Header.Set("Accept", "application/json")
+	h.ServeHTTP(w, r)
+	if w.status != 500 || strings.Contains(w.body.String(), "the cause") || !strings.Contains(w.body.String(), w.header.Get("X-Request-Id")) {
+		t.Errorf("%d %s", w.status, w.body.String())
+	}
+	if !strings.Contains(c.log.String(), "the cause") {
+		t.Error("the log does not say why")
+	}
+}
+
+type answerWriter struct {
+	header http.Header
+	status int
+	body   strings.Builder
+}
+
+func (w *answerWriter) Header() http.Header         { return w.header }
+func (w *answerWriter) WriteHeader(status int)      { w.status = status }
+func (w *answerWriter) Write(p []byte) (int, error) { return w.body.Write(p) }
+
+// Every answer carries the strict policy, and no page has script or style of its own.
+func TestSecurityHeaders(t *testing.T) {
+	c := openConsole(t)
+	id := string(c.newOrder("R-1").OrderID)
+	c.project()
+	inline := regexp.MustCompile(`(?i)<script(?:[^>]*)>[^<]|<style|\sstyle=|\son[a-z]+=|javascript:`)
+	for _, path := range []string{"/", "/orders", "/orders/new", "/orders/" + id, "/orders/" + id + "?at=1", "/orders/" + id + "/events", "/orders/" + id + "/events/1",
+		"/events", "/customers", "/customers/Ada", "/projections", "/projections/order_list", "/nothing", "/healthz", "/orders.json"} {
+		r := c.get(path)
+		for name, want := range map[string]string{
+			"Content-Security-Policy":      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+			"X-Content-Type-Options":       "nosniff",
+			"Referrer-Policy":              "no-referrer",
+			"Cross-Origin-Opener-Policy":   "same-origin",
+			"Cross-Origin-Resource-Policy": "same-origin",
+			"Cache-Control":                "no-store",
+		} {
+			if got := r.header.Get(name); got != want {
+				t.Errorf("%s: %s is %q, want %q", path, name, got, want)
+			}
+		}
+		if bad := inline.FindString(r.body); bad != "" && strings.Contains(r.header.Get("Content-Type"), "html") {
+			t.Errorf("%s: inline script or style: %q", path, bad)
+		}
+	}
+}
+
+// What another site's page sends, and what comes under a name that is not this machine's, does nothing.
+func TestOtherSites(t *testing.T) {
+	c := openConsole(t)
+	body := `{"commandId":"` + uuid.NewString() + `","customerId":"Ada","currency":"EUR","items":[{"sku":"A","name":"B","quantity":1,"price":"1"}]}`
+	for name, headers := range map[string][]string{
+		"another origin":       {"Origin", "http://evil.example"},
+		"another port":         {"Origin", "http://127.0.0.1:1"},
+		"a cross-site request": {"Sec-Fetch-Site", "cross-site"},
+		"a rebound name":       {"Host", "evil.example"},
+		"a look-alike name":    {"Host", "localhost.evil.example"},
+	} {
+		r := c.send("POST", "/orders", "application/json", body, headers...)
+		if p := decoded[problemSeen](t, r); r.status != 403 || p.Error.Kind != "forbidden" {
+			t.Errorf("%s: %d %+v", name, r.status, p.Error)
+		}
+	}
+	c.get("/", "Host", "evil.example").wants(t, 403)
+	c.get("/", "Host", "localhost:8080").wants(t, 200)
+	c.get("/", "Host", "[::1]:8080").wants(t, 200)
+	if n := c.events(); n != 0 {
+		t.Errorf("%d events were stored", n)
+	}
+	c.send("POST", "/orders", "application/json", body, "Origin", c.url).wants(t, 201)
+}
+
+// One address serves people and programs.
+func TestNegotiation(t *testing.T) {
+	c := openConsole(t)
+	id := string(c.newOrder("R-1").OrderID)
+	c.project()
+	for _, test := range []struct {
+		path, accept string
+		json         bool
+	}{
+		{"/orders", "", false},
+		{"/orders", "*/*", false},
+		{"/orders", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", false},
+		{"/orders", "application/json", true},
+		{"/orders", "text/html;q=0.5, application/json", true},
+		{"/orders", "application/json;q=0.5, text/html", false},
+		{"/orders.json", "text/html", true},
+		{"/orders.json?status=created", "", true},
+		{"/orders/" + id + ".json", "", true},
+		{"/orders/" + id + "/events/1.json", "", true},
+		{"/projections/order_list.json", "", true},
+		{"/customers/Ada.json", "", true},
+		{"/nothing.json", "", true},
+	} {
+		r := c.get(test.path, "Accept", test.accept)
+		if got := json.Valid([]byte(r.body)); got != test.json {
+			t.Errorf("%s, Accept %q: %s", test.path, test.accept, r.header.Get("Content-Type"))
+		}
+	}
+	c.get("/customers/Ada%2Ejson").wants(t, 404, "<nav") // the dot belongs to the name
+}
+
+// The JSON has every field of the surface: null for what is absent, [] for an empty list.
+func TestShapes(t *testing.T) {
+	c := openConsole(t)
+	order := c.newOrder("")
+	id := string(order.OrderID)
+	c.project()
+	for path, want := range map[string]string{
+		"/":                           "events eventsPerMinute projections statuses today",
+		"/orders":                     "next orders stamp total totalIsExact",
+		"/orders/" + id:               "actions events head order stamps version",
+		"/orders/" + id + "?at=1":     "actions at changes events head order stamps version",
+		"/orders/" + id + "/events":   "events next",
+		"/orders/" + id + "/events/1": "stored upcast",
+		"/events":                     "events next",
+		"/events/correlation/x":       "events next",
+		"/customers":                  "customers next total totalIsExact",
+		"/customers/Ada":              "customer next orders",
+		"/projections":                "projections",
+		"/projections/order_list":     "cursor heartbeatAt holds lag name progress rate reason state",
+	} {
+		r := c.getJSON(path)
+		r.wants(t, 200)
+		if got := keys(decoded[map[string]json.RawMessage](t, r)); got != want {
+			t.Errorf("%s has %s, want %s", path, got, want)
+		}
+	}
+	list := decoded[struct {
+		Orders []map[string]json.RawMessage
+		Stamp  map[string]json.RawMessage
+	}](t, c.getJSON("/orders"))
+	if got, want := keys(list.Orders[0]), "cancelledAt confirmedAt createdAt customerId head id itemCount reference stamp status total version"; got != want {
+		t.Errorf("a row has %s, want %s", got, want)
+	}
+	if string(list.Orders[0]["reference"]) != "null" || string(list.Stamp["version"]) != "null" {
+		t.Errorf("absent values: reference %s, the list's version %s", list.Orders[0]["reference"], list.Stamp["version"])
+	}
+	empty := c.getJSON("/events/correlation/x")
+	empty.wants(t, 200, `"events": []`, `"next": null`)
+	overview := decoded[overviewJSON](t, c.getJSON("/"))
+	if len(overview.EventsPerMinute) != 60 || overview.Statuses[domain.Created] != 1 || overview.Today[0] != (domain.Money{Minor: 2500, Currency: "EUR"}) {
+		t.Errorf("overview %+v", overview)
+	}
+	receipt := decoded[receiptJSON](t, c.postJSON("/orders/"+id+"/confirm", `{"commandId":"`+uuid.NewString()+`","expectedVersion":1}`))
+	p := receipt.Projections[projections.OrderList]
+	if receipt.Version != 2 || len(receipt.Events) != 1 || *p.Version != 1 || p.Current || p.MS != nil || receipt.Searchable {
+		t.Errorf("a receipt before any projection moved: %+v", receipt)
+	}
+	c.project()
+	seen := decoded[orderPageJSON](t, c.getJSON("/orders/"+id+"?at=2"))
+	if len(*seen.Changes) == 0 || (*seen.Changes)[0].Field != "status" || (*seen.Changes)[0].To != "confirmed" {
+		t.Errorf("what version 2 changed: %+v", seen.Changes)
+	}
+}
+
+func keys(m map[string]json.RawMessage) string {
+	var names []string
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return strings.Join(names, " ")
+}
+
+// A list says how far behind it is, row by row; the order's page is never behind.
+func TestStamps(t *testing.T) {
+	c := openConsole(t)
+	id := string(c.newOrder("R-1").OrderID)
+	c.project()
+	stamp := func() stampJSON { return decoded[ordersJSON](t, c.getJSON("/orders")).Orders[0].Stamp }
+	if s := stamp(); s.State != "current" || *s.Head != 1 {
+		t.Errorf("after projecting: %+v", s)
+	}
+	c.postJSON("/orders/"+id+"/confirm", `{"commandId":"`+uuid.NewString()+`","expectedVersion":1}`).wants(t, 200)
+	if s := stamp(); s.State != "behind" || s.Behind.Events != 1 || *s.Version != 1 || *s.Head != 2 {
+		t.Errorf("before projecting: %+v", s)
+	}
+	page := decoded[orderPageJSON](t, c.getJSON("/orders/"+id))
+	if page.Version != 2 || page.Order.Status != domain.Confirmed || page.Stamps[projections.OrderList].State != "behind" {
+		t.Errorf("the order's page: %+v", page)
+	}
+	c.project()
+	if s := stamp(); s.State != "current" || *s.Version != 2 {
+		t.Errorf("after projecting again: %+v", s)
+	}
+}
+
+// A command on an order that has moved is a conflict that shows what happened and what would happen now, and goes on with one press.
+func TestConflict(t *testing.T) {
+	c := openConsole(t)
+	id := string(c.newOrder("R-1").OrderID)
+	add := func(version int) reply {
+		return c.postJSON("/orders/"+id+"/items", fmt.Sprintf(
+			`{"commandId":%q,"expectedVersion":%d,"sku":"MUG","name":"Enamel mug","quantity":1,"price":"7.25"}`, uuid.NewString(), version))
+	}
+	add(1).wants(t, 200)
+	p := decoded[problemSeen](t, add(1))
+	if p.Status != 409 || p.Error.Kind != "conflict" || p.Seen != 1 || p.Head != 2 || len(p.Since) != 1 ||
+		p.Since[0].EventType != domain.TypeOrderItemAdded || !p.Redecided.Allowed || p.Redecided.Reason != nil {
+		t.Errorf("the conflict as JSON: %+v", p)
+	}
+	first := uuid.NewString()
+	r := c.postForm("/orders/"+id+"/cancel", "commandId", first, "expectedVersion", "1", "reason", "Typed <b>by</b> hand")
+	r.wants(t, 409, "Enamel mug", "Typed &lt;b&gt;by&lt;/b&gt; hand", "local")
+	fields := formFields(t, r.body, "/orders/"+id+"/cancel")
+	if fields["expectedVersion"] != "2" || fields["seenVersion"] != "1" || fields["commandId"] == first {
+		t.Fatalf("the form goes on with %v", fields)
+	}
+	// It moves again: the version first seen stays.
+	add(2).wants(t, 200)
+	again := func(fields map[string]string) reply {
+		return c.postForm("/orders/"+id+"/cancel", "commandId", fields["commandId"], "expectedVersion", fields["expectedVersion"],
+			"seenVersion", fields["seenVersion"], "reason", "Typed by hand")
+	}
+	r = again(fields)
+	r.wants(t, 409)
+	fields = formFields(t, r.body, "/orders/"+id+"/cancel")
+	if fields["expectedVersion"] != "3" || fields["seenVersion"] != "1" {
+		t.Fatalf("the form goes on with %v", fields)
+	}
+	r = again(fields)
+	if r.status != http.StatusSeeOther || r.header.Get("Location") != fmt.Sprintf("/orders/%s?after=%s@4", id, id) {
+		t.Fatalf("%d %s", r.status, r.header.Get("Location"))
+	}
+	page := decoded[orderPageJSON](t, c.getJSON("/orders/"+id))
+	last := page.Events[len(page.Events)-1]
+	if last.Version != 4 || last.Metadata.SeenVersion == nil || *last.Metadata.SeenVersion != 1 {
+		t.Errorf("the version first seen is not stored: %+v", last.Metadata)
+	}
+	// A refusal at the head is said beforehand.
+	p = decoded[problemSeen](t, add(1))
+	if p.Redecided.Allowed || p.Redecided.Reason == nil {
+		t.Errorf("what adding to a cancelled order would give: %+v", p.Redecided)
+	}
+	r = c.postForm("/orders/"+id+"/confirm", "commandId", uuid.NewString(), "expectedVersion", "4")
+	r.wants(t, 422, "Only a created order can be confirmed")
+}
+
+// The read store being away takes lists away, and nothing else: order pages and commands work, and the lists say why.
+func TestReadStoreAway(t *testing.T) {
+	c := openConsole(t, func(app *App) { app.Read = away{app.Read} })
+	r := c.postForm("/orders", "do", "create", "commandId", uuid.NewString(), "customerId", "Ada", "currency", "EUR",
+		"items[0].sku", "A", "items[0].name", "B", "items[0].quantity", "1", "items[0].price", "1")
+	if r.status != http.StatusSeeOther {
+		t.Fatalf("create: %d\n%s", r.status, r.body)
+	}
+	page, err := url.Parse(r.header.Get("Location"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.get(page.String()).wants(t, 200, "Stored at version 1")
+	c.get(page.Path).wants(t, 200)
+	c.postJSON(page.Path+"/confirm", `{"commandId":"`+uuid.NewString()+`","expectedVersion":1}`).wants(t, 200, `"current": false`)
+	c.getJSON(page.Path).wants(t, 200, `"unknown"`)
+	for _, path := range []string{"/", "/events", "/orders/new", "/projections", "/projections/order_list", page.Path + "/events", "/healthz"} {
+		c.get(path).wants(t, 200)
+	}
+	c.get("/projections").wants(t, 200, "unreachable")
+	for _, path := range []string{"/orders", "/customers", "/customers/Ada", "/readyz"} {
+		r := c.get(path)
+		if r.status != 503 || r.header.Get("Retry-After") == "" {
+			t.Errorf("%s: %d, Retry-After %q", path, r.status, r.header.Get("Retry-After"))
+		}
+		if path != "/readyz" && (!strings.Contains(r.body, awaySentence) || !strings.Contains(r.body, "<nav")) {
+			t.Errorf("%s does not say why, or has no way on", path)
+		}
+	}
+	if p := decoded[problemSeen](t, c.getJSON("/orders")); p.Error.Kind != "unavailable" {
+		t.Errorf("as JSON: %+v", p)
+	}
+}
+
+const awaySentence = "The read store cannot be reached."
+
+// away is a read store of which nothing can be read.
+type away struct{ projections.Store }
+
+func errAway() error { return domain.Unreachable(io.ErrUnexpectedEOF, awaySentence) }
+
+func (away) Orders(context.Context, projections.OrderQuery) (projections.OrderPage, error) {
+	return projections.OrderPage{}, errAway()
+}
+
+func (away) OrderRows(context.Context, ...domain.OrderID) (map[domain.OrderID]projections.OrderRow, error) {
+	return nil, errAway()
+}
+
+func (away) Customers(context.Context, projections.CustomerQuery) (projections.CustomerPage, error) {
+	return projections.CustomerPage{}, errAway()
+}
+
+func (away) Customer(context.Context, string) (projections.CustomerRow, error) {
+	return projections.CustomerRow{}, errAway()
+}
+
+func (away) Totals(context.Context, time.Time, time.Time) (projections.Totals, error) {
+	return projections.Totals{}, errAway()
+}
+
+func (away) States(context.Context) (map[string]projections.State, error) { return nil, errAway() }
+
+func (away) Holds(context.Context, string, ...domain.OrderID) ([]projections.Hold, error) {
+	return nil, errAway()
+}
+
+func (away) Versions(context.Context, string, ...domain.OrderID) (map[domain.OrderID]int, error) {
+	return nil, errAway()
+}
+
+// HTML and script text in every field is text on every page and in every frame.
+func TestMarkupIsText(t *testing.T) {
+	c := openConsole(t)
+	const evil = `"><script>alert(1)</script><img src=x onerror=alert(1)>`
+	create, err := json.Marshal(map[string]any{
+		"commandId": uuid.NewString(), "customerId": evil, "currency": "EUR", "reference": evil,
+		"items": []map[string]any{{"sku": evil, "name": evil, "quantity": 1, "price": "1"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ws := c.dial()
+	watch(t, ws, "orders", "customers", "projections")
+	r := c.send("POST", "/orders", "application/json", string(create), "X-Correlation-Id", `<script>alert(1)</script>`)
+	r.wants(t, 201)
+	id := string(decoded[receiptJSON](t, r).OrderID)
+	watch(t, ws, "orders", "customers", "projections", "order:"+id)
+	cancel, _ := json.Marshal(map[string]any{"commandId": uuid.NewString(), "expectedVersion": 1, "reason": evil})
+	c.postJSON("/orders/"+id+"/cancel", string(cancel)).wants(t, 200)
+	c.project()
+	paths := []string{"/", "/orders", "/orders?q=" + url.QueryEscape(evil), "/orders?customer=" + url.QueryEscape(evil), "/orders/new", "/orders/new?copy=" + id, "/orders/" + id,
+		"/orders/" + id + "?at=1", "/orders/" + id + "?after=" + id + "@2", "/orders/" + id + "/events", "/orders/" + id + "/events/1",
+		"/orders/" + id + "/events/2", "/events", "/events?q=" + url.QueryEscape(evil), "/events/correlation/" + url.PathEscape(`<script>alert(1)</script>`),
+		"/customers", "/customers/" + url.PathEscape(evil), "/customers?q=" + url.QueryEscape(evil), "/projections",
+		"/orders/" + url.PathEscape(evil), "/projections/" + url.PathEscape(evil), "/orders?status=" + url.QueryEscape(evil), "/orders?sort=" + url.QueryEscape(evil),
+		"/orders?from=" + url.QueryEscape(evil), "/orders?" + url.QueryEscape(evil) + "=1"}
+	for _, path := range paths {
+		if body := c.get(path).body; strings.Contains(body, "<script>alert") || strings.Contains(body, "<img src=x") {
+			t.Errorf("%s: markup in a field is markup on the page", path)
+		}
+	}
+	conflict := c.postForm("/orders/"+id+"/cancel", "commandId", uuid.NewString(), "expectedVersion", "1", "reason", evil)
+	conflict.wants(t, 409)
+	if strings.Contains(conflict.body, "<script>alert") {
+		t.Error("the conflict page: markup in a field is markup on the page")
+	}
+	seen := map[string]bool{}
+	readFrames(t, ws, func(f frameJSON) bool {
+		if strings.Contains(f.HTML, "<script>alert") || strings.Contains(f.HTML, "<img src=x") {
+			t.Errorf("a frame of %s: markup in a field is markup in the frame", f.Projection)
+		}
+		seen[f.Projection] = seen[f.Projection] || f.HTML != ""
+		return seen["order_list"] && seen["order"] && seen["customer_order_summary"]
+	})
+}
+
+type frameJSON struct {
+	Type, Projection, ID, HTML string
+	Version, Head              int64
+	Actions                    *domain.Actions
+}
+
+func (c *console) dial() *websocket.Conn {
+	c.t.Helper()
+	ws, answer, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(c.url, "http")+"/live", http.Header{"Origin": {c.url}})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	answer.Body.Close()
+	c.t.Cleanup(func() { ws.Close() })
+	return ws
+}
+
+// watch subscribes, and returns when the hub has answered.
+func watch(t *testing.T, ws *websocket.Conn, topics ...string) {
+	t.Helper()
+	if err := ws.WriteJSON(map[string]any{"watch": topics}); err != nil {
+		t.Fatal(err)
+	}
+	readFrames(t, ws, func(f frameJSON) bool { return f.Type == "beat" })
+}
+
+// readFrames reads until done says so.
+func readFrames(t *testing.T, ws *websocket.Conn, done func(frameJSON) bool) {
+	t.Helper()
+	_ = ws.SetReadDeadline(time.Now().Add(20 * time.Second))
+	for {
+		_, data, err := ws.ReadMessage()
+		if err != nil {
+			t.Fatalf("the socket ended before the frame that was waited for: %v", err)
+		}
+		var frames []frameJSON
+		if data[0] == '{' {
+			data = append(append([]byte{'['}, data...), ']')
+		}
+		if err := json.Unmarshal(data, &frames); err != nil {
+			t.Fatalf("%v: %s", err, data)
+		}
+		finished := false
+		for _, f := range frames {
+			finished = done(f) || finished
+		}
+		if finished {
+			return
+		}
+	}
+}
+
+// A second window is told of the head at once and of the rows as they arrive, each rendered whole.
+func TestSecondWindow(t *testing.T) {
+	c := openConsole(t)
+	id := string(c.newOrder("R-1").OrderID)
+	c.project()
+	ws := c.dial()
+	watch(t, ws, "orders", "order:"+id)
+	c.postJSON("/orders/"+id+"/confirm", `{"commandId":"`+uuid.NewString()+`","expectedVersion":1}`).wants(t, 200)
+	readFrames(t, ws, func(f frameJSON) bool { return f.Type == "head" && f.ID == id && f.Version == 2 })
+	c.project()
+	waiting := map[string]bool{"order_list": true, "order": true, "customer_order_summary": true}
+	readFrames(t, ws, func(f frameJSON) bool {
+		if f.Type != "row" || f.ID != id || f.Version != 2 {
+			return false
+		}
+		switch f.Projection {
+		case "order_list":
+			if !strings.Contains(f.HTML, "confirmed") || !strings.HasPrefix(f.HTML, "<tr") || !strings.Contains(f.HTML, `data-version="2"`) {
+				t.Errorf("the row: %s", f.HTML)
+			}
+		case "order":
+			if f.Actions == nil || f.Actions.Confirm.Allowed || f.Actions.Confirm.Reason == "" || strings.Contains(f.HTML, "<form") {
+				t.Errorf("the order: %+v %s", f.Actions, f.HTML)
+			}
+		}
+		delete(waiting, f.Projection)
+		return len(waiting) == 0
+	})
+}
+
+// The whole program: it says where it is, keeps a second server away, keeps its files to their owner, and stops when asked.
+func TestRun(t *testing.T) {
+	dir := t.TempDir() + "/data"
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	out := &lockedBuffer{}
+	ended := make(chan int, 1)
+	go func() {
+		ended <- run(ctx, []string{"--addr", "127.0.0.1:0", "--data", dir}, nil, strings.NewReader(""), out, io.Discard)
+	}()
+	var address string
+	for deadline := time.Now().Add(20 * time.Second); address == ""; {
+		if m := regexp.MustCompile(`Headway is at (http://127\.0\.0\.1:\d+)\n`).FindStringSubmatch(out.String()); m != nil {
+			address = m[1]
+		} else if time.Now().After(deadline) {
+			t.Fatalf("it never said where it is: %s", out.String())
+		} else {
+			time.Sleep(5 * time.Millisecond)
+		}
+	}
+	answer, err := http.Get(address + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	ws, handshake, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(address, "http")+"/live", http.Header{"Origin": {address}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ws.Close()
+	handshake.Body.Close()
+
+	second := &lockedBuffer{}
+	if code := run(t.Context(), []string{"--addr", "127.0.0.1:0", "--data", dir}, nil, nil, io.Discard, second); code != 1 ||
+		!strings.Contains(second.String(), "Stop it first") {
+		t.Errorf("a second server on the folder: %d %s", code, second.String())
+	}
+	checkPermissions(t, dir)
+
+	stop()
+	select {
+	case code := <-ended:
+		if code != 0 {
+			t.Errorf("it ended with %d", code)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("it did not stop within 10 s")
+	}
+	_ = ws.SetReadDeadline(time.Now().Add(5 * time.Second))
+	for {
+		if _, _, err = ws.ReadMessage(); err != nil {
+			break
+		}
+	}
+	if !websocket.IsCloseError(err, websocket.CloseServiceRestart) {
+		t.Errorf("the socket was told %v, want 1012", err)
+	}
+}
+
+// Settings that cannot be served are refused with a sentence, before anything is made.
+func TestRefusedSettings(t *testing.T) {
+	for name, test := range map[string]struct {
+		args []string
+		says string
+		code int
+	}{
+		"an address others can reach":  {[]string{"--addr", "0.0.0.0:0"}, "sign-in", 1},
+		"every address":                {[]string{"--addr", ":0"}, "sign-in", 1},
+		"a name that is not loopback":  {[]string{"--addr", "example.com:80"}, "sign-in", 1},
+		"an engine of another build":   {[]string{"--addr", "127.0.0.1:0", "--events", "dynamodb:X"}, "not an engine", 1},
+		"a time zone nobody knows":     {[]string{"--timezone", "Moon/Base"}, "not a time zone", 2},
+		"a flag nobody knows":          {[]string{"--colour", "red"}, "colour", 2},
+		"traffic that goes backwards":  {[]string{"--addr", "127.0.0.1:0", "--demo", "--demo-traffic=-1"}, "--demo-traffic", 1},
+		"an address that is not there": {[]string{"--addr", "127.0.0.1:99999"}, "cannot be used", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			errs := &lockedBuffer{}
+			code := run(t.Context(), append(test.args, "--data", t.TempDir()), nil, nil, io.Discard, errs)
+			if code != test.code || !strings.Contains(errs.String(), test.says) {
+				t.Errorf("%d %s", code, errs.String())
+			}
+		})
+	}
+	out := &lockedBuffer{}
+	if code := run(t.Context(), []string{"version"}, []string{"HEADWAY_TIMEZONE=Europe/Berlin"}, nil, out, io.Discard); code != 0 || !strings.HasPrefix(out.String(), "headway ") {
+		t.Errorf("version: %d %s", code, out.String())
+	}
+	if code := run(t.Context(), []string{"version"}, []string{"HEADWAY_TIMEZONE=Moon/Base"}, nil, io.Discard, io.Discard); code != 2 {
+		t.Errorf("a bad variable: %d", code)
+	}
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// checkPermissions wants a folder and files for their owner alone.
+func checkPermissions(t *testing.T, dir string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		if info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %v", path, info.Mode())
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
