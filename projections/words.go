@@ -77,7 +77,7 @@ func fold(s string) string {
 		}
 		return unicode.ToLower(r)
 	}, norm.NFKD.String(s))
-	return strings.NewReplacer("ß", "ss", "ς", "σ").Replace(s)
+	return strings.ReplaceAll(strings.ReplaceAll(s, "ß", "ss"), "ς", "σ")
 }
 
 func cut(word string) string {

@@ -1,0 +1,341 @@
+package readtest
+
+import (
+	"cmp"
+	"encoding/base64"
+	"fmt"
+	"math/rand"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"headway/domain"
+	"headway/projections"
+)
+
+// search holds the table of queries and the orders they find, in their order.
+func search(t *testing.T, s *subject) {
+	named := []struct {
+		name, reference, customer string
+		words                     []string
+		at                        int // minutes
+	}{
+		{"tea", "A-1001/7", "Ada Lovelace", []string{"darjeeling", "green", "tea"}, 1},
+		{"mug", "A-1001", "Jürgen Groß", []string{"creme", "mug"}, 2},
+		{"pot", "B-7", "ada@example.com", []string{"1001", "pot", "teapot"}, 3},
+		{"plain", "", "bob", []string{"чаи", "緑茶"}, 4},
+		{"long", "A-10017", "bob", []string{"lamp"}, 5},
+	}
+	ids, names := map[string]domain.OrderID{}, map[domain.OrderID]string{}
+	for i, n := range named {
+		r := anOrder(0xabcd000 + i)
+		r.Reference, r.CustomerID, r.Words, r.CreatedAt = n.reference, n.customer, n.words, start.Add(time.Duration(n.at)*time.Minute)
+		ids[n.name], names[r.ID] = r.ID, n.name
+		s.put(r)
+	}
+	mugID := string(ids["mug"])
+	for _, c := range []struct{ rule, text, want string }{
+		{"no text finds all, newest first", "  ", "long plain pot mug tea"},
+		{"an exact reference comes first, then those it begins, then other words by age", "A-1001", "mug long tea pot"},
+		{"any case; words of different fields match, too, but an exact reference comes first", "a-1001/7", "tea pot"},
+		{"other signs between the words are the same reference", "a 1001 7", "tea pot"},
+		{"a part of a reference", "1001", "long pot mug tea"},
+		{"a prefix of a reference", "A-10", "long mug tea pot"},
+		{"a whole id", mugID, "mug"},
+		{"a whole id in capitals", strings.ToUpper(mugID), "mug"},
+		{"the beginning of an id", mugID[:8], "mug"},
+		{"a customer's first name", "ada", "pot tea"},
+		{"a customer's full name, in any order", "lovelace ADA", "tea"},
+		{"without the accent", "jurgen gross", "mug"},
+		{"with another accent", "JÜRGÉN", "mug"},
+		{"a word of a line", "green", "tea"},
+		{"an accent that the text lacks", "crème", "mug"},
+		{"a prefix of a word", "tea", "pot tea"},
+		{"one letter", "l", "long tea"},
+		{"not the middle of a word", "pot", "pot"},
+		{"not the end of a word", "eapot", ""},
+		{"all words must match", "tea green", "tea"},
+		{"a word that nothing has", "tea nothing", ""},
+		{"other scripts", "чай", "plain"},
+		{"a prefix in another script", "緑", "plain"},
+		{"words of different fields", "bob lamp", "long"},
+		{"signs around words do not count", `"tea"* AND(`, ""},
+		{"signs alone find nothing", `"*'`, ""},
+	} {
+		page := s.orders(projections.OrderQuery{Text: c.text})
+		var got []string
+		for _, r := range page.Rows {
+			got = append(got, names[r.ID])
+		}
+		if found := strings.Join(got, " "); found != c.want || page.Total != len(got) || !page.TotalIsExact {
+			t.Errorf("%s: %q finds %q (total %d), want %q", c.rule, c.text, found, page.Total, c.want)
+		}
+	}
+	for _, r := range s.orders(projections.OrderQuery{}).Rows {
+		for _, word := range slices.Concat(projections.Words(r.Reference), projections.Words(r.CustomerID), projections.Words(string(r.ID)), r.Words) {
+			letters := []rune(word)
+			for n := range letters {
+				for _, text := range []string{string(letters[:n+1]), strings.ToUpper(string(letters[:n+1]))} {
+					if !slices.Contains(idsOf(s.orders(projections.OrderQuery{Text: text}).Rows), r.ID) {
+						t.Errorf("every prefix of every word finds its order: %q does not find %s", text, names[r.ID])
+					}
+				}
+			}
+		}
+	}
+}
+
+// hostile asks with everything that is syntax somewhere.
+func hostile(t *testing.T, s *subject) {
+	s.put(anOrder(1), anOrder(2))
+	for _, text := range []string{
+		`"`, `""`, `*`, `AND (`, `NOT`, `NEAR(a b)`, `a OR b`, `head:r`, `{head words}: r`, `^r`, `r + 1`, `-r`, `'; DROP TABLE orders; --`, `%`, `_`,
+		`\`, `🍵`, "\x00", "r\x00", "\xff\xfe", `<script>`, `?1`, `$1`, "\u202e", strings.Repeat("a ", 5000), strings.Repeat("z", 100_000),
+		strings.Repeat(`"`, 1000), `{"match_all":{}}`, `a*`, `/r/`, `~`, `r~2`, "é́́́",
+	} {
+		for _, sort := range []projections.Sort{"", "total"} {
+			if _, err := s.Orders(t.Context(), projections.OrderQuery{Text: text, Sort: sort}); err != nil {
+				t.Errorf("%.40q as a search never fails: %v", text, err)
+			}
+		}
+		if _, err := s.Customers(t.Context(), projections.CustomerQuery{Text: text}); err != nil {
+			t.Errorf("%.40q as a search of customers never fails: %v", text, err)
+		}
+		if _, err := s.Orders(t.Context(), projections.OrderQuery{Customer: text}); err != nil {
+			t.Errorf("%.40q as a customer never fails: %v", text, err)
+		}
+	}
+	if page := s.orders(projections.OrderQuery{}); page.Total != 2 {
+		t.Errorf("and changes nothing: %d orders", page.Total)
+	}
+}
+
+// pages reads every page of many queries and compares them with a plain model.
+func pages(t *testing.T, s *subject, n, limit int) {
+	random := rand.New(rand.NewSource(int64(n))) //nolint:gosec // the same orders each time
+	pick := func(of ...string) string { return of[random.Intn(len(of))] }
+	var all []projections.OrderRow
+	for i := range n {
+		r := anOrder(i)
+		// Few different values, so that ties lie across the borders of pages.
+		r.Reference = pick("A-1", "A-2", "A-12", "B-1", "")
+		r.CustomerID = pick("ada", "bob", "Zoë", "ada b")
+		r.Status = domain.Status(pick("created", "created", "confirmed", "cancelled"))
+		r.ItemCount = 1 + random.Intn(4)
+		r.Total = domain.Money{Minor: int64(random.Intn(5)), Currency: domain.Currency(pick("EUR", "USD"))}
+		r.CreatedAt = start.Add(time.Duration(random.Intn(n/4)) * time.Minute)
+		r.Words = [][]string{{"green", "tea"}, {"mug"}, {"teapot"}}[random.Intn(3)]
+		all = append(all, r)
+	}
+	for chunk := range slices.Chunk(all, 500) {
+		s.put(chunk...)
+	}
+	from, to := start.Add(time.Duration(n/16)*time.Minute), start.Add(time.Duration(n/5)*time.Minute)
+	queries := []projections.OrderQuery{
+		{}, {Statuses: []domain.Status{domain.Created}}, {Statuses: []domain.Status{domain.Cancelled, domain.Created, domain.Created}},
+		{From: from}, {To: to}, {From: from, To: to, Statuses: []domain.Status{domain.Confirmed}}, {Customer: "ada"}, {Customer: "nobody"},
+		{Customer: "Zoë", Statuses: []domain.Status{domain.Confirmed, domain.Cancelled}, From: from}, {Text: "tea"}, {Text: "t"}, {Text: "a"},
+		{Text: "tea", Statuses: []domain.Status{domain.Cancelled}}, {Text: "a 1"}, {Text: "0", From: from, To: to}, {Text: "zoe mug", Customer: "Zoë"},
+		{Text: "0000 5000 8000"}, {Text: "tea", From: start, To: start.Add(2 * time.Minute)}, {From: to, To: from},
+	}
+	for _, q := range queries {
+		sorts := []projections.Sort{""}
+		for _, by := range projections.OrderSorts() {
+			sorts = append(sorts, projections.Sort(by), projections.Sort("-"+by))
+		}
+		for _, q.Sort = range sorts {
+			q.Limit = limit
+			comparePages(t, s, all, q)
+		}
+	}
+}
+
+// comparePages follows the cursors of a query to their end.
+func comparePages(t *testing.T, s *subject, all []projections.OrderRow, q projections.OrderQuery) {
+	t.Helper()
+	want, byStatus := model(all, q)
+	var got []projections.OrderRow
+	for {
+		page := s.orders(q)
+		got = append(got, page.Rows...)
+		if len(page.Rows) > q.Limit || page.Next != "" && len(page.Rows) != q.Limit || len(got) > len(all) {
+			t.Errorf("%+v: a page of %d rows, next %q", q, len(page.Rows), page.Next)
+			return
+		}
+		if page.Total != min(len(want), projections.ExactTotal) || page.TotalIsExact != (len(want) <= projections.ExactTotal) {
+			t.Errorf("%+v: a total of %d, exact %v; want %d", q, page.Total, page.TotalIsExact, len(want))
+		}
+		if !reflect.DeepEqual(page.ByStatus, byStatus) {
+			t.Errorf("%+v: by status %v, want %v", q, page.ByStatus, byStatus)
+		}
+		if page.Next == "" {
+			break
+		}
+		q.Cursor = page.Next
+	}
+	if !slices.Equal(idsOf(got), idsOf(want)) {
+		q.Cursor = ""
+		t.Errorf("%+v: the pages hold %d rows, want %d, in another order or with repeats or gaps", q, len(got), len(want))
+	}
+}
+
+// model answers a query as plainly as can be.
+func model(all []projections.OrderRow, q projections.OrderQuery) ([]projections.OrderRow, map[domain.Status]int) {
+	byStatus := map[domain.Status]int{domain.Created: 0, domain.Confirmed: 0, domain.Cancelled: 0}
+	var found []projections.OrderRow
+	for _, r := range all {
+		words := slices.Concat(projections.Words(r.Reference), projections.Words(string(r.ID)), projections.Words(r.CustomerID), r.Words)
+		matches := (q.Customer == "" || r.CustomerID == q.Customer) && (q.From.IsZero() || !r.CreatedAt.Before(q.From)) &&
+			(q.To.IsZero() || r.CreatedAt.Before(q.To))
+		for _, word := range projections.Words(q.Text) {
+			matches = matches && slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(w, word) })
+		}
+		if !matches {
+			continue
+		}
+		byStatus[r.Status]++
+		if len(q.Statuses) == 0 || slices.Contains(q.Statuses, r.Status) {
+			found = append(found, r)
+		}
+	}
+	for status, n := range byStatus {
+		byStatus[status] = min(n, projections.ExactTotal)
+	}
+	by, desc := q.Sort.By()
+	slices.SortFunc(found, func(a, b projections.OrderRow) int {
+		n := 0
+		switch by {
+		case "":
+			n = cmp.Or(rank(a, q.Text)-rank(b, q.Text), b.CreatedAt.Compare(a.CreatedAt))
+		case "created":
+			n = a.CreatedAt.Compare(b.CreatedAt)
+		case "total":
+			n = cmp.Compare(a.Total.Minor, b.Total.Minor)
+		case "customer":
+			n = cmp.Compare(a.CustomerID, b.CustomerID)
+		case "status":
+			n = cmp.Compare(a.Status, b.Status)
+		case "items":
+			n = cmp.Compare(a.ItemCount, b.ItemCount)
+		}
+		if desc {
+			n = -n
+		}
+		if by == "total" {
+			n = cmp.Or(cmp.Compare(a.Total.Currency, b.Total.Currency), n)
+		}
+		return cmp.Or(n, cmp.Compare(a.ID, b.ID))
+	})
+	return found, byStatus
+}
+
+func rank(r projections.OrderRow, text string) int {
+	key := projections.Key(text)
+	keys := []string{projections.Key(r.Reference), projections.Key(string(r.ID))}
+	switch {
+	case key == "" || slices.Contains(keys, key):
+		return 0
+	case slices.ContainsFunc(keys, func(k string) bool { return strings.HasPrefix(k, key) }):
+		return 1
+	}
+	return 2
+}
+
+func bound(t *testing.T, s *subject) {
+	put := func(from, to int) {
+		var rows []projections.OrderRow
+		for n := from; n < to; n++ {
+			rows = append(rows, anOrder(n))
+		}
+		s.put(rows...)
+	}
+	put(0, projections.ExactTotal)
+	if page := s.orders(projections.OrderQuery{}); page.Total != projections.ExactTotal || !page.TotalIsExact ||
+		len(page.Rows) != projections.PageSize {
+		t.Errorf("up to the bound the total is exact: %d, %v; and a page has %d rows", page.Total, page.TotalIsExact, len(page.Rows))
+	}
+	put(projections.ExactTotal, projections.ExactTotal+1)
+	if page := s.orders(projections.OrderQuery{Text: "r", Limit: 10 * projections.MaxPage}); page.Total != projections.ExactTotal ||
+		page.TotalIsExact || len(page.Rows) != projections.MaxPage {
+		t.Errorf("beyond it, it is the bound: %d, %v; and the longest page has %d rows", page.Total, page.TotalIsExact, len(page.Rows))
+	}
+}
+
+func malformed(t *testing.T, s *subject) {
+	for n := range 5 {
+		r := anOrder(n)
+		r.Words = []string{"tea"}
+		s.put(r)
+		s.add(aContribution(n), projections.Contribution{
+			ID: orderID(50 + n), CustomerID: fmt.Sprint("c-", n), Status: domain.Created, Version: 1,
+		})
+	}
+	mine := s.orders(projections.OrderQuery{Limit: 2}).Next
+	customers, err := s.Customers(t.Context(), projections.CustomerQuery{Limit: 2})
+	if err != nil || mine == "" || customers.Next == "" {
+		t.Fatalf("no cursors to try: %q, %q, %v", mine, customers.Next, err)
+	}
+	if _, err := s.Orders(t.Context(), projections.OrderQuery{Limit: 3, Cursor: mine}); err != nil {
+		t.Errorf("a cursor may be followed with another limit: %v", err)
+	}
+	for rule, q := range map[string]projections.OrderQuery{
+		"nonsense":                  {Cursor: "nonsense!"},
+		"base64 of nonsense":        {Cursor: base64.RawURLEncoding.EncodeToString([]byte(`["1"]`))},
+		"a cursor of customers":     {Cursor: customers.Next},
+		"a cursor of another sort":  {Cursor: mine, Sort: "created"},
+		"a cursor of another text":  {Cursor: mine, Text: "tea"},
+		"a cursor of another state": {Cursor: mine, Statuses: []domain.Status{domain.Created}},
+		"a cursor of another time":  {Cursor: mine, From: start},
+		"a cursor of a customer":    {Cursor: mine, Customer: "ada"},
+		"half a cursor":             {Cursor: mine[:len(mine)/2]},
+		"a huge cursor":             {Cursor: strings.Repeat("A", 1<<20)},
+	} {
+		if _, err := s.Orders(t.Context(), q); !complains(err, "cursor") {
+			t.Errorf("%s is Malformed and names the cursor: %v", rule, err)
+		}
+	}
+	for _, sort := range []projections.Sort{"nonsense", "-", "--created", "Created", "created;"} {
+		if _, err := s.Orders(t.Context(), projections.OrderQuery{Sort: sort}); !complains(err, "sort") {
+			t.Errorf("the sort %q is Malformed and names the sort: %v", sort, err)
+		}
+	}
+	if _, err := s.Orders(t.Context(), projections.OrderQuery{Statuses: []domain.Status{"eaten"}}); !complains(err, "status") {
+		t.Errorf("an unknown status is Malformed and names the status: %v", err)
+	}
+	for _, q := range []projections.CustomerQuery{{Cursor: mine}, {Cursor: customers.Next, Sort: "orders"}, {Cursor: customers.Next, Text: "c"}} {
+		if _, err := s.Customers(t.Context(), q); !complains(err, "cursor") {
+			t.Errorf("%+v is Malformed and names the cursor: %v", q, err)
+		}
+	}
+	if _, err := s.Customers(t.Context(), projections.CustomerQuery{Sort: "total"}); !complains(err, "sort") {
+		t.Errorf("an unknown sort of customers is Malformed and names the sort: %v", err)
+	}
+}
+
+func overview(t *testing.T, s *subject) {
+	none, err := s.Totals(t.Context(), start, start.Add(time.Hour))
+	if err != nil || len(none.Value) != 0 || none.ByStatus[domain.Created] != 0 || len(none.ByStatus) != len(domain.Statuses()) {
+		t.Errorf("an empty list has every status at zero, and no value: %+v, %v", none, err)
+	}
+	put := func(n int, status domain.Status, minor int64, currency domain.Currency, at time.Time) {
+		r := anOrder(n)
+		r.Status, r.Total, r.CreatedAt = status, domain.Money{Minor: minor, Currency: currency}, at
+		s.put(r)
+	}
+	put(1, domain.Created, 100, "USD", start)
+	put(2, domain.Confirmed, 200, "USD", start.Add(time.Minute))
+	put(3, domain.Confirmed, 5, "EUR", start.Add(time.Minute))
+	put(4, domain.Cancelled, 1000, "EUR", start.Add(time.Minute))
+	put(5, domain.Created, 1000, "EUR", start.Add(-time.Microsecond))
+	put(6, domain.Created, 1000, "GBP", start.Add(time.Hour))
+	got, err := s.Totals(t.Context(), start, start.Add(time.Hour))
+	want := projections.Totals{
+		ByStatus: map[domain.Status]int{domain.Created: 3, domain.Confirmed: 2, domain.Cancelled: 1},
+		Value:    []domain.Money{{Minor: 5, Currency: "EUR"}, {Minor: 300, Currency: "USD"}},
+	}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("all orders count; the value is of those of the time, without the cancelled:\n%+v, want\n%+v; %v", got, want, err)
+	}
+}
