@@ -88,7 +88,7 @@ test('forms that come back with messages, and the conflict page, are accessible'
   await server.add(order.id, 1);
   await expect(page.locator('[data-live="order"]')).toHaveAttribute('data-version', '2');
   const answer = page.waitForResponse((response) => response.request().method() === 'POST');
-  await cancel.getByRole('button', { name: 'Cancel this order' }).click();
+  await cancel.getByRole('button', { name: 'Cancel order' }).click();
   expect((await answer).status()).toBe(409);
   await expect(page.getByRole('main').getByRole('button', { name: /version 2/ })).toBeVisible();
   found.push(...(await inspect(page, 'a conflict')));

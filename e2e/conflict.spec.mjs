@@ -68,7 +68,7 @@ test('confirming and cancelling conflict in the same way', async ({ page, guard 
   await fields.getByLabel('Reason').fill('Ordered twice');
   await server.add(order.id, 1);
   await expect(orderBody(page)).toHaveAttribute('data-version', '2');
-  await fields.getByRole('button', { name: 'Cancel this order' }).click();
+  await fields.getByRole('button', { name: 'Cancel order' }).click();
   await expect(main(page)).toContainText('BULB-9');
   await expect(page.locator('[name="reason"]')).toHaveValue('Ordered twice');
   await main(page).getByRole('button', { name: /version 2/ }).click();

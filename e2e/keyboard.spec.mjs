@@ -31,9 +31,9 @@ test('the whole errand works by keyboard alone', async ({ page }) => {
   await expect(page.locator(':focus')).toHaveText(/skip/i);
   await page.keyboard.press('Enter');
 
-  await typeInto(page, page.getByLabel('Customer'), 'Mae Jemison');
-  await typeInto(page, page.getByLabel('Currency'), 'EUR');
-  await typeInto(page, page.getByLabel('Reference'), 'PO-99');
+  await typeInto(page, main(page).getByLabel('Customer'), 'Mae Jemison');
+  await typeInto(page, main(page).getByLabel('Currency'), 'EUR');
+  await typeInto(page, main(page).getByLabel('Reference'), 'PO-99');
   await typeInto(page, line(page, 0).field('sku'), 'LAMP-1');
   await typeInto(page, line(page, 0).field('name'), 'Desk lamp');
   await typeInto(page, line(page, 0).field('quantity'), '2');
@@ -47,7 +47,7 @@ test('the whole errand works by keyboard alone', async ({ page }) => {
   await open(page, 'addItem');
   const add = page.locator('form', { has: page.locator('button[data-action="addItem"]') });
   await typeInto(page, add.getByLabel('SKU'), 'BULB-9');
-  await typeInto(page, add.getByLabel('Product'), 'Bulb');
+  await typeInto(page, add.getByLabel('Name'), 'Bulb');
   await typeInto(page, add.getByLabel('Quantity'), '1');
   await typeInto(page, add.getByLabel('Price'), '3.00');
   await page.keyboard.press('Enter');
@@ -59,7 +59,7 @@ test('the whole errand works by keyboard alone', async ({ page }) => {
   await expect(orderBody(page)).toHaveAttribute('data-version', '3');
 
   await open(page, 'cancel');
-  await typeInto(page, page.getByLabel('Reason'), 'Ordered twice');
+  await typeInto(page, main(page).getByLabel('Reason'), 'Ordered twice');
   await tabTo(page, page.locator('button[data-action="cancel"]'));
   await page.keyboard.press('Enter');
   await expect(orderBody(page)).toHaveAttribute('data-version', '4');

@@ -28,7 +28,7 @@ export async function form(page, action) {
 export async function typeItem(page, { sku, name, quantity, price }) {
   const fields = await form(page, 'addItem');
   await fields.getByLabel('SKU').fill(sku);
-  await fields.getByLabel('Product').fill(name);
+  await fields.getByLabel('Name').fill(name);
   await fields.getByLabel('Quantity').fill(String(quantity));
   await fields.getByLabel('Price').fill(String(price));
   return fields;
@@ -47,7 +47,7 @@ export async function confirmOrder(page) {
 export async function cancelOrder(page, reason) {
   const fields = await form(page, 'cancel');
   await fields.getByLabel('Reason').fill(reason);
-  await fields.getByRole('button', { name: 'Cancel this order' }).click();
+  await fields.getByRole('button', { name: 'Cancel order' }).click();
 }
 
 /** Line n, from 0, of the form for a new order. */

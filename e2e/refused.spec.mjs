@@ -1,5 +1,5 @@
 import { test, expect, serve, answered } from './test.mjs';
-import { form, line, live, main, message, orderBody, typeItem } from './person.mjs';
+import { form, line, main, message, orderBody, typeItem } from './person.mjs';
 
 const server = serve();
 
@@ -19,7 +19,6 @@ test('whoever gets round the button is refused with a sentence, and nothing is s
   const order = await server.order();
   await server.confirm(order.id, 1);
   await page.goto(`${server.url}/orders/${order.id}`);
-  await live(page);
   const answer = page.waitForResponse((response) => response.request().method() === 'POST');
   await page.locator('form', { has: page.locator('button[data-action="confirm"]') })
     .evaluate((form) => HTMLFormElement.prototype.submit.call(form));
@@ -40,7 +39,7 @@ test('an item with mistakes comes back as it was typed, each message beside its 
   await expect(again.getByLabel('SKU')).toHaveValue('PEN-2');
   await expect(again.getByLabel('Quantity')).toHaveValue('0');
   await expect(again.getByLabel('Price')).toHaveValue('1.999');
-  expect(await message(again.getByLabel('Quantity'))).toContain('1,000,000');
+  expect(await message(again.getByLabel('Quantity'))).toContain('1000000');
   expect(await message(again.getByLabel('Price'))).toContain('2');
   expect((await server.ask('GET', `/orders/${order.id}`)).body.version).toBe(1);
 });
@@ -48,13 +47,13 @@ test('an item with mistakes comes back as it was typed, each message beside its 
 test('a new order without a customer, in no known currency, comes back as it was typed', async ({ page, guard }) => {
   guard.allow(answered(422));
   await page.goto(server.url + '/orders/new');
-  await page.getByLabel('Currency').fill('XXQ');
+  await main(page).getByLabel('Currency').fill('XXQ');
   await line(page, 0).fill({ sku: '', name: 'Desk lamp', quantity: '-1', price: '5.00' });
   await page.locator('form', { has: page.getByRole('button', { name: 'Create order' }) }).evaluate((form) => { form.noValidate = true; });
   await page.getByRole('button', { name: 'Create order' }).click();
-  await expect(page.getByLabel('Currency')).toHaveValue('XXQ');
-  expect(await message(page.getByLabel('Customer'))).not.toBe('');
-  expect(await message(page.getByLabel('Currency'))).toContain('XXQ');
+  await expect(main(page).getByLabel('Currency')).toHaveValue('XXQ');
+  expect(await message(main(page).getByLabel('Customer'))).not.toBe('');
+  expect(await message(main(page).getByLabel('Currency'))).toContain('XXQ');
   expect(await message(line(page, 0).field('sku'))).not.toBe('');
   expect(await message(line(page, 0).field('quantity'))).not.toBe('');
   expect((await server.ask('GET', '/orders?q=Desk')).body.orders.filter((order) => order.currency === 'XXQ')).toEqual([]);
@@ -67,6 +66,6 @@ test('pages that do not exist say what there is not, and where to go', async ({ 
     const answer = await page.goto(server.url + path);
     expect(answer.status(), path).toBe(status);
     await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
-    await expect(main(page).getByRole('link').first()).toBeVisible();
+    await expect(main(page).getByRole('link').or(main(page).getByRole('searchbox')).first()).toBeVisible();
   }
 });
