@@ -156,7 +156,7 @@ func TestWhoBreaksTheRulesIsClosedWithACode(t *testing.T) {
 		{"not UTF-8: 1007", websocket.TextMessage, bytesOf(1, "{\"watch\":[\"\xff\"]}"), websocket.CloseInvalidFramePayloadData},
 		{"too many topics: 1008", websocket.TextMessage,
 			bytesOf(1, `{"watch":[`+strings.Repeat(`"a",`, 64)+`"a"]}`), websocket.ClosePolicyViolation},
-		{"too many messages: 1008", websocket.TextMessage, watches(65), websocket.ClosePolicyViolation},
+		{"too many messages: 1008", websocket.TextMessage, watches(1001), websocket.ClosePolicyViolation},
 		{"not text: 1003", websocket.BinaryMessage, watches(1), websocket.CloseUnsupportedData},
 		{"larger than 4 KiB: 1009", websocket.TextMessage, bytesOf(1, strings.Repeat(" ", 4097)), websocket.CloseMessageTooBig},
 		{"much larger: 1009", websocket.TextMessage, bytesOf(1, strings.Repeat(" ", 60<<10)), websocket.CloseMessageTooBig},

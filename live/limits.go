@@ -10,7 +10,7 @@ const (
 	maxDrain   = 64 << 10 // bytes read of a message that is too large, so that the close arrives
 	maxTopics  = 64       // in one watch
 	maxTopic   = 256      // bytes of one topic
-	maxWatches = 64       // watch messages in the life of a connection; more closes with 1008
+	maxWatches = 1000     // watch messages in the life of a connection (a search as you type makes one each); more closes with 1008
 
 	maxBody     = 256 << 10 // bytes of one published body; a larger one reaches pages as a resync
 	queueFrames = 256       // waiting for one client; more become one resync

@@ -3,7 +3,8 @@ import './theme.js';
 import * as copy from './copy.js';
 import * as forms from './forms.js';
 import * as keys from './keys.js';
+import * as live from './live.js';
 import * as search from './search.js';
 import * as time from './time.js';
 
-for (const part of [time, copy, keys, forms, search]) part.start(document);
+for (const part of [time, copy, keys, forms, search, live]) part.start(document);

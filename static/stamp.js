@@ -1,0 +1,70 @@
+// Draws a stamp: its words here, its icon by its state in the style sheet. The same words as the server's.
+
+/** A short length of time for people, cut, not rounded: "38 ms", "1.4 s", "3 min". */
+export function duration(ms) {
+  const s = Math.max(0, ms) / 1000;
+  if (s < 1) return `${Math.floor(s * 1000)} ms`;
+  if (s < 10) return `${(Math.floor(s * 10) / 10).toFixed(1)} s`;
+  if (s < 120) return `${Math.floor(s)} s`;
+  if (s < 7200) return `${Math.floor(s / 60)} min`;
+  if (s < 172_800) return `${Math.floor(s / 3600)} h`;
+  return `${Math.floor(s / 86_400)} days`;
+}
+
+/** A count with its thousands grouped: 12,345. */
+export const grouped = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, ',');
+
+/** The words of a stamp: those of the server, if it carries any. */
+export function words(stamp) {
+  if (stamp.words) return stamp.words;
+  switch (stamp.state) {
+    case 'current': return stamp.version > 0 ? `v${stamp.version}` : 'current';
+    case 'behind': return behind(stamp);
+    case 'held': return because(stamp.version > 0 ? `held at version ${stamp.version + 1}` : 'held', stamp.reason);
+    case 'paused': case 'rebuilding': case 'stalled': return because(stamp.state, stamp.reason);
+  }
+  return because('unknown', stamp.reason);
+}
+
+function behind({ events, ms }) {
+  const much = events > 0 ? `${grouped(events)} event${events === 1 ? '' : 's'} behind` : 'behind';
+  return ms > 0 ? `${much}, ${duration(ms)}` : much;
+}
+
+function because(state, reason) {
+  const why = (reason ?? '').trim().replace(/\.$/, '');
+  if (!why) return state;
+  return why.toLowerCase().startsWith(state) ? why : `${state}: ${why}`;
+}
+
+/** The name of a projection for people: order_list is "Order list". */
+export function label(projection) {
+  const name = projection.replaceAll('_', ' ');
+  return name.charAt(0).toUpperCase() + name.slice(1);
+}
+
+/** The stamp that an element carries, as the server drew it; its state is undefined if this script drew it. */
+export function read(element) {
+  if (!element || 'drawn' in element.dataset) return { state: undefined, words: undefined, sinceMs: 0 };
+  const hidden = element.querySelector('.visually-hidden')?.textContent ?? '';
+  const text = element.textContent.replace(hidden, '').trim().replace(/\s+/g, ' ');
+  return { state: element.dataset.state, words: text, sinceMs: Number(element.dataset.sinceMs) || 0 };
+}
+
+/** Draws a stamp into its element, if it says anything else than it does. */
+export function draw(element, stamp) {
+  const text = words(stamp);
+  const known = read(element);
+  if (element.dataset.state === stamp.state && (known.words ?? element.dataset.drawn) === text) return;
+  element.dataset.state = stamp.state;
+  element.dataset.drawn = text;
+  element.title = `${label(element.dataset.projection ?? '')}: ${stamp.state}${text === stamp.state ? '' : `, ${text}`}`;
+  if (stamp.state !== 'current' || !(stamp.version > 0)) {
+    element.textContent = text;
+    return;
+  }
+  const hidden = element.ownerDocument.createElement('span');
+  hidden.className = 'visually-hidden';
+  hidden.textContent = 'current at ';
+  element.replaceChildren(hidden, text);
+}
