@@ -105,7 +105,7 @@ function row(state, frame, now) {
   if (!item) return counted(state, frame);
   const version = Math.max(item.version, frame.version);
   const top = Math.max(item.head, frame.head || 0, version);
-  const stamp = frame.version > item.version ? { state: frame.stamp?.state, words: frame.stamp?.words } : {};
+  const stamp = frame.version > item.version ? { state: frame.drawn?.state, words: frame.drawn?.words } : {};
   const behindAt = top > version ? item.behindAt ?? now : null;
   return { ...state, items: { ...state.items, [key]: { ...item, ...stamp, version, head: top, behindAt } } };
 }

@@ -124,6 +124,7 @@ test('a held row stays held until a newer row', () => {
   assert.deepEqual([stateOf(state, 0), stampOf(state, 'order_list', 'a', 0).words], ['held', held.words]);
   assert.equal(stateOf(after(state, 1, head('a', 6)), 1), 'held');
   assert.equal(stateOf(after(state, 1, row('a', 6)), 1), 'current');
+  assert.equal(stateOf(after(state, 1, row('a', 6, { drawn: { state: 'held', words: 'held at version 7' } })), 1), 'held', 'or if the newer one is held');
 });
 
 test('a row whose head the server did not know stays unknown until it is told', () => {

@@ -52,14 +52,14 @@ function createdOf(row) {
   return Number.isNaN(ms) ? undefined : ms;
 }
 
-/** A frame with what its HTML says: element, stamp, created, and whether a new row could be one of this list. */
+/** A frame with what its HTML says: element, its stamp as drawn, created, and whether a new row could be one of this list. */
 export function withElement(document, frame) {
   if (!frame.html) return frame;
   const template = document.createElement('template');
   template.innerHTML = frame.html; // made by the server's templates, which escape
   const element = template.content.firstElementChild;
   if (!element) return frame;
-  const shown = { ...frame, element, stamp: read(element.querySelector('[data-stamp]')), created: createdOf(element) };
+  const shown = { ...frame, element, drawn: read(element.querySelector('[data-stamp]')), created: createdOf(element) };
   return { ...shown, matches: matches(document, element) };
 }
 
