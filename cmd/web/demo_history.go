@@ -84,7 +84,7 @@ var demoReasons = [...]string{
 // demoHistory is the demo's past: always the same orders, placed over the demoDays before now. Its pace follows a working day
 // that is under way whenever the demo is started.
 func demoHistory(now time.Time) []plan {
-	rng := rand.New(rand.NewPCG(demoSeed, demoSeed))
+	rng := rand.New(rand.NewPCG(demoSeed, demoSeed)) //nolint:gosec // a story is not a secret
 	ages := make([]time.Duration, demoOrders)
 	for i := range ages {
 		day := time.Duration(rng.IntN(demoDays)) * 24 * time.Hour
@@ -150,11 +150,11 @@ func demoCreate(rng *rand.Rand, reference string) domain.CreateOrder {
 
 func demoBuyer(rng *rand.Rand) demoCustomer {
 	all := 0
-	for _, c := range demoCustomers {
+	for _, c := range &demoCustomers {
 		all += c.weight
 	}
 	at := rng.IntN(all)
-	for _, c := range demoCustomers {
+	for _, c := range &demoCustomers {
 		if at -= c.weight; at < 0 {
 			return c
 		}

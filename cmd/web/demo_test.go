@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/eventstore/sqlite"
+	"headway/projections"
 )
 
 // The demo's past is one that the rules allow, lies in the past, and is the same every time.
@@ -139,6 +142,39 @@ func TestDemoStep(t *testing.T) {
 		if _, err := demoStep(rng, choice, o).Decide(o); err != nil {
 			t.Errorf("%d: %v", choice, err)
 		}
+	}
+}
+
+// The traffic makes orders and moves open ones on, by staff who may write, each command allowed by the rules.
+func TestDemoTraffic(t *testing.T) {
+	app := &App{Context: t.Context(), Settings: Settings{Data: t.TempDir(), Demo: true}, Clock: time.Now, Log: slog.New(slog.DiscardHandler)}
+	if err := app.Open(); err != nil {
+		t.Fatal(err)
+	}
+	defer app.Close()
+	projector := projections.New(app.Events, app.Read, projections.Options{})
+	rng := rand.New(rand.NewPCG(3, 3))
+	for range 40 {
+		if err := app.demoCommand(t.Context(), rng); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := projector.Step(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	records, _, err := app.Events.ByType(t.Context(), "", "", 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	types := map[string]int{}
+	for _, r := range records {
+		types[r.EventType]++
+		if !slices.Contains([]string{demoOperator, demoOperator2, demoAdmin}, r.Metadata.UserID) {
+			t.Errorf("%s is by %q", r.EventType, r.Metadata.UserID)
+		}
+	}
+	if len(records) != 40 || len(types) != len(domain.EventTypes()) {
+		t.Errorf("%d events: %v", len(records), types)
 	}
 }
 

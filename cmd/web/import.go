@@ -41,7 +41,7 @@ order with a bad line is left out whole. Importing a file again changes nothing 
 }
 
 // Run imports the file and returns once the rows of its orders are projected; ExitCode 1 if a line was bad.
-func (c ImportCmd) Run(app *App) error {
+func (c ImportCmd) Run(app *App) (err error) {
 	data, err := c.read(app.Stdin)
 	if err != nil {
 		return err
@@ -49,7 +49,7 @@ func (c ImportCmd) Run(app *App) error {
 	if err := app.Open(); err != nil {
 		return err
 	}
-	defer app.Close()
+	defer func() { err = errors.Join(err, app.Close()) }()
 	orders, bad := parseImport(data, app.Location, app.Clock())
 	report, err := app.importOrders(app.Context, orders, bad)
 	if err != nil {
@@ -150,6 +150,7 @@ func (o importOrder) plan() plan {
 		l.Steps = append(l.Steps, step{domain.ConfirmOrder{}, o.StatusAt, importUser})
 	case domain.Cancelled:
 		l.Steps = append(l.Steps, step{domain.CancelOrder{Reason: o.Reason}, o.StatusAt, importUser})
+	case domain.Created:
 	}
 	return l
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -130,20 +129,20 @@ func (p *importParser) read(data []byte) {
 		return
 	}
 	records := csvRecords{rest: bytes.TrimPrefix(data, []byte("\ufeff"))}
-	header, err := records.next()
-	if err == io.EOF {
+	header, ok := records.next()
+	if !ok {
 		p.whole(1, "The file is empty.")
 		return
 	}
 	columns, complaint := readHeader(header)
-	if err != nil || complaint != "" {
+	if header.broken != "" || complaint != "" {
 		p.whole(max(header.line, 1), "The first line must name the columns %s. %s",
 			strings.Join(importColumns[:], ","), cmp.Or(complaint, header.broken))
 		return
 	}
 	for n := 1; ; n++ {
-		record, err := records.next()
-		if err == io.EOF {
+		record, ok := records.next()
+		if !ok {
 			return
 		}
 		if n > maxImportLines {
@@ -228,7 +227,7 @@ func (p *importParser) add(r csvRecord, columns []int) {
 // cell is a value as an order may have it: without spaces around it, and on one line, but for a reason, which may have more.
 func cell(column int, s string) string {
 	if column != colReason {
-		s = strings.NewReplacer("\r\n", " ", "\n", " ").Replace(s)
+		s = strings.ReplaceAll(s, "\n", " ") // the reader of CSV has made CRLF a line feed
 	}
 	return strings.TrimSpace(s)
 }
@@ -379,8 +378,8 @@ type csvRecords struct {
 	reader *csv.Reader
 }
 
-// next is io.EOF at the end; a broken record is not an error.
-func (c *csvRecords) next() (csvRecord, error) {
+// next is the next record, whole or broken; false at the end.
+func (c *csvRecords) next() (csvRecord, bool) {
 	if c.reader == nil {
 		c.reader = csv.NewReader(bytes.NewReader(c.rest))
 		c.reader.FieldsPerRecord = -1
@@ -389,11 +388,11 @@ func (c *csvRecords) next() (csvRecord, error) {
 	fields, err := c.reader.Read()
 	if err == nil {
 		line, _ := c.reader.FieldPos(0)
-		return csvRecord{line: c.before + line, fields: fields}, nil
+		return csvRecord{line: c.before + line, fields: fields}, true
 	}
 	broken, ok := errors.AsType[*csv.ParseError](err)
 	if !ok {
-		return csvRecord{}, io.EOF // a reader of bytes has no other error
+		return csvRecord{}, false // a reader of bytes has no other error than the end
 	}
 	text := c.rest[start:]
 	for len(text) > 0 && (text[0] == '\n' || bytes.HasPrefix(text, []byte("\r\n"))) { // empty lines before the record
@@ -406,5 +405,5 @@ func (c *csvRecords) next() (csvRecord, error) {
 	}
 	record := csvRecord{line: c.before + broken.StartLine, fields: fields, broken: "A quote is missing or out of place."}
 	c.rest, c.before, c.reader = text, record.line, nil
-	return record, nil
+	return record, true
 }

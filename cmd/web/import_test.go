@@ -218,7 +218,7 @@ func TestImportFileErrors(t *testing.T) {
 
 // What a file holds cannot drive the terminal, and a long list of bad lines is cut.
 func TestImportReport(t *testing.T) {
-	r := importReport{Bad: []lineError{{Line: 2, Order: "A\x1b[2J", Field: "sku", Reason: "no\nno"}}}
+	r := importReport{Bad: []lineError{{Line: 2, Order: "A\x1b[2J", Field: "sku", Reason: "one\ntwo"}}}
 	for i := range maxListedLines + 5 {
 		r.Bad = append(r.Bad, lineError{Line: i + 3, Reason: "bad"})
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -25,11 +26,11 @@ late may take up to 30 s to arrive; without a server, this program first brings 
 }
 
 // Run verifies; ExitCode 1 if a row is not what the log says.
-func (c VerifyCmd) Run(app *App) error {
+func (c VerifyCmd) Run(app *App) (err error) {
 	if err := app.Open(); err != nil {
 		return err
 	}
-	defer app.Close()
+	defer func() { err = errors.Join(err, app.Close()) }()
 	if !serverRuns(app.Settings.Folder()) { // nobody else would bring what is late
 		own := projections.New(app.Events, app.Read, projections.Options{Codec: app.Codec, Clock: app.Clock, Log: app.Log})
 		if _, err := own.Step(app.Context); err != nil {
