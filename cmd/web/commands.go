@@ -30,6 +30,9 @@ func (s *server) request(r *http.Request, in *input, c domain.Command) (eventsto
 	if _, create := c.(domain.CreateOrder); !create {
 		req.Expect = in.version("expectedVersion", "The expected version", false)
 		req.Seen = in.version("seenVersion", "The seen version", true)
+		if req.Seen > req.Expect {
+			in.complain("seenVersion", "Nobody has seen a version that is newer than the one expected.")
+		}
 	}
 	if len(req.CorrelationID) > maxCorrelationID ||
 		strings.ContainsFunc(req.CorrelationID, func(c rune) bool { return c <= ' ' || c > '~' }) {
@@ -79,7 +82,7 @@ func (s *server) command(r *http.Request, read func(*input, domain.Order) domain
 	}
 	switch {
 	case err == nil:
-		return s.stored(r, in, result, http.StatusOK), nil
+		return s.stored(r, result, http.StatusOK), nil
 	case domain.KindOf(err) == domain.Conflict:
 		return answer{}, s.conflict(r.Context(), in, req, err)
 	case in.form:
@@ -89,9 +92,9 @@ func (s *server) command(r *http.Request, read func(*input, domain.Order) domain
 }
 
 // stored answers a command that was stored, now or by an earlier copy of the same request: a receipt, or the order's page.
-func (s *server) stored(r *http.Request, in *input, result eventstore.Result, status int) answer {
+func (s *server) stored(r *http.Request, result eventstore.Result, status int) answer {
 	a := answer{status: status, json: func() any { return s.receiptOf(r.Context(), result) }}
-	if in.form {
+	if !wantsJSON(r) {
 		a.location = fmt.Sprintf("/orders/%s?after=%s@%d", result.OrderID, result.OrderID, result.Version)
 	} else if status == http.StatusCreated {
 		a.location = "/orders/" + string(result.OrderID)

@@ -93,7 +93,7 @@ func (s *server) create(r *http.Request) (answer, error) {
 		}
 		return answer{}, s.newOrderAgain(r.Context(), in, command, err)
 	}
-	return s.stored(r, in, result, http.StatusCreated), nil
+	return s.stored(r, result, http.StatusCreated), nil
 }
 
 func typedCommand(in *input) domain.CreateOrder {

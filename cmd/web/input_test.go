@@ -185,9 +185,13 @@ func TestFormLines(t *testing.T) {
 		t.Error("the removed line is still there")
 	}
 	c.postForm("/orders", append(form, "do", "remove-line:9")...).wants(t, 400, "cannot do")
+	c.postForm("/orders", append(form, "do", "create", fmt.Sprintf("items[%d].sku", maxLineIndex+1), "X")...).wants(t, 400, "at most")
 	if n := c.events(); n != 0 {
 		t.Fatalf("%d events were stored by editing lines", n)
 	}
+	// A script may have removed a line in the middle: what is left moves up.
+	r = c.postForm("/orders", append(form[:6:6], "do", "add-line", "items[4].sku", "LATER", "items[9].sku", "LAST")...)
+	r.wants(t, 200, `name="items[0].sku" value="LATER"`, `name="items[1].sku" value="LAST"`)
 	// A line left blank is no mistake.
 	r = c.postForm("/orders", append(form, "do", "create", "items[2].sku", "", "items[2].name", "", "items[2].quantity", "1", "items[2].price", "")...)
 	if r.status != http.StatusSeeOther {
@@ -234,16 +238,17 @@ func TestBadCommands(t *testing.T) {
 		status     int
 		field      string
 	}{
-		"no expected version":        {"/confirm", `{` + strings.TrimSuffix(id, ",") + `}`, 422, "expectedVersion"},
-		"an expected version of 0":   {"/confirm", `{` + id + `"expectedVersion":0}`, 422, "expectedVersion"},
-		"a huge expected version":    {"/confirm", `{` + id + `"expectedVersion":1e9}`, 422, "expectedVersion"},
-		"a text as expected version": {"/confirm", `{` + id + `"expectedVersion":"1"}`, 400, "expectedVersion"},
-		"a version not stored yet":   {"/confirm", `{` + id + `"expectedVersion":9}`, 409, ""},
-		"an unknown field":           {"/confirm", `{` + id + `"expectedVersion":1,"reason":"x"}`, 400, "reason"},
-		"no reason":                  {"/cancel", `{` + id + `"expectedVersion":1}`, 422, "reason"},
-		"a reason that is too long":  {"/cancel", `{` + id + `"expectedVersion":1,"reason":"` + strings.Repeat("x", 501) + `"}`, 422, "reason"},
-		"a price of other digits":    {"/items", `{` + id + `"expectedVersion":1,"sku":"A","name":"B","quantity":1,"price":"1.001"}`, 422, "price"},
-		"a form field":               {"/items", `{` + id + `"expectedVersion":1,"do":"create","sku":"A","name":"B","quantity":1,"price":"1"}`, 400, "do"},
+		"no expected version":            {"/confirm", `{` + strings.TrimSuffix(id, ",") + `}`, 422, "expectedVersion"},
+		"an expected version of 0":       {"/confirm", `{` + id + `"expectedVersion":0}`, 422, "expectedVersion"},
+		"a huge expected version":        {"/confirm", `{` + id + `"expectedVersion":1e9}`, 422, "expectedVersion"},
+		"a text as expected version":     {"/confirm", `{` + id + `"expectedVersion":"1"}`, 400, "expectedVersion"},
+		"a version not stored yet":       {"/confirm", `{` + id + `"expectedVersion":9}`, 409, ""},
+		"a version nobody can have seen": {"/confirm", `{` + id + `"expectedVersion":1,"seenVersion":2}`, 422, "seenVersion"},
+		"an unknown field":               {"/confirm", `{` + id + `"expectedVersion":1,"reason":"x"}`, 400, "reason"},
+		"no reason":                      {"/cancel", `{` + id + `"expectedVersion":1}`, 422, "reason"},
+		"a reason that is too long":      {"/cancel", `{` + id + `"expectedVersion":1,"reason":"` + strings.Repeat("x", 501) + `"}`, 422, "reason"},
+		"a price of other digits":        {"/items", `{` + id + `"expectedVersion":1,"sku":"A","name":"B","quantity":1,"price":"1.001"}`, 422, "price"},
+		"a form field":                   {"/items", `{` + id + `"expectedVersion":1,"do":"create","sku":"A","name":"B","quantity":1,"price":"1"}`, 400, "do"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := c.postJSON("/orders/"+order+test.path, test.body)

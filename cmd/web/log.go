@@ -10,7 +10,10 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
+
+	"headway/static"
 )
 
 type requestKey struct{}
@@ -41,8 +44,8 @@ func (s *server) logged(next http.Handler) http.Handler {
 				}
 			}
 			level := slog.LevelInfo
-			if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
-				level = slog.LevelDebug // asked every few seconds
+			if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" || strings.HasPrefix(r.URL.Path, static.Prefix) {
+				level = slog.LevelDebug // they would hide the rest
 			}
 			s.log.Log(r.Context(), level, "request", "id", id, "method", r.Method, "path", r.URL.Path, "status", seen.status,
 				"bytes", seen.bytes, "ms", s.clock().Sub(start).Milliseconds())

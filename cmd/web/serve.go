@@ -26,6 +26,9 @@ func (ServeCmd) Run(app *App) error {
 	if err := app.Settings.checkDemo(); err != nil {
 		return err
 	}
+	if set := app.Settings; set.Demo && (set.Events != "" || set.Read != "") {
+		return domain.Errorf(domain.Refused, "--demo keeps its own data in %s, so it cannot be given --events or --read.", set.Folder())
+	}
 	if err := makeFolder(app.Settings.Folder()); err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"headway/domain"
+	"headway/eventstore"
 	"headway/projections"
 )
 
@@ -562,6 +563,7 @@ func TestRefusedSettings(t *testing.T) {
 		"an engine of another build":   {[]string{"--addr", "127.0.0.1:0", "--events", "dynamodb:X"}, "not an engine", 1},
 		"a time zone nobody knows":     {[]string{"--timezone", "Moon/Base"}, "not a time zone", 2},
 		"a flag nobody knows":          {[]string{"--colour", "red"}, "colour", 2},
+		"a demo in another store":      {[]string{"--addr", "127.0.0.1:0", "--demo", "--events", "sqlite:x.db"}, "its own data", 1},
 		"traffic that goes backwards":  {[]string{"--addr", "127.0.0.1:0", "--demo", "--demo-traffic=-1"}, "--demo-traffic", 1},
 		"an address that is not there": {[]string{"--addr", "127.0.0.1:99999"}, "cannot be used", 1},
 	} {
@@ -617,5 +619,117 @@ func checkPermissions(t *testing.T, dir string) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// A colour or a demo person is chosen without a script, and leads back to this console and nowhere else.
+func TestChoices(t *testing.T) {
+	c := openConsole(t, func(app *App) { app.Settings.Demo = true })
+	r := c.postForm("/theme", "theme", "dark", "back", "/orders?q=x")
+	cookie := r.header.Get("Set-Cookie")
+	if r.status != 303 || r.header.Get("Location") != "/orders?q=x" || !strings.Contains(cookie, "HttpOnly") || !strings.Contains(cookie, "SameSite=Strict") {
+		t.Errorf("%d %v", r.status, r.header)
+	}
+	c.get("/orders", "Cookie", "headway_theme=dark").wants(t, 200, `data-theme="dark"`)
+	c.postForm("/theme", "theme", "red", "back", "/").wants(t, 422, "not one of")
+	for _, back := range []string{"https://evil.example/", "//evil.example/", `/\evil.example`, "orders", "javascript:alert(1)", ""} {
+		if r := c.postForm("/theme", "theme", "auto", "back", back); r.header.Get("Location") != "/" {
+			t.Errorf("back to %q leads to %q", back, r.header.Get("Location"))
+		}
+	}
+	c.postForm("/demo/staff", "staff", "operator", "back", "/").wants(t, 303)
+	c.get("/", "Cookie", "headway_staff=operator").wants(t, 200, "operator", "banner-demo")
+	r = c.send("POST", "/orders", "application/json", `{"commandId":"`+uuid.NewString()+`","customerId":"Ada","currency":"EUR",`+
+		`"items":[{"sku":"A","name":"B","quantity":1,"price":"1"}]}`, "X-Demo-Staff", "operator2")
+	id := string(decoded[receiptJSON](t, r).OrderID)
+	if e := decoded[orderPageJSON](t, c.getJSON("/orders/"+id)).Events[0]; *e.Metadata.UserID != "operator2" {
+		t.Errorf("the event names %q", *e.Metadata.UserID)
+	}
+	openConsole(t).postForm("/demo/staff", "staff", "admin", "back", "/").wants(t, 404)
+}
+
+// Ready means that both stores answer and every projection has a heartbeat.
+func TestReady(t *testing.T) {
+	c := openConsole(t)
+	c.get("/healthz").wants(t, 200)
+	c.get("/readyz").wants(t, 503, `"ready": false`, "stalled")
+	c.project()
+	c.get("/readyz").wants(t, 200, `"ready": true`)
+}
+
+// A correlation id is stored as it came, within its bound.
+func TestCorrelation(t *testing.T) {
+	c := openConsole(t)
+	send := func(correlation string) reply {
+		return c.send("POST", "/orders", "application/json", `{"commandId":"`+uuid.NewString()+`","customerId":"Ada","currency":"EUR",`+
+			`"items":[{"sku":"A","name":"B","quantity":1,"price":"1"}]}`, "X-Correlation-Id", correlation)
+	}
+	send("call-7").wants(t, 201)
+	send("call-7").wants(t, 201)
+	if events := decoded[eventsJSON](t, c.getJSON("/events/correlation/call-7")).Events; len(events) != 2 {
+		t.Errorf("%d events, want 2", len(events))
+	}
+	send(strings.Repeat("x", maxCorrelationID+1)).wants(t, 400, "X-Correlation-Id")
+	send("two words").wants(t, 400, "X-Correlation-Id")
+}
+
+// A long life is shown in part, and the rest is counted.
+func TestLongOrder(t *testing.T) {
+	c := openConsole(t)
+	id := c.newOrder("R-1").OrderID
+	for version := 1; version <= maxSince+4; version++ {
+		_, err := eventstore.Execute(t.Context(), c.app.Events, c.app.Codec, eventstore.Request{
+			CommandID: domain.CommandID(uuid.NewString()), OrderID: id, Expect: version, Timestamp: time.Now(),
+			Command: domain.AddItem{Item: domain.Item{SKU: "A", Name: "B", Quantity: 1, Price: domain.Money{Minor: 1, Currency: "EUR"}}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := decoded[problemSeen](t, c.postJSON("/orders/"+string(id)+"/confirm", `{"commandId":"`+uuid.NewString()+`","expectedVersion":1}`))
+	if p.Head != maxSince+5 || len(p.Since) != maxSince || p.Since[0].Version != 6 {
+		t.Errorf("head %d, %d events since, from version %d", p.Head, len(p.Since), p.Since[0].Version)
+	}
+	var versions []int
+	for next, pages := "", 0; pages < 9; pages++ {
+		page := decoded[eventsJSON](t, c.getJSON("/orders/"+string(id)+"/events?before="+next))
+		for _, e := range page.Events {
+			versions = append(versions, e.Version)
+		}
+		if page.Next == nil {
+			break
+		}
+		next = *page.Next
+	}
+	if len(versions) != maxSince+5 || versions[0] != maxSince+5 || versions[len(versions)-1] != 1 {
+		t.Errorf("the pages of the timeline hold %v", versions)
+	}
+	stream := eventstore.Stream{}
+	for v := range maxTimeline + 7 {
+		stream.Records = append(stream.Records, eventstore.Record{OrderID: id, Version: v + 1})
+	}
+	if b := c.s.body(stream); len(b.Timeline) != maxTimeline || b.Earlier != 7 || b.Timeline[0].Version != maxTimeline+7 {
+		t.Errorf("the timeline has %d events and %d earlier", len(b.Timeline), b.Earlier)
+	}
+}
+
+// The projector never waits for sockets: what is too much to render is told as news without a body.
+func TestBridgeIsBounded(t *testing.T) {
+	c := openConsole(t)
+	for i := range maxNewRows + 10 {
+		c.s.bridge.arrived(projections.OrderList, []projections.Row{projections.OrderRow{ID: domain.OrderID(fmt.Sprint(i)), Version: 1}}, time.Now())
+	}
+	c.s.bridge.arrived(projections.OrderList, []projections.Row{projections.OrderRow{ID: "0", Version: 2}}, time.Now())
+	if n := len(c.s.bridge.order); n != maxNewRows {
+		t.Errorf("%d rows wait, want %d", n, maxNewRows)
+	}
+	if row := c.s.bridge.rows[rowKey{projections.OrderList, "0"}].row; row.At() != 2 {
+		t.Errorf("version %d waits, want the newest", row.At())
+	}
+	for i := range maxKnownHeads + 10 {
+		c.s.bridge.moved(eventstore.Head{OrderID: domain.OrderID(fmt.Sprint(i)), Version: 1})
+	}
+	if n := len(c.s.bridge.heads); n > maxKnownHeads {
+		t.Errorf("%d heads are remembered", n)
 	}
 }
