@@ -24,8 +24,9 @@ type client struct {
 	queue    []*frame
 	at       map[string]int // where in the queue a key waits
 	bytes    int            // of the queue
-	overflow time.Time      // since when the client cannot keep up; zero if it can
-	lost     bool           // the queue overflowed since it was last taken
+	writing  bool           // the writer is busy with what it took
+	late     bool           // the queue overflowed meanwhile: the client is slow, not only the news quick
+	overflow time.Time      // since when it is late at every write; zero if it is not
 	why      refusal        // set by stop; code 0 means the peer has gone
 	stopped  bool
 }
@@ -116,7 +117,10 @@ func (c *client) overflowed(n uint64) {
 	for _, f := range c.queue {
 		c.bytes += len(f.body)
 	}
-	c.lost = true
+	if !c.writing {
+		return
+	}
+	c.late = true
 	if c.overflow.IsZero() {
 		c.overflow = time.Now()
 	}
@@ -126,13 +130,13 @@ func (c *client) overflowed(n uint64) {
 func (c *client) take() (frames []*frame, slow bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.lost {
+	if !c.late {
 		c.overflow = time.Time{}
 	}
 	if !c.overflow.IsZero() && time.Since(c.overflow) >= slowWait {
 		return nil, true
 	}
-	frames, c.queue, c.bytes, c.lost = c.queue, nil, 0, false
+	frames, c.queue, c.bytes, c.late, c.writing = c.queue, nil, 0, false, true
 	clear(c.at)
 	slices.SortStableFunc(frames, func(a, b *frame) int {
 		switch {
@@ -144,6 +148,13 @@ func (c *client) take() (frames []*frame, slow bool) {
 		return 0
 	})
 	return frames, false
+}
+
+// wrote says that what was taken is sent.
+func (c *client) wrote() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.writing = false
 }
 
 // stop makes the writer end, telling the peer why; code 0 tells nothing. The first stop counts.
@@ -269,6 +280,7 @@ func (c *client) send() refusal {
 			if err := c.sendFrames(frames); err != nil {
 				return refusal{}
 			}
+			c.wrote()
 			wake, gap = nil, time.After(flushGap)
 		case <-gap:
 			wake, gap = c.wake, nil

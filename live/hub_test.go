@@ -286,6 +286,23 @@ func TestASlowClientIsClosedWith1013AndOthersAreNotHeldUp(t *testing.T) {
 	})
 }
 
+func TestAFloodDoesNotMakeAQuickClientSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, live.New(live.Options{}))
+		p := s.open("", "orders")
+		go p.closed()
+		for range 150 { // 15 s of more between two writes than a queue holds
+			for n := range 300 {
+				s.hub.Publish(head("orders", "a", n))
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		if n := s.hub.Connections(); n != 1 {
+			t.Fatalf("%d connections, want 1: it read everything at once", n)
+		}
+	})
+}
+
 func TestAClientThatNeverReadsIsCutAfterOneWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, live.New(live.Options{}))

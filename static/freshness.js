@@ -53,7 +53,8 @@ const heard = (state, frame, now) => ({ ...state, contact: now, since: state.res
 
 const asleep = (state) => ({ ...state, link: state.link === 'none' ? 'none' : 'stale', answered: false, contact: null });
 
-// shown takes the page as it is. Its own answer is fresh: it was just read. Heads that were told before stay told.
+// shown takes the page as it is. The first is its own answer; one that was read again waits for the beat that answers its watch. Heads that
+// were told before stay told.
 function shown(state, frame, now) {
   const items = {};
   for (const item of frame.items) {
@@ -72,7 +73,7 @@ function shown(state, frame, now) {
   return {
     ...state, items, lists,
     build: state.build || frame.build || '', since: frame.seq || state.since, resync: false,
-    answered: first || state.answered || (state.resync && state.link === 'live'),
+    answered: first || state.answered,
     contact: first || ['open', 'live'].includes(state.link) ? now : state.contact,
     counts: frame.counts ?? null, newest: frame.newest ?? null,
     fresh: (frame.fresh ?? []).slice(0, maxNew), events: 0,

@@ -134,7 +134,7 @@ test('a row whose head the server did not know stays unknown until it is told', 
   assert.equal(stateOf(after(state, 1, head('a', 5), row('a', 5)), 1), 'current');
 });
 
-test('a resync is unknown until the page was read again; frames meanwhile do not pass for it', () => {
+test('a resync is unknown until the page was read again and its watch answered; frames meanwhile do not pass for it', () => {
   let state = after(open(), 10, { type: 'resync', seq: 'other.7' });
   assert.equal(stateOf(state, 10), 'unknown');
   assert.equal(connectionOf(state, 10), 'connecting');
@@ -142,6 +142,9 @@ test('a resync is unknown until the page was read again; frames meanwhile do not
   assert.equal(stateOf(state, 20), 'unknown');
   assert.equal(state.since, 'h.1', 'so a socket that breaks now asks from where the page was');
   state = after(state, 30, page({ seq: 'other.9', items: [item('a', 2, { state: undefined })] }));
+  assert.equal(state.since, 'other.9', 'what its watch asks from');
+  assert.equal(stateOf(state, 30), 'unknown');
+  state = after(state, 30, { ...beat, seq: 'other.9' });
   assert.equal(stateOf(state, 30), 'current');
   assert.equal(connectionOf(state, 30), 'live');
   assert.equal(state.since, 'other.9');

@@ -6,6 +6,7 @@ import { drawShare, moveForms, pageFrame, redraw, swap, takeOver, tick, withElem
 
 const tickEvery = 1_000; // ms
 const connectWithin = 10_000; // ms
+const askEvery = 2_000; // ms at least between two readings of the page, however often the server says that something is missing
 const sayLostAfter = 5_000; // ms
 const restart = 1012;
 
@@ -24,7 +25,8 @@ function follow(document, topics) {
   let retry; // timer
   let giveUp; // timer
   let asking = null; // AbortController of a page that is fetched
-  let asked = 0; // fetches that failed
+  let failed = 0; // fetches, one after the other
+  let askedAt = -Infinity;
   let lostSince = null;
   let lostSaid = false;
 
@@ -115,16 +117,17 @@ function follow(document, topics) {
     const { signal } = asking;
     const url = ownURL(document);
     try {
-      await pause(asked === 0 ? 0 : backoff(asked, Math.random()), signal);
+      await pause(Math.max(askedAt + askEvery - clock(), failed === 0 ? 0 : backoff(failed, Math.random())), signal);
+      askedAt = clock();
       const response = await fetch(url, { signal, headers: { Accept: 'text/html' }, cache: 'no-store' });
       const page = new DOMParser().parseFromString(await response.text(), 'text/html');
       if (!response.ok || response.redirected || !page.body.dataset.seq) throw new Error(`status ${response.status}`);
       if (url !== ownURL(document)) throw new Error('another page by now');
       const fresh = takeOver(document, page, (frame) => isOlder(state, frame));
       see(pageFrame(document, page.body.dataset.seq, fresh));
-      asked = 0;
+      failed = 0;
     } catch {
-      asked += 1;
+      failed += 1;
     }
     if (signal.aborted) return;
     asking = null;
