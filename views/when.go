@@ -16,8 +16,18 @@ const (
 	shapeDate   = "2006-01-02"
 )
 
-// localShapes tells the script which shape to write in the reader's own zone.
-var localShapes = map[string]string{shapeMinute: "minute", shapeSecond: "second", shapeClock: "clock", shapeDay: "day"}
+// localShape tells the script which shape to write in the reader's own zone.
+func localShape(shape string) string {
+	switch shape {
+	case shapeSecond:
+		return "second"
+	case shapeClock:
+		return "clock"
+	case shapeDay:
+		return "day"
+	}
+	return "minute"
+}
 
 // in is the time in a zone; nil is UTC.
 func in(t time.Time, zone *time.Location) time.Time {

@@ -43,8 +43,20 @@ var demoCustomers = [...]demoCustomer{
 	{"Sunrise Hostel", "EUR", 2}, {"Rösterei Altstadt", "CHF", 4},
 }
 
-// demoRates is the price in a currency's minor units for 10,000 cents of the list.
-var demoRates = map[domain.Currency]int64{"EUR": 10_000, "USD": 10_800, "GBP": 8_600, "CHF": 9_500, "JPY": 16_000}
+// demoRate is the price in a currency's minor units for 10,000 cents of the list.
+func demoRate(c domain.Currency) int64 {
+	switch c {
+	case "USD":
+		return 10_800
+	case "GBP":
+		return 8_600
+	case "CHF":
+		return 9_500
+	case "JPY":
+		return 16_000
+	}
+	return 10_000 // EUR
+}
 
 type demoProduct struct {
 	sku, name string
@@ -169,7 +181,7 @@ func demoItem(rng *rand.Rand, currency domain.Currency) domain.Item {
 	}
 	return domain.Item{
 		SKU: p.sku, Name: p.name, Quantity: 1 + min(rng.Int64N(p.most), rng.Int64N(p.most)),
-		Price: domain.Money{Minor: p.cents * demoRates[currency] / 10_000 / 10 * 10, Currency: currency},
+		Price: domain.Money{Minor: p.cents * demoRate(currency) / 10_000 / 10 * 10, Currency: currency},
 	}
 }
 
