@@ -17,7 +17,7 @@ import (
 
 // correlationHeader names the conversation that a request belongs to; without it each command is its own.
 const (
-	correlationHeader = "X-Correlation-Id"
+	correlationHeader = "X-Correlation-ID"
 	maxCorrelationID  = 128
 )
 
@@ -36,7 +36,7 @@ func (s *server) request(r *http.Request, in *input, c domain.Command) (eventsto
 	}
 	if len(req.CorrelationID) > maxCorrelationID ||
 		strings.ContainsFunc(req.CorrelationID, func(c rune) bool { return c <= ' ' || c > '~' }) {
-		return req, domain.MalformedField(correlationHeader, "A correlation id is at most %d visible ASCII characters.", maxCorrelationID)
+		return req, domain.MalformedField("X-Correlation-Id", "A correlation id is at most %d visible ASCII characters.", maxCorrelationID)
 	}
 	return req, in.finish(c)
 }
@@ -93,10 +93,12 @@ func (s *server) command(r *http.Request, read func(*input, domain.Order) domain
 
 // stored answers a command that was stored, now or by an earlier copy of the same request: a receipt, or the order's page.
 func (s *server) stored(r *http.Request, result eventstore.Result, status int) answer {
-	a := answer{status: status, json: func() any { return s.receiptOf(r.Context(), result) }}
 	if !wantsJSON(r) {
-		a.location = fmt.Sprintf("/orders/%s?after=%s@%d", result.OrderID, result.OrderID, result.Version)
-	} else if status == http.StatusCreated {
+		return answer{location: fmt.Sprintf("/orders/%s?after=%s@%d", result.OrderID, result.OrderID, result.Version)}
+	}
+	receipt := s.receiptOf(r.Context(), result)
+	a := answer{status: status, json: func() any { return receipt }}
+	if status == http.StatusCreated {
 		a.location = "/orders/" + string(result.OrderID)
 	}
 	return a
@@ -109,7 +111,7 @@ func (s *server) orderAgain(ctx context.Context, in *input, id domain.OrderID, c
 	if loadErr != nil {
 		return err
 	}
-	m := s.orderPage(ctx, stream)
+	m := s.orderPage(stream)
 	p := problemOf(err)
 	commandID, form := in.text("commandId"), s.formOf(m.Forms, c)
 	form.Errors, form.Open = p.fields, true

@@ -69,6 +69,7 @@ func statusOf(kind domain.Kind) int {
 		return http.StatusForbidden
 	case domain.Unauthenticated:
 		return http.StatusUnauthorized
+	case domain.Internal:
 	}
 	return http.StatusInternalServerError
 }

@@ -70,9 +70,11 @@ func readInput(r *http.Request) (*input, error) {
 	}
 	in := &input{form: !isJSON, values: map[string]value{}, read: map[string]bool{}}
 	if isJSON {
-		return in, in.parseJSON(body)
+		err = in.parseJSON(body)
+	} else {
+		err = in.parseForm(string(body))
 	}
-	return in, in.parseForm(string(body))
+	return in, err
 }
 
 func (in *input) parseForm(body string) error {

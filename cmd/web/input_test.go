@@ -86,7 +86,7 @@ func TestBadJSON(t *testing.T) {
 			if field != test.field {
 				t.Errorf("it names the field %q, want %q (fields %v)", field, test.field, p.Error.Fields)
 			}
-			if p.Status != test.status || p.Error.RequestID == "" || p.Error.RequestID != r.header.Get("X-Request-Id") {
+			if p.Status != test.status || p.Error.RequestID == "" || p.Error.RequestID != r.header.Get("X-Request-ID") {
 				t.Errorf("the problem is incomplete: %+v", p)
 			}
 		})

@@ -257,7 +257,7 @@ func actionsJSONOf(a domain.Actions) actionsJSON {
 func storedEvent(r eventstore.Record) eventJSON {
 	data := json.RawMessage(r.Data)
 	if !utf8.Valid(r.Data) || !json.Valid(r.Data) {
-		data, _ = json.Marshal(string(r.Data)) // a string always encodes
+		data, _ = json.Marshal(string(r.Data)) //nolint:errchkjson // a string always encodes
 	}
 	m := r.Metadata
 	return eventJSON{

@@ -195,7 +195,7 @@ func (b *bridge) row(ctx context.Context, projection string, row projections.Row
 				stamp.State, stamp.Behind.Events = projections.StampBehind, head-version
 			}
 			return rowFrame{"row", projection, string(id), int64(version), head,
-				b.render(views.OrderRowLive(views.OrderRow{Row: row, Stamp: stamp, Zone: b.s.zone})), nil}
+				b.render(ctx, views.OrderRowLive(views.OrderRow{Row: row, Stamp: stamp, Zone: b.s.zone})), nil}
 		})
 		b.orderFragment(ctx, id)
 	case projections.Contribution:
@@ -222,7 +222,7 @@ func (b *bridge) orderFragment(ctx context.Context, id domain.OrderID) {
 	}
 	actions := actionsOf(stream)
 	b.publish([]string{topic}, key, func() any {
-		return rowFrame{"row", "order", string(id), int64(stream.Head()), stream.Head(), b.render(views.OrderBodyLive(b.s.body(stream))), &actions}
+		return rowFrame{"row", "order", string(id), int64(stream.Head()), stream.Head(), b.render(ctx, views.OrderBodyLive(b.s.body(stream))), &actions}
 	})
 }
 
@@ -241,21 +241,21 @@ func (b *bridge) customerRow(ctx context.Context, customer string, at time.Time)
 	version := at.UnixMilli()
 	b.publish(topics, key, func() any {
 		return rowFrame{"row", projections.CustomerOrderSummary, customer, version, int(version),
-			b.render(views.CustomerRowLive(views.CustomerRow{Row: row, Version: int(version), Head: int(version), Zone: b.s.zone})), nil}
+			b.render(ctx, views.CustomerRowLive(views.CustomerRow{Row: row, Version: int(version), Head: int(version), Zone: b.s.zone})), nil}
 	})
 }
 
 // state tells what a projection does now.
-func (b *bridge) state(c views.ProjectionCard) {
+func (b *bridge) state(ctx context.Context, c views.ProjectionCard) {
 	b.publish([]string{"projections"}, "projection/"+c.Name, func() any {
 		return projectionFrame{"projection", c.Name, string(c.State), string(c.Stamp.State), c.Share, lagOf(c.Lag), c.Reason,
-			b.render(views.ProjectionCardLive(c))}
+			b.render(ctx, views.ProjectionCardLive(c))}
 	})
 }
 
-func (b *bridge) render(c templ.Component) string {
+func (b *bridge) render(ctx context.Context, c templ.Component) string {
 	var out bytes.Buffer
-	if err := c.Render(context.Background(), &out); err != nil {
+	if err := c.Render(ctx, &out); err != nil {
 		b.s.log.Error("fragment not rendered", "error", err)
 		return ""
 	}

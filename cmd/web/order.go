@@ -51,7 +51,7 @@ func (s *server) order(r *http.Request) (answer, error) {
 	if after > 0 {
 		s.waitFor(r.Context(), id, after)
 	}
-	m := s.orderPage(r.Context(), stream)
+	m := s.orderPage(stream)
 	m.Receipt = s.pageReceipt(r.Context(), stream, after)
 	stamps := map[string]stampJSON{}
 	if wantsJSON(r) {
@@ -99,7 +99,7 @@ func (s *server) orderAt(stream eventstore.Stream, at int) answer {
 }
 
 // orderPage is the order at its head, with its forms.
-func (s *server) orderPage(ctx context.Context, stream eventstore.Stream) views.OrderPage {
+func (s *server) orderPage(stream eventstore.Stream) views.OrderPage {
 	m := views.OrderPage{Body: s.body(stream)}
 	actions := actionsOf(stream)
 	form := func(a domain.Action) views.Form {

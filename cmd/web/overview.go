@@ -44,6 +44,7 @@ func (s *server) overview(r *http.Request) (answer, error) {
 		Stamp: s.listStamp(r.Context(), projections.OrderList), Projections: s.cards(r.Context()),
 		Latest: s.happenings(r.Context(), newest[:min(len(newest), latestShown)]),
 	}
+	list := s.projectionsOf(r.Context())
 	return answer{
 		title: "Overview", nav: views.NavOverview, watch: []string{"projections"},
 		page: func(f views.Frame) templ.Component { return views.Overview(f, m) },
@@ -54,7 +55,7 @@ func (s *server) overview(r *http.Request) (answer, error) {
 			}
 			return overviewJSON{
 				Statuses: statuses, Today: listOf(totals.Value, func(v domain.Money) domain.Money { return v }), EventsPerMinute: m.PerMinute,
-				Projections: s.projectionsOf(r.Context()), Events: s.eventsOf(newest[:min(len(newest), latestShown)]),
+				Projections: list, Events: s.eventsOf(newest[:min(len(newest), latestShown)]),
 			}
 		},
 	}, nil

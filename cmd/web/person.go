@@ -62,10 +62,10 @@ func (s *server) choose(w http.ResponseWriter, r *http.Request, cookie, field st
 		s.fail(w, r, domain.InvalidField(field, "“%s” is not one of %s.", clip(choice), strings.Join(allowed, ", ")))
 		return
 	}
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure would lose it on plain http, which the loopback is
 		Name: cookie, Value: choice, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteStrictMode,
 	})
-	http.Redirect(w, r, backTo(in.text("back")), http.StatusSeeOther)
+	http.Redirect(w, r, backTo(in.text("back")), http.StatusSeeOther) //nolint:gosec // backTo lets only our own pages through
 }
 
 // backTo is a page of this console and nothing else.

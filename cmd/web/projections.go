@@ -21,11 +21,11 @@ func (s *server) projections(r *http.Request) (answer, error) {
 	if err := parseQuery(r, nil).err(); err != nil {
 		return answer{}, err
 	}
-	m := views.ProjectionsPage{Cards: s.cards(r.Context())}
+	m, list := views.ProjectionsPage{Cards: s.cards(r.Context())}, s.projectionsOf(r.Context())
 	return answer{
 		title: "Projections", nav: views.NavProjections, watch: []string{"projections"},
 		page: func(f views.Frame) templ.Component { return views.Projections(f, m) },
-		json: func() any { return map[string]any{"projections": s.projectionsOf(r.Context())} },
+		json: func() any { return map[string]any{"projections": list} },
 	}, nil
 }
 
@@ -39,14 +39,14 @@ func (s *server) projection(r *http.Request) (answer, error) {
 		return answer{}, domain.Errorf(domain.NotFound, "There is no projection “%s”.", clip(name))
 	}
 	i := slices.Index(projections.Names(), name) // which is also the order of a look
-	st := s.look(r.Context())[i]
+	st, list := s.look(r.Context())[i], s.projectionsOf(r.Context())
 	m := views.ProjectionPage{
 		Card: s.cards(r.Context())[i], Cursor: string(st.Cursor), Holds: st.Holds, MoreHolds: len(st.Holds) == projections.MaxHolds,
 	}
 	return answer{
 		title: views.Label(name), nav: views.NavProjections, watch: []string{"projections"},
 		page: func(f views.Frame) templ.Component { return views.Projection(f, m) },
-		json: func() any { return s.projectionsOf(r.Context())[i] },
+		json: func() any { return list[i] },
 	}, nil
 }
 
@@ -76,7 +76,7 @@ func (s *server) tellStates(ctx context.Context) {
 			told[c.Name] = c
 			last.HeartbeatAt, last.Lag.Age, last.Stamp.Behind.Age = c.HeartbeatAt, c.Lag.Age, c.Stamp.Behind.Age // always new, no news
 			if last != c {
-				s.bridge.state(c)
+				s.bridge.state(ctx, c)
 			}
 		}
 	}

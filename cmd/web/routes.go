@@ -9,7 +9,7 @@ import (
 
 // handler is everything the server answers: the chain from the outside in, then the list of routes.
 func (s *server) handler() http.Handler {
-	var h http.Handler = http.HandlerFunc(s.routed(s.routes()))
+	var h http.Handler = s.routed(s.routes())
 	h = jsonSuffix(h)
 	h = s.sameOrigin(h)
 	h = s.knownHost(h)

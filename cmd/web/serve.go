@@ -37,7 +37,7 @@ func (ServeCmd) Run(app *App) error {
 		return err
 	}
 	defer release()
-	listener, err := net.Listen("tcp", app.Settings.Addr)
+	listener, err := new(net.ListenConfig).Listen(app.Context, "tcp", app.Settings.Addr)
 	if err != nil {
 		return domain.Unreachable(err, "The address %s cannot be used. Is something else serving there? Choose another with --addr.", app.Settings.Addr)
 	}

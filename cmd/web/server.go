@@ -141,15 +141,15 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 func (s *server) errorPage(r *http.Request, p problem, kind domain.Kind) answer {
-	a := answer{status: p.status, title: p.message, search: r.URL.Query().Get("q")}
+	a, id := answer{status: p.status, title: p.message, search: r.URL.Query().Get("q")}, requestID(r.Context())
 	if p.status == http.StatusNotFound {
 		a.title = "Not found"
 		a.page = func(f views.Frame) templ.Component {
-			return views.NotFound(f, views.NotFoundPage{Message: p.message, RequestID: requestID(r.Context())})
+			return views.NotFound(f, views.NotFoundPage{Message: p.message, RequestID: id})
 		}
 		return a
 	}
-	m := views.ErrorPage{Kind: kind, Status: p.status, Message: p.message, Fields: p.fields, RequestID: requestID(r.Context())}
+	m := views.ErrorPage{Kind: kind, Status: p.status, Message: p.message, Fields: p.fields, RequestID: id}
 	if p.status < http.StatusInternalServerError && kind == domain.Internal { // 405 and 415 are the asker's to mend
 		m.Kind = domain.Malformed
 	}

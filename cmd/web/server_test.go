@@ -51,10 +51,10 @@ func TestPanic(t *testing.T) {
 	c := openConsole(t)
 	h := c.s.logged(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("the cause") }))
 	w := &answerWriter{header: http.Header{}}
-	r, _ := http.NewRequest("GET", "/", nil)
+	r, _ := http.NewRequest(http.MethodGet, "/", nil)
 	r.Header.Set("Accept", "application/json")
 	h.ServeHTTP(w, r)
-	if w.status != 500 || strings.Contains(w.body.String(), "the cause") || !strings.Contains(w.body.String(), w.header.Get("X-Request-Id")) {
+	if w.status != 500 || strings.Contains(w.body.String(), "the cause") || !strings.Contains(w.body.String(), w.header.Get("X-Request-ID")) {
 		t.Errorf("%d %s", w.status, w.body.String())
 	}
 	if !strings.Contains(c.log.String(), "the cause") {
@@ -380,7 +380,10 @@ func TestMarkupIsText(t *testing.T) {
 	r.wants(t, 201)
 	id := string(decoded[receiptJSON](t, r).OrderID)
 	watch(t, ws, "orders", "customers", "projections", "order:"+id)
-	cancel, _ := json.Marshal(map[string]any{"commandId": uuid.NewString(), "expectedVersion": 1, "reason": evil})
+	cancel, err := json.Marshal(map[string]any{"commandId": uuid.NewString(), "expectedVersion": 1, "reason": evil})
+	if err != nil {
+		t.Fatal(err)
+	}
 	c.postJSON("/orders/"+id+"/cancel", string(cancel)).wants(t, 200)
 	c.project()
 	paths := []string{"/", "/orders", "/orders?q=" + url.QueryEscape(evil), "/orders?customer=" + url.QueryEscape(evil), "/orders/new", "/orders/new?copy=" + id, "/orders/" + id,
