@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -735,4 +736,51 @@ func TestBridgeIsBounded(t *testing.T) {
 	if n := len(c.s.bridge.heads); n > maxKnownHeads {
 		t.Errorf("%d heads are remembered", n)
 	}
+}
+
+// A command that is under way when the server is asked to stop is stored and answered.
+func TestStopFinishesRequests(t *testing.T) {
+	c := openConsole(t)
+	slow := slowStore{c.app.Events, make(chan struct{}), make(chan struct{})}
+	c.app.Events = slow
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	c.app.Context = ctx
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.url = "http://" + listener.Addr().String()
+	ended, answered := make(chan error, 1), make(chan reply, 1)
+	go func() { ended <- serve(c.app, listener) }()
+	go func() {
+		answered <- c.postJSON("/orders", `{"commandId":"`+uuid.NewString()+`","customerId":"Ada","currency":"EUR",`+
+			`"items":[{"sku":"A","name":"B","quantity":1,"price":"1"}]}`)
+	}()
+	<-slow.begun
+	stop()
+	close(slow.goOn)
+	if r := <-answered; r.status != http.StatusCreated {
+		t.Errorf("status %d\n%s", r.status, r.body)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if n := c.events(); n != 1 {
+		t.Errorf("%d events, want 1", n)
+	}
+}
+
+// slowStore says when an append has begun, and waits until it may go on.
+type slowStore struct {
+	eventstore.Store
+	begun, goOn chan struct{}
+}
+
+func (s slowStore) Append(
+	ctx context.Context, id domain.OrderID, expect int, m eventstore.Metadata, events ...domain.Event,
+) ([]eventstore.Record, error) {
+	close(s.begun)
+	<-s.goOn
+	return s.Store.Append(ctx, id, expect, m, events...)
 }
