@@ -27,7 +27,8 @@ async function inspect(page, name) {
   for (const look of looks) {
     await page.setViewportSize({ width: look.width, height: 900 });
     await page.emulateMedia({ colorScheme: look.colorScheme, forcedColors: look.forcedColors ?? 'none', reducedMotion: 'reduce' });
-    const { violations } = await new AxeBuilder({ page }).withTags(tags).analyze();
+    // The pages have no frames, so the mode that prepares for them is not needed; it is five times slower.
+    const { violations } = await new AxeBuilder({ page }).setLegacyMode(true).withTags(tags).analyze();
     for (const violation of violations) {
       for (const node of violation.nodes) found.push(`${name}, ${look.name}: ${violation.id}: ${node.target.join(' ')}: ${node.failureSummary}`);
     }
@@ -86,7 +87,6 @@ test('forms that come back with messages, and the conflict page, are accessible'
   const cancel = await form(page, 'cancel');
   await cancel.getByLabel('Reason').fill('Ordered twice');
   await server.add(order.id, 1);
-  await expect(page.locator('[data-live="order"]')).toHaveAttribute('data-version', '2');
   const answer = page.waitForResponse((response) => response.request().method() === 'POST');
   await cancel.getByRole('button', { name: 'Cancel order' }).click();
   expect((await answer).status()).toBe(409);

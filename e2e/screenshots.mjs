@@ -76,7 +76,6 @@ async function takeAnswers(page, server) {
   const cancel = await form(page, 'cancel');
   await cancel.getByLabel('Reason').fill('Ordered twice');
   await server.add(order.id, 1);
-  await page.locator('[data-live="order"][data-version="2"]').waitFor();
   await cancel.getByRole('button', { name: 'Cancel order' }).click();
   await settle(page);
   await takeEach(page, 'failing-conflict');
