@@ -88,10 +88,11 @@ function tick(state, frame, now) {
   return { ...(slept || silent ? asleep(state) : state), drift };
 }
 
-/** Tells whether a row is newer than the one the page shows; without one there is nothing to replace. */
+/** Tells whether a row replaces the one the page shows; without one there is nothing to replace. The order page's part comes again
+ * at the same version when its rows have arrived: its timeline then says how long they took. */
 export function isNewer(state, frame) {
   const item = state.items[keyOf(frame.projection, frame.id)];
-  return Boolean(item) && frame.version > item.version;
+  return Boolean(item) && (frame.version > item.version || (frame.projection === 'order' && frame.version === item.version));
 }
 
 /** Tells whether a row is older than the one the page shows. */

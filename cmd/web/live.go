@@ -30,6 +30,7 @@ type bridge struct {
 
 	mu    sync.Mutex
 	heads map[domain.OrderID]int
+	moves map[domain.OrderID]bool // orders that have moved and are not shown yet
 	rows  map[rowKey]newRow
 	order []rowKey // of rows, oldest first
 }
@@ -45,7 +46,9 @@ type newRow struct {
 }
 
 func newBridge(s *server) *bridge {
-	return &bridge{s: s, wake: make(chan struct{}, 1), heads: map[domain.OrderID]int{}, rows: map[rowKey]newRow{}}
+	return &bridge{
+		s: s, wake: make(chan struct{}, 1), heads: map[domain.OrderID]int{}, moves: map[domain.OrderID]bool{}, rows: map[rowKey]newRow{},
+	}
 }
 
 // announcing is the event store of a running server: each append wakes the projector and tells the sockets that the order has moved.
@@ -108,6 +111,25 @@ func (b *bridge) moved(h eventstore.Head) {
 	b.publish([]string{"orders", "order:" + id}, "head/"+id, func() any {
 		return headFrame{"head", h.OrderID, h.Version, timeJSON(h.At)}
 	})
+	if len(b.moves) >= maxNewRows {
+		b.s.hub.Publish(live.Message{Topics: []string{"order:" + id}, Key: "row/order/" + id})
+		return
+	}
+	b.moves[h.OrderID] = true // the order page needs no projection: it follows while the read store is away
+	b.stir()
+}
+
+// held tells pages to read themselves again: the order's version is what it was, but its stamp says why from now on.
+func (b *bridge) held(h projections.Hold) {
+	id := string(h.OrderID)
+	b.s.hub.Publish(live.Message{Topics: []string{"orders", "customers", "order:" + id, "projections"}, Key: "hold/" + id})
+}
+
+func (b *bridge) stir() {
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
 }
 
 func (b *bridge) headOf(id domain.OrderID, atLeast int) int {
@@ -155,10 +177,7 @@ func (b *bridge) arrived(projection string, rows []projections.Row, at time.Time
 		b.rows[key] = newRow{row, at}
 	}
 	b.mu.Unlock()
-	select {
-	case b.wake <- struct{}{}:
-	default:
-	}
+	b.stir()
 }
 
 // run renders and publishes rows as they arrive, until ctx ends.
@@ -175,11 +194,15 @@ func (b *bridge) run(ctx context.Context) {
 
 func (b *bridge) flush(ctx context.Context) {
 	b.mu.Lock()
-	rows, order := b.rows, b.order
-	b.rows, b.order = map[rowKey]newRow{}, nil
+	moves, rows, order := b.moves, b.rows, b.order
+	b.moves, b.rows, b.order = map[domain.OrderID]bool{}, map[rowKey]newRow{}, nil
 	b.mu.Unlock()
 	for _, key := range order {
 		b.row(ctx, key.projection, rows[key].row, rows[key].at)
+		moves[key.order] = true // its timeline says when the row arrived
+	}
+	for id := range moves {
+		b.orderFragment(ctx, id)
 	}
 }
 
@@ -197,7 +220,6 @@ func (b *bridge) row(ctx context.Context, projection string, row projections.Row
 			return rowFrame{"row", projection, string(id), int64(version), head,
 				b.render(ctx, views.OrderRowLive(views.OrderRow{Row: row, Stamp: stamp, Zone: b.s.zone})), nil}
 		})
-		b.orderFragment(ctx, id)
 	case projections.Contribution:
 		// For the receipts of this order; nothing on a page has this id in this projection.
 		b.publish([]string{topic}, "row/customer_order_summary/"+string(id), func() any {

@@ -48,7 +48,7 @@ func newServer(app *App) *server {
 	s.hub = live.New(live.Options{Build: s.build})
 	s.bridge = newBridge(s)
 	s.projector = projections.New(app.Events, app.Read, projections.Options{Codec: app.Codec, Clock: app.Clock,
-		Log: app.Log, OnMoved: s.bridge.movedAll, OnRows: s.bridge.arrived})
+		Log: app.Log, OnMoved: s.bridge.movedAll, OnRows: s.bridge.arrived, OnHold: s.bridge.held})
 	s.events = announcing{app.Events, func(r eventstore.Record) {
 		head := eventstore.Head{OrderID: r.OrderID, Version: r.Version, At: r.StoredAt}
 		s.bridge.moved(head)

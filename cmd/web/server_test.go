@@ -495,6 +495,26 @@ func TestSecondWindow(t *testing.T) {
 	})
 }
 
+// The order page needs no projection: a second window follows it while the read store is away.
+func TestSecondWindowWithoutReadStore(t *testing.T) {
+	c := openConsole(t, func(app *App) { app.Read = away{app.Read} })
+	id := string(c.newOrder("R-1").OrderID)
+	ws := c.dial()
+	watch(t, ws, "order:"+id)
+	c.postJSON("/orders/"+id+"/confirm", `{"commandId":"`+uuid.NewString()+`","expectedVersion":1}`).wants(t, 200)
+	c.s.bridge.flush(t.Context())
+	readFrames(t, ws, func(f frameJSON) bool { return f.Projection == "order" && f.Version == 2 && strings.Contains(f.HTML, "confirmed") })
+}
+
+// A hold changes no version, so pages that show the order are asked to read themselves again.
+func TestHoldReachesPages(t *testing.T) {
+	c := openConsole(t)
+	ws := c.dial()
+	watch(t, ws, "orders")
+	c.s.bridge.held(projections.Hold{Projection: projections.OrderList, OrderID: "5a054c39-661d-5b6b-9a7a-b0fe46e5bf18", Version: 2})
+	readFrames(t, ws, func(f frameJSON) bool { return f.Type == "resync" })
+}
+
 // The whole program: it says where it is, keeps a second server away, keeps its files to their owner, and stops when asked.
 func TestRun(t *testing.T) {
 	dir := t.TempDir() + "/data"
