@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"headway/projections"
@@ -65,6 +66,17 @@ func (s *Store) checkDerived(ctx context.Context, report func(projections.Differ
 		})
 	if err != nil {
 		return err
+	}
+	rows, err := s.readers.QueryContext(ctx, `SELECT s.status, s.n, coalesce(t.n, 0)
+		FROM (SELECT status, count(*) AS n FROM orders GROUP BY status) AS s LEFT JOIN tally AS t USING (status) WHERE s.n IS NOT t.n`)
+	_, err = collect(rows, err, func(rows *sql.Rows) (status string, err error) {
+		var want, got int
+		err = rows.Scan(&status, &want, &got)
+		differ(status, "tally", strconv.Itoa(want), strconv.Itoa(got))
+		return status, err
+	})
+	if err != nil {
+		return failed(ctx, err)
 	}
 	type customer struct{ id, words string }
 	return each(ctx, s, `SELECT id, words FROM customers WHERE id > ? ORDER BY id LIMIT ?`,

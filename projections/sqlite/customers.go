@@ -14,11 +14,11 @@ func customerSort(s projections.Sort) (column sortColumn, index string) {
 	by, desc := s.By()
 	switch by {
 	case "customer":
-		return sortColumn{"id", desc, true}, ""
+		return sortColumn{name: "id", desc: desc, text: true}, ""
 	case "orders":
-		return sortColumn{"orders", desc, false}, "customers_orders"
+		return sortColumn{name: "orders", desc: desc}, "customers_orders"
 	}
-	return sortColumn{"last", desc, false}, "customers_last"
+	return sortColumn{name: "last", desc: desc}, "customers_last"
 }
 
 // Customers is projections.Reader's. Up to a few matches are found by the full-text index and sorted; more are dense, and the index of the
@@ -49,7 +49,7 @@ func (s *Store) Customers(ctx context.Context, q projections.CustomerQuery) (pro
 		from, conditions := ` FROM customers AS c`, []condition{}
 		if len(words) > 0 {
 			from = ` FROM customers_fts AS f CROSS JOIN customers AS c ON c.no = f.rowid`
-			conditions = append(conditions, condition{`customers_fts MATCH ?`, []any{match(words)}})
+			conditions = append(conditions, match("customers_fts", words))
 		}
 		filter, args := where(conditions)
 		var n int

@@ -15,11 +15,7 @@ import (
 // How a page is found. Up to fewMatches matches are fetched as short candidates by the most selective index, and are counted and
 // sorted here: exact, and quick whatever the sort. More than that are dense: the index of the sort is walked, and each row asked whether
 // it matches, which finds a page after few rows; a count stops at ExactTotal.
-const (
-	fewMatches = 2000
-	// Text that matches more rows than this is counted by walking each status, text that matches fewer by walking its matches.
-	commonText = 10_000
-)
+const fewMatches = projections.ExactTotal
 
 // orderSort is a way to sort: the columns before the id, which breaks ties, and the index that has them in this order.
 type orderSort struct {
@@ -28,28 +24,29 @@ type orderSort struct {
 }
 
 type sortColumn struct {
-	name string
-	desc bool
-	text bool // a string, not a number
+	name   string
+	desc   bool
+	text   bool     // a string, not a number
+	values []string // all values that there are, ascending, if they are few
 }
 
 func sortOf(s projections.Sort) orderSort {
 	by, desc := s.By()
 	switch {
 	case by == "total" && desc:
-		return orderSort{"orders_by_totaldesc", []sortColumn{{"currency", false, true}, {"total", true, false}}}
+		return orderSort{"orders_by_totaldesc", []sortColumn{{name: "currency", text: true}, {name: "total", desc: true}}}
 	case by == "total":
-		return orderSort{"orders_by_total", []sortColumn{{"currency", false, true}, {"total", false, false}}}
+		return orderSort{"orders_by_total", []sortColumn{{name: "currency", text: true}, {name: "total"}}}
 	case by == "customer":
-		return orderSort{"orders_by_customer", []sortColumn{{"customer", desc, true}}}
+		return orderSort{"orders_by_customer", []sortColumn{{name: "customer", desc: desc, text: true}}}
 	case by == "status":
-		return orderSort{"orders_by_status", []sortColumn{{"status", desc, true}}}
+		return orderSort{"orders_by_status", []sortColumn{{name: "status", desc: desc, text: true, values: []string{"cancelled", "confirmed", "created"}}}}
 	case by == "items" && desc:
-		return orderSort{"orders_by_itemsdesc", []sortColumn{{"items", true, false}}}
+		return orderSort{"orders_by_itemsdesc", []sortColumn{{name: "items", desc: true}}}
 	case by == "items":
-		return orderSort{"orders_by_items", []sortColumn{{"items", false, false}}}
+		return orderSort{"orders_by_items", []sortColumn{{name: "items"}}}
 	}
-	return orderSort{"orders_created", []sortColumn{{"createdAt", desc, false}}}
+	return orderSort{"orders_created", []sortColumn{{name: "createdAt", desc: desc}}}
 }
 
 // candidate is a match as short as counting and sorting need it.
@@ -145,33 +142,43 @@ func (o *orderSearch) readCursor() error {
 }
 
 func (o *orderSearch) answer(page *projections.OrderPage) error {
-	few, all, err := o.candidates(nil)
+	from, args, err := o.matches(nil)
 	if err != nil {
 		return err
 	}
-	if all {
-		for _, c := range few {
+	few, err := o.atMost(fewMatches, from, args)
+	if err != nil {
+		return err
+	}
+	if few {
+		matches, err := o.candidates(from, args)
+		if err != nil {
+			return err
+		}
+		for _, c := range matches {
 			page.ByStatus[c.status]++
 		}
 		o.total(page)
-		few = slices.DeleteFunc(few, func(c candidate) bool {
+		return o.cut(page, slices.DeleteFunc(matches, func(c candidate) bool {
 			return len(o.q.Statuses) > 0 && !slices.Contains(o.q.Statuses, c.status)
-		})
-		return o.cut(page, few)
+		}))
 	}
 	if page.ByStatus, err = o.counts(); err != nil {
 		return err
 	}
 	o.total(page)
-	if len(o.q.Statuses) > 0 && page.TotalIsExact { // the statuses asked for are rare, so a walk could be long
-		if few, all, err = o.candidates(o.q.Statuses); err != nil {
-			return err
-		}
-		if all {
-			return o.cut(page, few)
-		}
+	if len(o.q.Statuses) == 0 || !page.TotalIsExact {
+		return o.walk(page)
 	}
-	return o.walk(page)
+	// The statuses asked for are rare: a walk could be long.
+	if from, args, err = o.matches(o.q.Statuses); err != nil {
+		return err
+	}
+	matches, err := o.candidates(from, args)
+	if err != nil {
+		return err
+	}
+	return o.cut(page, matches)
 }
 
 // total adds up the statuses that were asked for, and caps what is not exact.
@@ -207,13 +214,21 @@ func where(conditions []condition) (string, []any) {
 	return " WHERE " + strings.Join(parts, " AND "), args
 }
 
-// match is the full-text query of all words as prefixes. Words are letters and digits alone, so nothing in them is syntax.
-func match(words []string) string {
-	parts := make([]string, len(words))
-	for i, word := range words {
-		parts[i] = `"` + word + `"*`
+// match is the full-text query of all words as prefixes, and of one of the statuses if there are any. Words are letters and digits
+// alone, so nothing in them is syntax.
+func match(table string, words []string, statuses ...domain.Status) condition {
+	var parts []string
+	for _, word := range words {
+		parts = append(parts, `"`+word+`"*`)
 	}
-	return strings.Join(parts, " ")
+	if len(statuses) > 0 {
+		var either []string
+		for _, status := range statuses {
+			either = append(either, `"`+statusToken(status)+`"`)
+		}
+		parts = append(parts, `(`+strings.Join(either, ` OR `)+`)`)
+	}
+	return condition{table + ` MATCH ?`, []any{strings.Join(parts, ` AND `)}}
 }
 
 // hasWords asks a row whether each word begins one of its words.
@@ -250,56 +265,69 @@ func hasStatus(statuses []domain.Status) []condition {
 	return []condition{{`o.status IN (SELECT value FROM json_each(?))`, []any{list(statuses)}}}
 }
 
+// joined is the full-text index with the rows it finds.
+const joined = ` FROM orders_fts AS f CROSS JOIN orders AS o ON o.no = f.rowid`
+
 // matches is the FROM and WHERE that find all matches by the index that leaves the fewest rows to look at.
 func (o *orderSearch) matches(statuses []domain.Status) (string, []any, error) {
-	rest := slices.Concat(o.customer(), o.created(), hasStatus(statuses))
-	if o.q.Customer != "" {
-		text, args := where(append(rest, o.hasWords()...))
-		return ` FROM orders AS o INDEXED BY orders_customer` + text, args, nil
-	}
-	if len(o.words) > 0 {
-		if dates := o.created(); len(dates) > 0 {
-			few, err := o.atMost(fewMatches, ` FROM orders AS o INDEXED BY orders_created`, dates)
-			if err != nil || few {
-				text, args := where(append(rest, o.hasWords()...))
-				return ` FROM orders AS o INDEXED BY orders_created` + text, args, err
-			}
+	dates, hasWords := o.created(), o.hasWords()
+	index := ``
+	switch {
+	case o.q.Customer != "":
+		index = ` INDEXED BY orders_customer`
+	case len(o.words) > 0:
+		byText, err := o.textIsRarer(dates)
+		if err != nil {
+			return "", nil, err
 		}
-		text, args := where(append([]condition{{`orders_fts MATCH ?`, []any{match(o.words)}}}, rest...))
-		return ` FROM orders_fts AS f CROSS JOIN orders AS o ON o.no = f.rowid` + text, args, nil
+		if byText {
+			filter, args := where(append(dates, match("orders_fts", o.words, statuses...)))
+			return joined + filter, args, nil
+		}
+		index = ` INDEXED BY orders_created`
+	case len(statuses) > 0:
+		index = ` INDEXED BY orders_status`
 	}
-	if len(statuses) > 0 && len(o.created()) == 0 {
-		text, args := where(rest)
-		return ` FROM orders AS o INDEXED BY orders_status` + text, args, nil
-	}
-	text, args := where(rest)
-	return ` FROM orders AS o` + text, args, nil
+	filter, args := where(slices.Concat(o.customer(), dates, hasStatus(statuses), hasWords))
+	return ` FROM orders AS o` + index + filter, args, nil
 }
 
-// atMost tells whether no more than n rows satisfy the conditions.
-func (o *orderSearch) atMost(n int, from string, conditions []condition) (bool, error) {
-	text, args := where(conditions)
-	var count int
-	err := o.tx.QueryRowContext(o.ctx, fmt.Sprintf(`SELECT count(*) FROM (SELECT 1%s%s LIMIT %d)`, from, text, n+1), args...).Scan(&count)
+// textIsRarer tells whether fewer rows have the words than lie in the time asked for.
+func (o *orderSearch) textIsRarer(dates []condition) (bool, error) {
+	if len(dates) == 0 {
+		return true, nil
+	}
+	const many = 20 * fewMatches
+	filter, args := where(dates)
+	dated, err := o.count(` FROM orders AS o INDEXED BY orders_created`+filter, args, many)
+	if err != nil {
+		return false, err
+	}
+	filter, args = where([]condition{match("orders_fts", o.words)})
+	texted, err := o.count(` FROM orders_fts`+filter, args, many)
+	return texted <= dated, err
+}
+
+// atMost tells whether a FROM and WHERE find no more than n rows.
+func (o *orderSearch) atMost(n int, from string, args []any) (bool, error) {
+	count, err := o.count(from, args, n+1)
 	return count <= n, err
 }
 
-// candidates reads the matches; all is false, and the list empty, if they are more than a few.
-func (o *orderSearch) candidates(statuses []domain.Status) (few []candidate, all bool, err error) {
-	from, args, err := o.matches(statuses)
-	if err != nil {
-		return nil, false, err
-	}
+// count counts rows, and stops at a limit.
+func (o *orderSearch) count(from string, args []any, limit int) (n int, err error) {
+	err = o.tx.QueryRowContext(o.ctx, fmt.Sprintf(`SELECT count(*) FROM (SELECT 1%s LIMIT %d)`, from, limit), args...).Scan(&n)
+	return n, err
+}
+
+// candidates reads all matches.
+func (o *orderSearch) candidates(from string, args []any) ([]candidate, error) {
 	columns := `o.no, o.id, o.status, o.createdAt, o.refKey`
 	for _, c := range o.sort.columns {
 		columns += `, o.` + c.name
 	}
-	rows, err := o.tx.QueryContext(o.ctx, fmt.Sprintf(`SELECT %s%s LIMIT %d`, columns, from, fewMatches+1), args...)
-	few, err = collect(rows, err, o.scanCandidate)
-	if err != nil || len(few) > fewMatches {
-		return nil, false, err
-	}
-	return few, true, nil
+	rows, err := o.tx.QueryContext(o.ctx, `SELECT `+columns+from, args...)
+	return collect(rows, err, o.scanCandidate)
 }
 
 func (o *orderSearch) scanCandidate(rows *sql.Rows) (c candidate, err error) {
@@ -385,27 +413,25 @@ func (o *orderSearch) fill(page *projections.OrderPage, matches []candidate) err
 
 // counts says how many match under each status, each up to one more than ExactTotal.
 func (o *orderSearch) counts() (map[domain.Status]int, error) {
-	driver := condition{sql: ` FROM orders AS o INDEXED BY orders_status`}
-	conditions := slices.Concat(o.customer(), o.created(), o.hasWords())
-	switch {
-	case o.q.Customer != "":
-		driver.sql = ` FROM orders AS o INDEXED BY orders_customer`
-	case len(o.words) > 0:
-		rare, err := o.atMost(commonText, ` FROM orders_fts`, []condition{{`orders_fts MATCH ?`, []any{match(o.words)}}})
-		if err != nil {
-			return nil, err
-		}
-		if rare {
-			driver.sql = ` FROM orders_fts AS f CROSS JOIN orders AS o ON o.no = f.rowid`
-			conditions = append([]condition{{`orders_fts MATCH ?`, []any{match(o.words)}}}, o.created()...)
-		}
-	}
 	counts := map[domain.Status]int{}
 	for _, status := range domain.Statuses() {
-		text, args := where(append([]condition{{`o.status = ?`, []any{string(status)}}}, conditions...))
-		var n int
-		err := o.tx.QueryRowContext(o.ctx, fmt.Sprintf(`SELECT count(*) FROM (SELECT 1%s%s LIMIT %d)`, driver.sql, text,
-			projections.ExactTotal+1), args...).Scan(&n)
+		var from string
+		var args []any
+		switch dates := o.created(); {
+		case o.q.Customer != "":
+			from, args = where(slices.Concat(o.customer(), dates, hasStatus([]domain.Status{status}), o.hasWords()))
+			from = ` FROM orders AS o INDEXED BY orders_customer` + from
+		case len(o.words) > 0 && len(dates) == 0:
+			from, args = where([]condition{match("orders_fts", o.words, status)})
+			from = ` FROM orders_fts AS f` + from
+		case len(o.words) > 0:
+			from, args = where(append(dates, match("orders_fts", o.words, status)))
+			from = joined + from
+		default:
+			from, args = where(append(dates, condition{`o.status = ?`, []any{string(status)}}))
+			from = ` FROM orders AS o INDEXED BY orders_status` + from
+		}
+		n, err := o.count(from, args, projections.ExactTotal+1)
 		if err != nil {
 			return nil, err
 		}
@@ -463,19 +489,25 @@ func (o *orderSearch) segments() []segment {
 }
 
 func (o *orderSearch) ranges(rank int64, after []any, conditions []condition) []segment {
+	columns := o.sort.columns
 	if after == nil {
-		return []segment{{rank: rank, conditions: conditions}}
+		return split(segment{rank: rank, conditions: conditions}, columns[0], "")
 	}
 	var all []segment
-	columns := o.sort.columns
 	for equal := len(columns); equal >= 0; equal-- {
 		s := segment{rank: rank, equal: equal, conditions: slices.Clone(conditions)}
 		for i, c := range columns[:equal] {
 			s.conditions = append(s.conditions, condition{`o.` + c.name + ` = ?`, []any{after[i]}})
 		}
-		beyond := sortColumn{name: "id"}
-		if equal < len(columns) {
-			beyond = columns[equal]
+		if equal == len(columns) {
+			s.conditions = append(s.conditions, condition{`o.id > ?`, []any{after[equal]}})
+			all = append(all, s)
+			continue
+		}
+		beyond := columns[equal]
+		if beyond.values != nil {
+			all = append(all, split(s, beyond, after[equal].(string))...)
+			continue
 		}
 		sign := ` > ?`
 		if beyond.desc {
@@ -483,6 +515,27 @@ func (o *orderSearch) ranges(rank int64, after []any, conditions []condition) []
 		}
 		s.conditions = append(s.conditions, condition{`o.` + beyond.name + sign, []any{after[equal]}})
 		all = append(all, s)
+	}
+	return all
+}
+
+// split makes a segment for each value after one, if the values are few: an index then serves both directions.
+func split(s segment, c sortColumn, after string) []segment {
+	if c.values == nil {
+		return []segment{s}
+	}
+	values := slices.Clone(c.values)
+	if c.desc {
+		slices.Reverse(values)
+	}
+	var all []segment
+	for _, v := range values {
+		if after != "" && (v == after || (v > after) == c.desc) {
+			continue
+		}
+		part := segment{rank: s.rank, equal: s.equal + 1, conditions: slices.Clone(s.conditions)}
+		part.conditions = append(part.conditions, condition{`o.` + c.name + ` = ?`, []any{v}})
+		all = append(all, part)
 	}
 	return all
 }
@@ -516,7 +569,8 @@ func (o *orderSearch) walkSegment(s segment, limit int) ([]candidate, error) {
 		}
 	}
 	if o.ranked && s.rank < 2 {
-		few, err := o.atMost(fewMatches, ` FROM orders AS o`, o.hasRank(s.rank)[:1])
+		filter, args := where(o.hasRank(s.rank)[:1])
+		few, err := o.atMost(fewMatches, ` FROM orders AS o`+filter, args)
 		if err != nil {
 			return nil, err
 		}

@@ -30,7 +30,11 @@ const (
 // made by projections.Words, and the full-text index takes them as they are: its tokenizer splits at spaces only, as far as words
 // go. Prefixes of one to three characters have an index of their own.
 //
-// The indexes come in both directions where many rows share a value, because ties are by id, ascending, either way.
+// The full-text index also knows the status, as a token that no word can be, so that it can count the matches of each status alone.
+//
+// The indexes come in both directions where many rows share a value, because ties are by id, ascending, either way. A status is one of three,
+// which are walked one after the other. tally has the number of rows of each status: the overview is not to scan an index for it.
+// There are no triggers: one of them alone makes every INSERT flush the full-text index.
 const schema = `
 CREATE TABLE orders (
 	no          INTEGER PRIMARY KEY,
@@ -60,9 +64,11 @@ CREATE INDEX orders_by_totaldesc ON orders (currency, total DESC, id);
 CREATE INDEX orders_by_items     ON orders (items, id);
 CREATE INDEX orders_by_itemsdesc ON orders (items DESC, id);
 CREATE INDEX orders_refkey       ON orders (refKey);
+CREATE VIEW orders_text AS SELECT no, '§' || status AS status, head, words FROM orders;
 CREATE VIRTUAL TABLE orders_fts USING fts5 (
-	head, words, content='orders', content_rowid='no', tokenize='ascii', detail='none', columnsize=0, prefix='1 2 3'
+	status, head, words, content='orders_text', content_rowid='no', tokenize='ascii', detail='none', columnsize=0, prefix='1 2 3'
 );
+CREATE TABLE tally (status TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
 CREATE TABLE contributions (
 	id        TEXT    PRIMARY KEY,
@@ -145,7 +151,7 @@ func create(path string) error {
 	return nil
 }
 
-// prepare makes the schema in an empty file. Rows of another schema are thrown away, which dropped tells: they can be made again. A file
+// prepare makes the schema in an empty file, and counts the rows of any other. Rows of another schema are thrown away, which dropped tells: they can be made again. A file
 // that is not a read store is refused untouched.
 func prepare(ctx context.Context, conn *sql.Conn, path string) (dropped bool, err error) {
 	application, version, tables, err := inspect(ctx, conn, path)
@@ -158,9 +164,6 @@ func prepare(ctx context.Context, conn *sql.Conn, path string) (dropped bool, er
 	if err := useLog(ctx, conn); err != nil {
 		return false, err
 	}
-	if version == schemaVersion && application == applicationID {
-		return false, nil
-	}
 	if _, err := conn.ExecContext(ctx, `BEGIN IMMEDIATE`); err != nil {
 		return false, err
 	}
@@ -171,6 +174,9 @@ func prepare(ctx context.Context, conn *sql.Conn, path string) (dropped bool, er
 				applicationID, schemaVersion))
 		}
 		dropped = tables > 0
+	}
+	if err == nil { // whatever was done to the rows by hand
+		_, err = conn.ExecContext(ctx, `DELETE FROM tally; INSERT INTO tally SELECT status, count(*) FROM orders GROUP BY status`)
 	}
 	if err == nil {
 		_, err = conn.ExecContext(ctx, `COMMIT`)
@@ -193,14 +199,20 @@ func inspect(ctx context.Context, conn *sql.Conn, path string) (application, ver
 
 // dropAll empties the file: virtual tables first, which take their own tables with them.
 func dropAll(ctx context.Context, conn *sql.Conn) error {
-	for _, kind := range []string{`sql LIKE 'CREATE VIRTUAL%'`, `name NOT LIKE 'sqlite\_%' ESCAPE '\'`} {
-		rows, err := conn.QueryContext(ctx, `SELECT name FROM sqlite_schema WHERE type = 'table' AND `+kind)
+	for _, kind := range []string{
+		`type = 'table' AND sql LIKE 'CREATE VIRTUAL%'`, `type = 'view'`, `type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`,
+	} {
+		rows, err := conn.QueryContext(ctx, `SELECT name FROM sqlite_schema WHERE `+kind)
 		names, err := collect(rows, err, func(rows *sql.Rows) (name string, err error) { return name, rows.Scan(&name) })
 		if err != nil {
 			return err
 		}
 		for _, name := range names {
-			if _, err := conn.ExecContext(ctx, `DROP TABLE "`+strings.ReplaceAll(name, `"`, `""`)+`"`); err != nil {
+			drop := `DROP TABLE "`
+			if kind == `type = 'view'` {
+				drop = `DROP VIEW "`
+			}
+			if _, err := conn.ExecContext(ctx, drop+strings.ReplaceAll(name, `"`, `""`)+`"`); err != nil {
 				return err
 			}
 		}

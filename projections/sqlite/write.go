@@ -21,7 +21,7 @@ func (s *Store) Write(ctx context.Context, b projections.Batch) error {
 	if err != nil {
 		return failed(ctx, err)
 	}
-	w := &write{ctx: ctx, tx: tx, statements: map[string]*sql.Stmt{}}
+	w := &write{ctx: ctx, tx: tx, statements: map[string]*sql.Stmt{}, tally: map[domain.Status]int{}}
 	err = w.batch(b)
 	if err == nil {
 		err = tx.Commit()
@@ -46,6 +46,7 @@ type write struct {
 	ctx        context.Context
 	tx         *sql.Tx
 	statements map[string]*sql.Stmt
+	tally      map[domain.Status]int // how the number of orders in each status changes
 }
 
 func (w *write) prepared(query string) (*sql.Stmt, error) {
@@ -65,6 +66,19 @@ func (w *write) exec(query string, args ...any) error {
 		_, err = stmt.ExecContext(w.ctx, args...)
 	}
 	return err
+}
+
+// insert stores one row and answers its number.
+func (w *write) insert(query string, args ...any) (no int64, err error) {
+	stmt, err := w.prepared(query)
+	if err != nil {
+		return 0, err
+	}
+	result, err := stmt.ExecContext(w.ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.LastInsertId()
 }
 
 // one reads the first row of an answer; found is false if there is none.
@@ -96,6 +110,12 @@ func (w *write) batch(b projections.Batch) error {
 			return err
 		}
 	}
+	for status, change := range w.tally {
+		if err := w.exec(`INSERT INTO tally (status, n) VALUES (?1, ?2) ON CONFLICT (status) DO UPDATE SET n = n + ?2`,
+			string(status), change); err != nil {
+			return err
+		}
+	}
 	for _, id := range slices.Sorted(maps.Keys(dirty)) {
 		if err := w.customer(id); err != nil {
 			return err
@@ -124,13 +144,22 @@ func headOf(r projections.OrderRow) string {
 	return strings.Join(slices.Concat(projections.Words(r.Reference), projections.Words(string(r.ID)), projections.Words(r.CustomerID)), " ")
 }
 
+// statusToken is a status in the full-text index, as the view orders_text has it.
+func statusToken(s domain.Status) string { return "§" + string(s) }
+
 func (w *write) order(r projections.OrderRow) error {
 	var no int64
 	var version int
+	var oldStatus domain.Status
 	var oldHead, oldWords string
-	found, err := w.one(`SELECT no, version, head, words FROM orders WHERE id = ?`, []any{string(r.ID)}, &no, &version, &oldHead, &oldWords)
+	found, err := w.one(`SELECT no, version, status, head, words FROM orders WHERE id = ?`, []any{string(r.ID)},
+		&no, &version, &oldStatus, &oldHead, &oldWords)
 	if err != nil || found && version >= r.Version {
 		return err
+	}
+	w.tally[r.Status]++
+	if found {
+		w.tally[oldStatus]--
 	}
 	head, words := headOf(r), strings.Join(r.Words, " ")
 	values := []any{
@@ -138,24 +167,25 @@ func (w *write) order(r projections.OrderRow) error {
 		micros(r.ConfirmedAt), micros(r.CancelledAt), r.Version, micros(r.StoredAt), projections.Key(r.Reference), head, words, string(r.ID),
 	}
 	if found {
-		if head == oldHead && words == oldWords { // most events change no word
+		if r.Status == oldStatus && head == oldHead && words == oldWords {
 			return w.exec(updateOrder, values...)
 		}
-		if err := w.exec(`INSERT INTO orders_fts (orders_fts, rowid, head, words) VALUES ('delete', ?, ?, ?)`, no, oldHead, oldWords); err != nil {
+		if err := w.exec(`INSERT INTO orders_fts (orders_fts, rowid, status, head, words) VALUES ('delete', ?, ?, ?, ?)`,
+			no, statusToken(oldStatus), oldHead, oldWords); err != nil {
 			return err
 		}
 		if err := w.exec(updateOrder, values...); err != nil {
 			return err
 		}
-	} else if _, err := w.one(insertOrder, values, &no); err != nil {
+	} else if no, err = w.insert(insertOrder, values...); err != nil {
 		return err
 	}
-	return w.exec(`INSERT INTO orders_fts (rowid, head, words) VALUES (?, ?, ?)`, no, head, words)
+	return w.exec(`INSERT INTO orders_fts (rowid, status, head, words) VALUES (?, ?, ?, ?)`, no, statusToken(r.Status), head, words)
 }
 
 const (
 	insertOrder = `INSERT INTO orders (reference, customer, status, items, total, currency, createdAt, confirmedAt, cancelledAt, version,
-		storedAt, refKey, head, words, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING no`
+		storedAt, refKey, head, words, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	updateOrder = `UPDATE orders SET reference = ?, customer = ?, status = ?, items = ?, total = ?, currency = ?, createdAt = ?,
 		confirmedAt = ?, cancelledAt = ?, version = ?, storedAt = ?, refKey = ?, head = ?, words = ? WHERE id = ?`
 )
@@ -239,8 +269,8 @@ func (w *write) putCustomer(r projections.CustomerRow, last int64) error {
 		err = w.exec(`UPDATE customers SET orders = ?, created = ?, confirmed = ?, cancelled = ?, last = ? WHERE id = ?`, values...)
 	} else {
 		words := projections.Key(r.ID)
-		_, err = w.one(`INSERT INTO customers (orders, created, confirmed, cancelled, last, id, words) VALUES (?, ?, ?, ?, ?, ?, ?)
-			RETURNING no`, append(values, words), &no)
+		no, err = w.insert(`INSERT INTO customers (orders, created, confirmed, cancelled, last, id, words) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+			append(values, words)...)
 		if err == nil {
 			err = w.exec(`INSERT INTO customers_fts (rowid, words) VALUES (?, ?)`, no, words)
 		}
