@@ -179,7 +179,7 @@ func TestTheTableOfArrowsForbidsWhatItShould(t *testing.T) {
 		{"eventstore", "database/sql", false},
 		{"cmd/web", "modernc.org/sqlite", false},
 		{"cmd/web", "headway/eventstore/sqlite", true},
-		{"cmd/web", "headway/cmd/web/internal/import", true},
+		{"cmd/web", "headway/cmd/web/internal/importer", true},
 		{"views", "headway/projections", true},
 		{"views", "headway/projections/sqlite", false},
 		{"views", "headway/eventstore", false},

@@ -26,6 +26,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
 
+	"headway/cmd/web/internal/plan"
 	"headway/domain"
 	"headway/eventstore"
 	"headway/eventstore/sqlite"
@@ -644,7 +645,7 @@ func testImportBesideServer(t *testing.T, program string) {
 	expected := readExpected(t)
 	missing := map[string]bool{}
 	for _, o := range expected.Orders {
-		id := planner{Namespace: namespaceOf("import")}.orderID(plan{Name: o.Reference, Steps: []step{{Command: domain.CreateOrder{}}}})
+		id := plan.Runner{Namespace: plan.Namespace("import")}.OrderID(plan.Plan{Name: o.Reference, Steps: []plan.Step{{Command: domain.CreateOrder{}}}})
 		missing[string(id)] = true
 	}
 	began := time.Now()

@@ -63,7 +63,7 @@ func serve(app *App, listener net.Listener) error {
 	running.Go(func() { s.bridge.run(background) })
 	running.Go(func() { s.tellStates(background) })
 	if app.Settings.Demo {
-		running.Go(func() { app.runDemo(background) })
+		running.Go(func() { app.demo().Run(background) })
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- httpServer.Serve(listener) }()

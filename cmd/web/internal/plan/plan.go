@@ -1,4 +1,7 @@
-package main
+// Package plan carries out commands that are known beforehand, such as those of an import or of the demo's history: several orders at
+// once, and each command once however often it is run. It must never write but through eventstore.Execute, nor change an order that
+// others have changed since.
+package plan
 
 import (
 	"context"
@@ -13,25 +16,25 @@ import (
 	"headway/eventstore"
 )
 
-// planWorkers is how many orders are written at once: enough that each commit of the store carries several commands.
-const planWorkers = 16
+// atOnce is how many orders are written at once: enough that each commit of the store carries several commands.
+const atOnce = 16
 
-// plan is the life of one order as it is known beforehand. The ids of its commands derive from its name, so that a plan that
+// Plan is the life of one order as it is known beforehand. The ids of its commands derive from its name, so that a plan that
 // was carried out, wholly or in part, is only finished by carrying it out again.
-type plan struct {
+type Plan struct {
 	Name  string // unique within the namespace
-	Steps []step // the first one creates
+	Steps []Step // the first one creates
 }
 
-// step is one command. Its kind is unique within its plan, except for added items, which are numbered.
-type step struct {
+// Step is one command. Its kind is unique within its plan, except for added items, which are numbered.
+type Step struct {
 	Command domain.Command
 	At      time.Time // business time
 	User    string
 }
 
-// outcome is what became of one plan.
-type outcome struct {
+// Outcome is what became of one plan.
+type Outcome struct {
 	Index   int // of the plan
 	OrderID domain.OrderID
 	Version int // of the last step that is stored; 0 if none is
@@ -39,23 +42,23 @@ type outcome struct {
 	Err     error
 }
 
-// planner carries out plans. It never changes an order that others have changed since: their work wins.
-type planner struct {
+// Runner carries out plans. It never changes an order that others have changed since: their work wins.
+type Runner struct {
 	Store       eventstore.Store
 	Codec       domain.Codec
 	Namespace   uuid.UUID
 	Correlation string // of every command; empty means each command's own id
 }
 
-// run carries out all plans, several at once, in their order as far as that goes, and calls done, never twice at once, with each
+// Run carries out all plans, several at once, in their order as far as that goes, and calls done, never twice at once, with each
 // outcome. A plan that fails does not stop the others; a store that is away and the end of ctx do, with their error.
-func (p planner) run(ctx context.Context, plans []plan, done func(outcome)) error {
+func (p Runner) Run(ctx context.Context, plans []Plan, done func(Outcome)) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	next := make(chan int)
 	var workers sync.WaitGroup
 	var mu sync.Mutex
-	for range planWorkers {
+	for range atOnce {
 		workers.Go(func() {
 			for i := range next {
 				o := p.carryOut(ctx, plans[i])
@@ -83,8 +86,8 @@ feed:
 	return context.Cause(ctx)
 }
 
-// commandIDs are the ids of a plan's steps.
-func (p planner) commandIDs(l plan) []domain.CommandID {
+// CommandIDs are the ids of a plan's steps.
+func (p Runner) CommandIDs(l Plan) []domain.CommandID {
 	ids := make([]domain.CommandID, len(l.Steps))
 	seen := map[string]int{}
 	for i, s := range l.Steps {
@@ -99,12 +102,12 @@ func (p planner) commandIDs(l plan) []domain.CommandID {
 	return ids
 }
 
-// orderID is the order that a plan makes.
-func (p planner) orderID(l plan) domain.OrderID { return eventstore.OrderIDFor(p.commandIDs(l)[0]) }
+// OrderID is the order that a plan makes.
+func (p Runner) OrderID(l Plan) domain.OrderID { return eventstore.OrderIDFor(p.CommandIDs(l)[0]) }
 
-func (p planner) carryOut(ctx context.Context, l plan) outcome {
-	ids := p.commandIDs(l)
-	o := outcome{OrderID: eventstore.OrderIDFor(ids[0])}
+func (p Runner) carryOut(ctx context.Context, l Plan) Outcome {
+	ids := p.CommandIDs(l)
+	o := Outcome{OrderID: eventstore.OrderIDFor(ids[0])}
 	for i, s := range l.Steps {
 		request := eventstore.Request{
 			CommandID: ids[i], OrderID: o.OrderID, Command: s.Command, Expect: o.Version,
@@ -129,7 +132,7 @@ func (p planner) carryOut(ctx context.Context, l plan) outcome {
 }
 
 // ownHead is the head of an order that nobody but user has changed, as when a newer file has a later status; else conflict.
-func (p planner) ownHead(ctx context.Context, id domain.OrderID, user string, conflict error) (int, error) {
+func (p Runner) ownHead(ctx context.Context, id domain.OrderID, user string, conflict error) (int, error) {
 	records, err := p.Store.Read(ctx, id, 0)
 	if err != nil {
 		return 0, err
@@ -140,7 +143,7 @@ func (p planner) ownHead(ctx context.Context, id domain.OrderID, user string, co
 	return len(records), nil
 }
 
-// namespaceOf is a fixed namespace for the command ids of one purpose.
-func namespaceOf(purpose string) uuid.UUID {
+// Namespace is a fixed namespace for the command ids of one purpose.
+func Namespace(purpose string) uuid.UUID {
 	return uuid.NewSHA1(uuid.MustParse("0e0f4bb3-55c5-5a53-8a4c-2f6f4f1f3a77"), []byte(purpose))
 }

@@ -1,4 +1,6 @@
-package main
+// Package csvimport reads a file of orders: from bytes to orders that the domain takes, and to what is wrong with the rest, line by line.
+// It is pure: it must never open a file, look at a clock, or know of a store.
+package csvimport
 
 import (
 	"bytes"
@@ -16,16 +18,19 @@ import (
 
 // The bounds of one import. A larger file is split: what was imported before is never imported twice.
 const (
-	maxImportBytes = 64 << 20
-	maxImportLines = 200_000        // items
-	maxTimeAhead   = 24 * time.Hour // a date without a zone may be tomorrow somewhere
+	MaxBytes     = 64 << 20       // for the reader of the file to hold; Parse takes what it is given
+	MaxLines     = 200_000        // items
+	maxTimeAhead = 24 * time.Hour // a date without a zone may be tomorrow somewhere
 )
 
 // noReason is the reason of an order that was cancelled before anybody asked for one; schema 1 events get the same.
 const noReason = "not given"
 
-// importColumns are the columns of the file. They may come in any order; each must be there.
-var importColumns = [...]string{
+// Header is the first line of a file, without a line end.
+func Header() string { return strings.Join(columnNames[:], ",") }
+
+// columnNames are the columns of the file. They may come in any order; each must be there.
+var columnNames = [...]string{
 	"order", "placed_at", "customer", "currency", "sku", "name", "quantity", "price", "status", "status_at", "reason",
 }
 
@@ -43,8 +48,8 @@ const (
 	colReason
 )
 
-// importOrder is one order of a file, every value checked by the domain.
-type importOrder struct {
+// Order is one order of a file, every value checked by the domain.
+type Order struct {
 	Create   domain.CreateOrder
 	Lines    []int // the line of each item; the first is the order's own
 	Status   domain.Status
@@ -53,47 +58,47 @@ type importOrder struct {
 	Reason   string    // why it was cancelled
 }
 
-// lineError says what is wrong with one line. Line counts from 1, the header included, as an editor does; of a record with
+// LineError says what is wrong with one line. Line counts from 1, the header included, as an editor does; of a record with
 // quoted line breaks it is the first line.
-type lineError struct {
+type LineError struct {
 	Line   int    `json:"line"`
 	Order  string `json:"order"` // empty if the line does not tell
 	Field  string `json:"field"` // a column; empty if the line as a whole is wrong
 	Reason string `json:"reason"`
 }
 
-// parseImport reads a whole file. It gives the orders without a mistake, in the order of their first lines, and every mistake, in
+// Parse reads a whole file. It gives the orders without a mistake, in the order of their first lines, and every mistake, in
 // the order of lines. An order with a bad line is left out whole. What a further line of an order leaves empty it
 // takes from the order's other lines; what it says differently is a mistake. Times without a zone are in zone.
-func parseImport(data []byte, zone *time.Location, now time.Time) ([]importOrder, []lineError) {
-	p := importParser{zone: zone, now: now, drafts: map[string]*draft{}}
+func Parse(data []byte, zone *time.Location, now time.Time) ([]Order, []LineError) {
+	p := parser{zone: zone, now: now, drafts: map[string]*draft{}}
 	p.read(data)
-	var orders []importOrder
+	var orders []Order
 	for _, d := range p.order {
 		if o, ok := p.finish(d); ok {
 			orders = append(orders, o)
 		}
 	}
-	slices.SortStableFunc(p.bad, func(a, b lineError) int {
+	slices.SortStableFunc(p.bad, func(a, b LineError) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(columnIndex(a.Field), columnIndex(b.Field)))
 	})
 	return orders, p.bad
 }
 
-type importParser struct {
+type parser struct {
 	zone   *time.Location
 	now    time.Time
 	drafts map[string]*draft
 	order  []*draft // by first line
-	bad    []lineError
+	bad    []LineError
 }
 
 // draft is an order while its lines are being collected.
 type draft struct {
 	reference string
-	rows      []importRow
+	rows      []itemRow
 	bad       bool
-	shared    [len(importColumns)]statement // what the lines say about the order as a whole
+	shared    [len(columnNames)]statement // what the lines say about the order as a whole
 }
 
 type statement struct {
@@ -101,15 +106,15 @@ type statement struct {
 	line  int
 }
 
-type importRow struct {
+type itemRow struct {
 	line  int
-	cells [len(importColumns)]string // trimmed
+	cells [len(columnNames)]string // trimmed
 }
 
-func (p *importParser) fail(d *draft, line, column int, format string, args ...any) {
-	e := lineError{Line: line, Reason: fmt.Sprintf(format, args...)}
+func (p *parser) fail(d *draft, line, column int, format string, args ...any) {
+	e := LineError{Line: line, Reason: fmt.Sprintf(format, args...)}
 	if column >= 0 {
-		e.Field = importColumns[column]
+		e.Field = columnNames[column]
 	}
 	if d != nil {
 		e.Order, d.bad = d.reference, true
@@ -118,12 +123,12 @@ func (p *importParser) fail(d *draft, line, column int, format string, args ...a
 }
 
 // whole refuses the file as a whole.
-func (p *importParser) whole(line int, format string, args ...any) {
+func (p *parser) whole(line int, format string, args ...any) {
 	p.order = nil
-	p.bad = []lineError{{Line: line, Reason: fmt.Sprintf(format, args...)}}
+	p.bad = []LineError{{Line: line, Reason: fmt.Sprintf(format, args...)}}
 }
 
-func (p *importParser) read(data []byte) {
+func (p *parser) read(data []byte) {
 	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
 		p.whole(1, "The file is UTF-16. Save it as UTF-8.")
 		return
@@ -137,7 +142,7 @@ func (p *importParser) read(data []byte) {
 	columns, complaint := readHeader(header)
 	if header.broken != "" || complaint != "" {
 		p.whole(max(header.line, 1), "The first line must name the columns %s. %s",
-			strings.Join(importColumns[:], ","), cmp.Or(complaint, header.broken))
+			Header(), cmp.Or(complaint, header.broken))
 		return
 	}
 	for n := 1; ; n++ {
@@ -145,8 +150,8 @@ func (p *importParser) read(data []byte) {
 		if !ok {
 			return
 		}
-		if n > maxImportLines {
-			p.whole(record.line, "A file can have at most %d lines. Split it; what is imported already is not imported twice.", maxImportLines)
+		if n > MaxLines {
+			p.whole(record.line, "A file can have at most %d lines. Split it; what is imported already is not imported twice.", MaxLines)
 			return
 		}
 		p.add(record, columns)
@@ -166,7 +171,7 @@ func readHeader(r csvRecord) ([]int, string) {
 		}
 		columns = append(columns, column)
 	}
-	for column, name := range importColumns {
+	for column, name := range columnNames {
 		if !slices.Contains(columns, column) {
 			return nil, fmt.Sprintf("It lacks %q.", name)
 		}
@@ -174,10 +179,10 @@ func readHeader(r csvRecord) ([]int, string) {
 	return columns, ""
 }
 
-func columnIndex(name string) int { return slices.Index(importColumns[:], name) }
+func columnIndex(name string) int { return slices.Index(columnNames[:], name) }
 
-func (p *importParser) add(r csvRecord, columns []int) {
-	row := importRow{line: r.line}
+func (p *parser) add(r csvRecord, columns []int) {
+	row := itemRow{line: r.line}
 	empty := true
 	for i, field := range r.fields {
 		if i < len(columns) {
@@ -233,15 +238,15 @@ func cell(column int, s string) string {
 }
 
 // finish turns a draft into an order, or says everything that is wrong with it.
-func (p *importParser) finish(d *draft) (importOrder, bool) {
+func (p *parser) finish(d *draft) (Order, bool) {
 	if len(d.rows) == 0 {
-		return importOrder{}, false
+		return Order{}, false
 	}
 	first := d.rows[0].line
 	lineOf := func(column int) int { return cmp.Or(d.shared[column].line, first) }
 	value := func(column int) string { return d.shared[column].value }
 
-	o := importOrder{Create: domain.CreateOrder{
+	o := Order{Create: domain.CreateOrder{
 		CustomerID: value(colCustomer), Currency: domain.Currency(value(colCurrency)), Reference: d.reference,
 	}}
 	o.PlacedAt = p.time(d, lineOf(colPlacedAt), colPlacedAt, value(colPlacedAt))
@@ -260,7 +265,7 @@ func (p *importParser) finish(d *draft) (importOrder, bool) {
 }
 
 // place finds the line and the column of a field of the create command.
-func (o importOrder) place(field string, lineOf func(int) int) (line, column int) {
+func (o Order) place(field string, lineOf func(int) int) (line, column int) {
 	switch field {
 	case "customerId":
 		return lineOf(colCustomer), colCustomer
@@ -279,7 +284,7 @@ func (o importOrder) place(field string, lineOf func(int) int) (line, column int
 	return o.Lines[min(len(o.Lines)-1, domain.MaxCommandItems)], -1 // too many items: the first that is too many
 }
 
-func (p *importParser) status(d *draft, o *importOrder, lineOf func(int) int, value func(int) string) {
+func (p *parser) status(d *draft, o *Order, lineOf func(int) int, value func(int) string) {
 	o.Status = domain.Status(value(colStatus))
 	if !slices.Contains(domain.Statuses(), o.Status) {
 		p.fail(d, lineOf(colStatus), colStatus, "The status must be created, confirmed or cancelled, not %s.", quoted(value(colStatus)))
@@ -303,7 +308,7 @@ func (p *importParser) status(d *draft, o *importOrder, lineOf func(int) int, va
 }
 
 // item reads one line. What it complains about here gets a harmless value, so that Check does not complain again.
-func (p *importParser) item(d *draft, row importRow, currency domain.Currency) domain.Item {
+func (p *parser) item(d *draft, row itemRow, currency domain.Currency) domain.Item {
 	item := domain.Item{SKU: row.cells[colSKU], Name: row.cells[colName], Quantity: 1, Price: domain.Money{Currency: currency}}
 	quantity, price := row.cells[colQuantity], row.cells[colPrice]
 	n, err := strconv.ParseInt(quantity, 10, 64)
@@ -330,15 +335,15 @@ func (p *importParser) item(d *draft, row importRow, currency domain.Currency) d
 	return item
 }
 
-// importLayouts are the forms of a time; those without a zone are in the zone of the settings.
-var importLayouts = [...]string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02 15:04", time.DateOnly}
+// layouts are the forms of a time; those without a zone are in the zone of the settings.
+var layouts = [...]string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02 15:04", time.DateOnly}
 
-func (p *importParser) time(d *draft, line, column int, value string) time.Time {
+func (p *parser) time(d *draft, line, column int, value string) time.Time {
 	if value == "" {
 		p.fail(d, line, column, "A time is required, such as 2025-03-01T09:30:00Z.")
 		return time.Time{}
 	}
-	for _, layout := range importLayouts {
+	for _, layout := range layouts {
 		t, err := time.ParseInLocation(layout, value, p.zone)
 		switch {
 		case err != nil:

@@ -1,4 +1,4 @@
-package main
+package csvimport
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ import (
 	"headway/domain"
 )
 
-var importNow = time.Date(2025, 6, 1, 12, 0, 0, 0, time.UTC)
+var now = time.Date(2025, 6, 1, 12, 0, 0, 0, time.UTC)
 
 // expectedImport is the form of testdata/messy.expected.json, which is written by hand.
 type expectedImport struct {
@@ -34,7 +34,7 @@ type expectedImport struct {
 
 func readExpected(t *testing.T) expectedImport {
 	t.Helper()
-	data, err := os.ReadFile("../../testdata/messy.expected.json")
+	data, err := os.ReadFile("../../../../testdata/messy.expected.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func readExpected(t *testing.T) expectedImport {
 
 // The messy file gives exactly the orders and the bad lines that a person read in it.
 func TestParseMessyFile(t *testing.T) {
-	data, err := os.ReadFile("../../testdata/messy.csv")
+	data, err := os.ReadFile("../../../../testdata/messy.csv")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func TestParseMessyFile(t *testing.T) {
 		t.Fatal("messy.csv has lost its byte order mark or its CRLF line ends")
 	}
 	expected := readExpected(t)
-	orders, bad := parseImport(data, time.UTC, importNow)
+	orders, bad := Parse(data, time.UTC, now)
 
 	var got, want []string
 	for _, o := range orders {
@@ -85,7 +85,7 @@ func TestParseMessyFile(t *testing.T) {
 	}
 }
 
-func describe(t *testing.T, o importOrder) []string {
+func describe(t *testing.T, o Order) []string {
 	t.Helper()
 	statusAt, total := "", domain.Money{Currency: o.Create.Currency}
 	if !o.StatusAt.IsZero() {
@@ -124,7 +124,7 @@ func compareLines(t *testing.T, what string, got, want []string) {
 	}
 }
 
-const importHeader = "order,placed_at,customer,currency,sku,name,quantity,price,status,status_at,reason\n"
+const header = "order,placed_at,customer,currency,sku,name,quantity,price,status,status_at,reason\n"
 
 // Each rule of a single line, by the field and the words that a bad one is answered with.
 func TestBadLines(t *testing.T) {
@@ -171,20 +171,20 @@ func TestBadLines(t *testing.T) {
 		"a header has each column once":                  {"", "", `"order" twice`},
 	} {
 		t.Run(rule, func(t *testing.T) {
-			data := importHeader + c.lines + "\n"
+			data := header + c.lines + "\n"
 			switch {
 			case strings.Contains(c.words, "UTF-16"):
 				data = "\xff\xfeo\x00"
 			case c.words == "empty":
 				data = "\ufeff"
 			case strings.Contains(c.words, "lacks"):
-				data = strings.Replace(importHeader, ",reason", "", 1)
+				data = strings.Replace(header, ",reason", "", 1)
 			case strings.Contains(c.words, "vat"):
-				data = "vat," + importHeader
+				data = "vat," + header
 			case strings.Contains(c.words, "twice"):
-				data = "order," + importHeader
+				data = "order," + header
 			}
-			orders, bad := parseImport([]byte(data), time.UTC, importNow)
+			orders, bad := Parse([]byte(data), time.UTC, now)
 			if len(orders) != 0 {
 				t.Errorf("it is an order: %+v", orders)
 			}
@@ -212,24 +212,24 @@ func TestGoodLines(t *testing.T) {
 			`A by Ada: 2025-01-01T00:00:00Z created , "", 3.00 EUR; A line 2: 2 × T-1 "Tea" at 1.50 EUR`,
 		},
 		"a time without a zone is in the zone of the settings": {
-			importHeader + "A,2025-05-01,Ada,EUR,T-1,Tea,1,1,created,,\n",
+			header + "A,2025-05-01,Ada,EUR,T-1,Tea,1,1,created,,\n",
 			`A by Ada: 2025-04-30T22:00:00Z created , "", 1.00 EUR; A line 2: 1 × T-1 "Tea" at 1.00 EUR`,
 		},
 		"what one line leaves empty another line may say": {
-			importHeader + "A,,,,T-1,Tea,1,1,,,\nA,2025-01-01T00:00:00Z,Ada,EUR,T-2,Tee,1,1,created,,",
+			header + "A,,,,T-1,Tea,1,1,,,\nA,2025-01-01T00:00:00Z,Ada,EUR,T-2,Tee,1,1,created,,",
 			`A by Ada: 2025-01-01T00:00:00Z created , "", 2.00 EUR; A line 2: 1 × T-1 "Tea" at 1.00 EUR; A line 3: 1 × T-2 "Tee" at 1.00 EUR`,
 		},
 		"a created order may repeat its time as status_at": {
-			importHeader + "A,2025-01-01T00:00:00Z,Ada,EUR,T-1,Tea,1,1,created,2025-01-01T00:00:00Z,",
+			header + "A,2025-01-01T00:00:00Z,Ada,EUR,T-1,Tea,1,1,created,2025-01-01T00:00:00Z,",
 			`A by Ada: 2025-01-01T00:00:00Z created , "", 1.00 EUR; A line 2: 1 × T-1 "Tea" at 1.00 EUR`,
 		},
 		"the line after a broken one is read": {
-			importHeader + "\"B\"x,\n\n\"never closed\nA,2025-01-01T00:00:00Z,Ada,EUR,T-1,Tea,1,1,created,,",
+			header + "\"B\"x,\n\n\"never closed\nA,2025-01-01T00:00:00Z,Ada,EUR,T-1,Tea,1,1,created,,",
 			`A by Ada: 2025-01-01T00:00:00Z created , "", 1.00 EUR; A line 5: 1 × T-1 "Tea" at 1.00 EUR`,
 		},
 	} {
 		t.Run(rule, func(t *testing.T) {
-			orders, bad := parseImport([]byte(c.data), berlin, importNow)
+			orders, bad := Parse([]byte(c.data), berlin, now)
 			var got []string
 			for _, o := range orders {
 				got = append(got, describe(t, o)...)
@@ -243,7 +243,7 @@ func TestGoodLines(t *testing.T) {
 
 func itemLines(n int) string {
 	var b strings.Builder
-	b.WriteString(importHeader)
+	b.WriteString(header)
 	for i := range n {
 		fmt.Fprintf(&b, "A,2025-01-01,Ada,EUR,T-%d,Tea,1,1,created,,\n", i)
 	}
@@ -252,10 +252,10 @@ func itemLines(n int) string {
 
 // An order with one item too many is left out, and the line that is too many is named.
 func TestImportItemLimit(t *testing.T) {
-	if orders, bad := parseImport([]byte(itemLines(domain.MaxCommandItems)), time.UTC, importNow); len(orders) != 1 || len(bad) != 0 {
+	if orders, bad := Parse([]byte(itemLines(domain.MaxCommandItems)), time.UTC, now); len(orders) != 1 || len(bad) != 0 {
 		t.Errorf("%d items: %d orders, %+v", domain.MaxCommandItems, len(orders), bad)
 	}
-	orders, bad := parseImport([]byte(itemLines(domain.MaxCommandItems+1)), time.UTC, importNow)
+	orders, bad := Parse([]byte(itemLines(domain.MaxCommandItems+1)), time.UTC, now)
 	if len(orders) != 0 || len(bad) != 1 || bad[0].Line != domain.MaxCommandItems+2 || !strings.Contains(bad[0].Reason, "500 items") {
 		t.Errorf("one item too many: %d orders, %+v", len(orders), bad)
 	}
@@ -264,25 +264,25 @@ func TestImportItemLimit(t *testing.T) {
 // A file with one line too many is refused as a whole.
 func TestImportLineLimit(t *testing.T) {
 	line := "A,,,,,,,,,,\n"
-	data := importHeader + strings.Repeat(line, maxImportLines+1)
-	orders, bad := parseImport([]byte(data), time.UTC, importNow)
-	if len(orders) != 0 || len(bad) != 1 || bad[0].Line != maxImportLines+2 || !strings.Contains(bad[0].Reason, "at most") {
+	data := header + strings.Repeat(line, MaxLines+1)
+	orders, bad := Parse([]byte(data), time.UTC, now)
+	if len(orders) != 0 || len(bad) != 1 || bad[0].Line != MaxLines+2 || !strings.Contains(bad[0].Reason, "at most") {
 		t.Errorf("%d orders, %d mistakes, first %+v", len(orders), len(bad), bad[0])
 	}
 }
 
 // Whatever a file holds, an order that comes out of it is one the domain takes, and no line is both in an order and bad.
 func FuzzCSV(f *testing.F) {
-	messy, err := os.ReadFile("../../testdata/messy.csv")
+	messy, err := os.ReadFile("../../../../testdata/messy.csv")
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(messy)
-	f.Add([]byte(importHeader))
-	f.Add([]byte(importHeader + "A,2025-01-01,Ada,EUR,A,\"Tea\r\n\",1,1,cancelled,2025-01-02,\"\"\"\n"))
-	f.Add([]byte("\ufeff" + importHeader + "A,2025-01-01,Ada,EUR,A,Tea,1,1,created,,\n\"A\n\n\"x,\"\n"))
+	f.Add([]byte(header))
+	f.Add([]byte(header + "A,2025-01-01,Ada,EUR,A,\"Tea\r\n\",1,1,cancelled,2025-01-02,\"\"\"\n"))
+	f.Add([]byte("\ufeff" + header + "A,2025-01-01,Ada,EUR,A,Tea,1,1,created,,\n\"A\n\n\"x,\"\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		orders, bad := parseImport(data, time.UTC, importNow)
+		orders, bad := Parse(data, time.UTC, now)
 		last := bytes.Count(data, []byte("\n")) + 1
 		badOrders, badLines, seen := map[string]bool{}, map[int]bool{}, map[string]bool{}
 		previous := 0

@@ -1,4 +1,6 @@
-package main
+// Package demo is a believable shop: a history of orders, always the same, and staff who go on with it while the console runs. It must
+// never write into a store that holds orders of somebody else, nor do what the rules of the domain do not allow.
+package demo
 
 import (
 	"cmp"
@@ -7,32 +9,33 @@ import (
 	"slices"
 	"time"
 
+	"headway/cmd/web/internal/plan"
 	"headway/domain"
 )
 
-// The demo's history.
+// The history.
 const (
-	demoOrders = 2_000
-	demoDays   = 90
-	demoSeed   = 0x4ead
-	demoFirst  = 10_001 // the number in the oldest order's reference
+	orders      = 2_000
+	days        = 90
+	seed        = 0x4ead
+	firstNumber = 10_001 // the number in the oldest order's reference
 )
 
-// The demo's staff who write; the viewer never does.
+// The staff who write; the viewer never does.
 const (
-	demoOperator  = "operator"
-	demoOperator2 = "operator2"
-	demoAdmin     = "admin"
+	operator  = "operator"
+	operator2 = "operator2"
+	admin     = "admin"
 )
 
-// demoCustomer buys in one currency, and some buy more often than others.
-type demoCustomer struct {
+// customer buys in one currency, and some buy more often than others.
+type customer struct {
 	name     string
 	currency domain.Currency
 	weight   int
 }
 
-var demoCustomers = [...]demoCustomer{
+var customers = [...]customer{
 	{"Bäckerei Grünwald", "EUR", 9}, {"Harbour Café", "GBP", 8}, {"Nordlys Interiør AS", "EUR", 3}, {"Café Zum Löwen", "EUR", 7},
 	{"O'Brien & Sons", "GBP", 5}, {"Lisboa Azulejos Lda", "EUR", 4}, {"Pacific Roasters Inc", "USD", 9}, {"Brooklyn Tea Room", "USD", 6},
 	{"東京茶房", "JPY", 5}, {"Kyoto Kissa", "JPY", 3}, {"La Petite Épicerie", "EUR", 6}, {"Trattoria da Nonna", "EUR", 5},
@@ -43,8 +46,8 @@ var demoCustomers = [...]demoCustomer{
 	{"Sunrise Hostel", "EUR", 2}, {"Rösterei Altstadt", "CHF", 4},
 }
 
-// demoRate is the price in a currency's minor units for 10,000 cents of the list.
-func demoRate(c domain.Currency) int64 {
+// rate is the price in a currency's minor units for 10,000 cents of the list.
+func rate(c domain.Currency) int64 {
 	switch c {
 	case "USD":
 		return 10_800
@@ -58,13 +61,13 @@ func demoRate(c domain.Currency) int64 {
 	return 10_000 // EUR
 }
 
-type demoProduct struct {
+type product struct {
 	sku, name string
 	cents     int64 // the list price in EUR
 	most      int64 // pieces in an order
 }
 
-var demoProducts = [...]demoProduct{
+var products = [...]product{
 	{"BEAN-ESP-1K", "Espresso beans, 1 kg", 2190, 24}, {"BEAN-FIL-1K", "Filter beans, 1 kg", 2390, 24},
 	{"BEAN-DEC-500", "Decaf beans, 500 g", 1350, 12}, {"BEAN-ETH-250", "Ethiopia Guji, 250 g", 1190, 30},
 	{"TEA-EARL-250", "Earl Grey, 250 g", 1290, 20}, {"TEA-SEN-100", "Sencha, 100 g", 1150, 20},
@@ -87,52 +90,54 @@ var demoProducts = [...]demoProduct{
 	{"COOK-OAT-40", "Oat cookies, 40", 1980, 10}, {"BISC-ALM-200", "Almond biscuits, 200", 2640, 6},
 }
 
-var demoReasons = [...]string{
+var reasons = [...]string{
 	"The customer ordered twice.", "The customer changed their mind.", "Out of stock until next month.", "The delivery would come too late.",
 	"Wrong delivery address; ordered again.", "The price was agreed differently.", "The customer is closing for the season.",
 	"Payment was refused.", "Test order.", "Ordered for the wrong branch.",
 }
 
-// demoHistory is the demo's past: always the same orders, placed over the demoDays before now. Its pace follows a working day
+// history is the demo's past: always the same orders, placed over the days before now. Its pace follows a working day
 // that is under way whenever the demo is started.
-func demoHistory(now time.Time) []plan {
-	rng := rand.New(rand.NewPCG(demoSeed, demoSeed)) //nolint:gosec // a story is not a secret
-	ages := make([]time.Duration, demoOrders)
+func history(now time.Time) []plan.Plan {
+	rng := rand.New(rand.NewPCG(seed, seed)) //nolint:gosec // a story is not a secret
+	ages := make([]time.Duration, orders)
 	for i := range ages {
-		day := time.Duration(rng.IntN(demoDays)) * 24 * time.Hour
+		day := time.Duration(rng.IntN(days)) * 24 * time.Hour
 		minutes := time.Duration(rng.IntN(300)+rng.IntN(300)) * time.Minute // a hump of ten hours, two thirds over by now
 		ages[i] = day + minutes + time.Duration(rng.IntN(60_000))*time.Millisecond
 	}
 	slices.SortFunc(ages, func(a, b time.Duration) int { return cmp.Compare(b, a) })
-	plans := make([]plan, demoOrders)
+	plans := make([]plan.Plan, orders)
 	for i, age := range ages {
-		plans[i] = demoLife(rng, demoReference(i), now, age)
+		plans[i] = life(rng, referenceOf(i), now, age)
 	}
 	return plans
 }
 
-func demoReference(index int) string { return fmt.Sprintf("H-%d", demoFirst+index) }
+func referenceOf(index int) string { return fmt.Sprintf("H-%d", firstNumber+index) }
 
-// demoLife is one order, from its creation that long ago to whatever has happened to it since.
-func demoLife(rng *rand.Rand, reference string, now time.Time, age time.Duration) plan {
-	create := demoCreate(rng, reference)
-	taker := demoActor(rng)
-	l := plan{Name: reference, Steps: []step{{create, now.Add(-age), taker}}}
+// life is one order, from its creation that long ago to whatever has happened to it since.
+func life(rng *rand.Rand, reference string, now time.Time, age time.Duration) plan.Plan {
+	create := createOrder(rng, reference)
+	taker := actor(rng)
+	l := plan.Plan{Name: reference, Steps: []plan.Step{{Command: create, At: now.Add(-age), User: taker}}}
 	later := func(least, most time.Duration) bool { // moves on by something between; false if that is not yet
 		age -= least + time.Duration(rng.Int64N(int64(most-least)))
 		return age > 0
 	}
-	do := func(c domain.Command, user string) { l.Steps = append(l.Steps, step{c, now.Add(-age), user}) }
+	do := func(c domain.Command, user string) {
+		l.Steps = append(l.Steps, plan.Step{Command: c, At: now.Add(-age), User: user})
+	}
 
 	if rng.IntN(100) < 22 {
 		for range 1 + rng.IntN(3) {
 			if !later(2*time.Minute, 90*time.Minute) {
 				return l
 			}
-			do(domain.AddItem{Item: demoItem(rng, create.Currency)}, taker)
+			do(domain.AddItem{Item: item(rng, create.Currency)}, taker)
 		}
 	}
-	cancel := func() { do(domain.CancelOrder{Reason: demoReasons[rng.IntN(len(demoReasons))]}, demoActor(rng)) }
+	cancel := func() { do(domain.CancelOrder{Reason: reasons[rng.IntN(len(reasons))]}, actor(rng)) }
 	switch fate := rng.IntN(100); {
 	case fate < 3: // forgotten
 	case fate < 9:
@@ -143,7 +148,7 @@ func demoLife(rng *rand.Rand, reference string, now time.Time, age time.Duration
 		if !later(15*time.Minute, 40*time.Hour) {
 			return l
 		}
-		do(domain.ConfirmOrder{}, demoActor(rng))
+		do(domain.ConfirmOrder{}, actor(rng))
 		if fate < 13 && later(time.Hour, 100*time.Hour) {
 			cancel()
 		}
@@ -151,46 +156,46 @@ func demoLife(rng *rand.Rand, reference string, now time.Time, age time.Duration
 	return l
 }
 
-func demoCreate(rng *rand.Rand, reference string) domain.CreateOrder {
-	customer := demoBuyer(rng)
-	create := domain.CreateOrder{CustomerID: customer.name, Currency: customer.currency, Reference: reference}
+func createOrder(rng *rand.Rand, reference string) domain.CreateOrder {
+	by := buyer(rng)
+	create := domain.CreateOrder{CustomerID: by.name, Currency: by.currency, Reference: reference}
 	for range 1 + min(rng.IntN(4), rng.IntN(7)) {
-		create.Items = append(create.Items, demoItem(rng, customer.currency))
+		create.Items = append(create.Items, item(rng, by.currency))
 	}
 	return create
 }
 
-func demoBuyer(rng *rand.Rand) demoCustomer {
+func buyer(rng *rand.Rand) customer {
 	all := 0
-	for _, c := range &demoCustomers {
+	for _, c := range &customers {
 		all += c.weight
 	}
 	at := rng.IntN(all)
-	for _, c := range &demoCustomers {
+	for _, c := range &customers {
 		if at -= c.weight; at < 0 {
 			return c
 		}
 	}
-	return demoCustomers[0]
+	return customers[0]
 }
 
-func demoItem(rng *rand.Rand, currency domain.Currency) domain.Item {
-	p := demoProducts[rng.IntN(len(demoProducts))]
+func item(rng *rand.Rand, currency domain.Currency) domain.Item {
+	p := products[rng.IntN(len(products))]
 	if p.most == 1 && rng.IntN(8) > 0 { // machines are bought less often than cups
-		p = demoProducts[rng.IntN(len(demoProducts)/2)]
+		p = products[rng.IntN(len(products)/2)]
 	}
 	return domain.Item{
 		SKU: p.sku, Name: p.name, Quantity: 1 + min(rng.Int64N(p.most), rng.Int64N(p.most)),
-		Price: domain.Money{Minor: p.cents * demoRate(currency) / 10_000 / 10 * 10, Currency: currency},
+		Price: domain.Money{Minor: p.cents * rate(currency) / 10_000 / 10 * 10, Currency: currency},
 	}
 }
 
-func demoActor(rng *rand.Rand) string {
+func actor(rng *rand.Rand) string {
 	switch n := rng.IntN(100); {
 	case n < 55:
-		return demoOperator
+		return operator
 	case n < 92:
-		return demoOperator2
+		return operator2
 	}
-	return demoAdmin
+	return admin
 }
