@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	codes "modernc.org/sqlite/lib"
+
 	"headway/projections"
 )
 
@@ -25,7 +27,7 @@ func (s *Store) Check(ctx context.Context, report func(projections.Difference)) 
 		// An INSERT to SQLite, but one that only reads.
 		_, err := s.writer.ExecContext(ctx, fmt.Sprintf(`INSERT INTO %[1]s (%[1]s, rank) VALUES ('integrity-check', 1)`, table))
 		switch {
-		case isCorrupt(err):
+		case hasCode(err, codes.SQLITE_CORRUPT):
 			report(projections.Difference{Projection: searchIndex, ID: table, Field: "index", Want: "the words of the rows", Got: "others"})
 		case err != nil:
 			return failed(ctx, err)

@@ -13,9 +13,6 @@ import (
 	"strings"
 	"time"
 
-	driver "modernc.org/sqlite"
-	codes "modernc.org/sqlite/lib"
-
 	"headway/domain"
 )
 
@@ -154,7 +151,7 @@ func create(path string) error {
 // prepare makes the schema in an empty file, and counts the rows of any other. Rows of another schema are thrown away, which dropped tells: they can be made again. A file
 // that is not a read store is refused untouched.
 func prepare(ctx context.Context, conn *sql.Conn, path string) (dropped bool, err error) {
-	application, version, tables, err := inspect(ctx, conn, path)
+	application, version, tables, err := inspect(ctx, conn)
 	if err != nil {
 		return false, err
 	}
@@ -167,7 +164,7 @@ func prepare(ctx context.Context, conn *sql.Conn, path string) (dropped bool, er
 	if _, err := conn.ExecContext(ctx, `BEGIN IMMEDIATE`); err != nil {
 		return false, err
 	}
-	application, version, tables, err = inspect(ctx, conn, path) // another process may have been faster
+	application, version, tables, err = inspect(ctx, conn) // another process may have been faster
 	if err == nil && (application != applicationID || version != schemaVersion) {
 		if err = dropAll(ctx, conn); err == nil {
 			_, err = conn.ExecContext(ctx, schema+fmt.Sprintf(`PRAGMA application_id = %d; PRAGMA user_version = %d;`,
@@ -188,12 +185,9 @@ func prepare(ctx context.Context, conn *sql.Conn, path string) (dropped bool, er
 	return dropped, nil
 }
 
-func inspect(ctx context.Context, conn *sql.Conn, path string) (application, version, tables int, err error) {
+func inspect(ctx context.Context, conn *sql.Conn) (application, version, tables int, err error) {
 	err = conn.QueryRowContext(ctx, `SELECT (SELECT application_id FROM pragma_application_id),
 		(SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_schema)`).Scan(&application, &version, &tables)
-	if e, ok := errors.AsType[*driver.Error](err); ok && e.Code()&0xff == codes.SQLITE_NOTADB {
-		err = &domain.Error{Kind: domain.Refused, Message: path + " is not a read store of Headway.", Cause: err}
-	}
 	return application, version, tables, err
 }
 

@@ -58,6 +58,9 @@ func Open(path string, options Options) (*Store, error) {
 		if e, ok := errors.AsType[*domain.Error](err); ok {
 			return nil, e
 		}
+		if hasCode(err, codes.SQLITE_NOTADB) {
+			return nil, &domain.Error{Kind: domain.Refused, Message: path + " is not a read store of Headway.", Cause: err}
+		}
 		return nil, domain.Unreachable(err, "The read store %s cannot be opened.", path)
 	}
 	if dropped {
@@ -124,10 +127,10 @@ func failed(ctx context.Context, err error) error {
 	return domain.Unreachable(err, unreachable)
 }
 
-// isCorrupt tells whether SQLite found that two of its tables do not fit together.
-func isCorrupt(err error) bool {
+// hasCode tells whether SQLite answered with a code, whatever its extension.
+func hasCode(err error, code int) bool {
 	e, ok := errors.AsType[*driver.Error](err)
-	return ok && e.Code()&0xff == codes.SQLITE_CORRUPT
+	return ok && e.Code()&0xff == code
 }
 
 // list is a list of texts as one parameter, for json_each.
