@@ -143,7 +143,7 @@ function projection(state, frame, now) {
 /** Why nothing is sure now: a sentence for the stamp, or null. */
 export function doubtOf(state, now) {
   if (state.resync) return 'this page missed something and asks again';
-  if (!state.answered) return state.link === 'closed' ? 'the connection is closed' : 'no answer yet';
+  if (!state.answered) return state.link === 'closed' ? 'no connection' : 'no answer yet';
   if (state.contact === null || now - state.contact > silentAfter) return `no contact for ${Math.floor(silentAfter / 1000)} s`;
   return null;
 }

@@ -34,7 +34,7 @@ function behind({ events, ms }) {
 function because(state, reason) {
   const why = (reason ?? '').trim().replace(/\.$/, '');
   if (!why) return state;
-  return why.toLowerCase().startsWith(state) ? why : `${state}: ${why}`;
+  return why.toLowerCase().startsWith(state) ? state + why.slice(state.length) : `${state}: ${why}`;
 }
 
 /** The name of a projection for people: order_list is "Order list". */

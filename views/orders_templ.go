@@ -997,10 +997,16 @@ func usualSort(f *OrderFilter) projections.Sort {
 }
 
 func tabCount(byStatus map[domain.Status]int, s domain.Status) string {
+	if byStatus == nil {
+		return ""
+	}
 	return atLeast(byStatus[s], byStatus[s] < projections.ExactTotal)
 }
 
 func allCount(byStatus map[domain.Status]int) string {
+	if byStatus == nil {
+		return ""
+	}
 	sum, exact := 0, true
 	for _, n := range byStatus {
 		sum += n

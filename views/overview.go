@@ -6,9 +6,12 @@ import (
 	"headway/domain"
 )
 
+// MaxCountedEvents is how many of the newest events PerMinute counts; if it holds so many, there may be more.
+const MaxCountedEvents = 1_000
+
 // OverviewPage is GET /.
 type OverviewPage struct {
-	ByStatus    map[domain.Status]int // all orders
+	ByStatus    map[domain.Status]int // all orders; nil if it could not be read
 	Today       time.Time             // any moment of today: names the day
 	Value       []domain.Money        // of the orders created today, by currency, without the cancelled
 	PerMinute   []int                 // events stored in each minute, oldest first; the last is the running one

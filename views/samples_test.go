@@ -292,6 +292,9 @@ func samples() []sample {
 			Value: []domain.Money{eur(12345678), {Minor: 98000, Currency: "JPY"}}, PerMinute: perMinute, Stamp: stampOf("order_list", projections.StampCurrent),
 			Projections: cards(), Latest: events,
 		})},
+		{"overview-burst", views.Overview(frame("Overview", views.NavOverview), views.OverviewPage{
+			ByStatus: map[domain.Status]int{}, Today: today, PerMinute: []int{0, views.MaxCountedEvents - 10, 10},
+		})},
 		{"overview-empty", views.Overview(bare, views.OverviewPage{Today: today, Problems: []string{"The read store cannot answer now."}})},
 		{"orders", views.Orders(list, orders)},
 		{"orders-filtered", views.Orders(list, filtered)},

@@ -54,7 +54,7 @@ func because(state, reason string) string {
 	case reason == "":
 		return state
 	case strings.HasPrefix(strings.ToLower(reason), state):
-		return reason
+		return state + reason[len(state):]
 	}
 	return state + ": " + reason
 }

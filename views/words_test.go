@@ -82,7 +82,7 @@ func TestStampWords(t *testing.T) {
 		{projections.Stamp{State: projections.StampBehind, Behind: projections.Lag{Events: 1}}, "1 event behind"},
 		{projections.Stamp{State: projections.StampBehind}, "behind"},
 		{projections.Stamp{State: projections.StampHeld, Version: 4, Reason: "Schema 7 is not known."}, "held at version 5: Schema 7 is not known"},
-		{projections.Stamp{State: projections.StampPaused, Reason: "Paused by an administrator since 14:02."}, "Paused by an administrator since 14:02"},
+		{projections.Stamp{State: projections.StampPaused, Reason: "Paused by an administrator since 14:02."}, "paused by an administrator since 14:02"},
 		{projections.Stamp{State: projections.StampRebuilding, Reason: "61 %"}, "rebuilding: 61 %"},
 		{projections.Stamp{State: projections.StampStalled}, "stalled"},
 		{projections.Stamp{State: projections.StampUnknown, Reason: "no contact for 12 s"}, "unknown: no contact for 12 s"},
