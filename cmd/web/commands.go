@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"headway/cmd/web/internal/input"
 	"headway/domain"
 	"headway/eventstore"
 	"headway/projections"
@@ -22,49 +23,51 @@ const (
 )
 
 // request is a command with who sent it and why. It finishes the input: every complaint about the body is answered here.
-func (s *server) request(r *http.Request, in *input, c domain.Command) (eventstore.Request, error) {
+func (s *server) request(r *http.Request, in *input.Body, c domain.Command) (eventstore.Request, error) {
 	req := eventstore.Request{
-		CommandID: in.commandID(), Command: c, UserID: s.person(r), CorrelationID: r.Header.Get(correlationHeader), Timestamp: s.clock(),
+		CommandID: in.CommandID(), Command: c, UserID: s.person(r), CorrelationID: r.Header.Get(correlationHeader), Timestamp: s.clock(),
 	}
-	in.read["do"] = in.form // which button was pressed
+	in.AllowButton() // which button was pressed
 	if _, create := c.(domain.CreateOrder); !create {
-		req.Expect = in.version("expectedVersion", "The expected version", false)
-		req.Seen = in.version("seenVersion", "The seen version", true)
+		req.Expect = in.Version("expectedVersion", "The expected version", false)
+		req.Seen = in.Version("seenVersion", "The seen version", true)
 		if req.Seen > req.Expect {
-			in.complain("seenVersion", "Nobody has seen a version that is newer than the one expected.")
+			in.Complain("seenVersion", "Nobody has seen a version that is newer than the one expected.")
 		}
 	}
 	if len(req.CorrelationID) > maxCorrelationID ||
 		strings.ContainsFunc(req.CorrelationID, func(c rune) bool { return c <= ' ' || c > '~' }) {
 		return req, domain.MalformedField("X-Correlation-Id", "A correlation id is at most %d visible ASCII characters.", maxCorrelationID)
 	}
-	return req, in.finish(c)
+	return req, in.Finish(c)
 }
 
 // addItem is POST /orders/{id}/items.
 func (s *server) addItem(r *http.Request) (answer, error) {
-	return s.command(r, func(in *input, o domain.Order) domain.Command {
-		return domain.AddItem{Item: in.item("", o.Currency)}
+	return s.command(r, func(in *input.Body, o domain.Order) domain.Command {
+		return domain.AddItem{Item: in.Item("", o.Currency)}
 	})
 }
 
 // confirm is POST /orders/{id}/confirm.
 func (s *server) confirm(r *http.Request) (answer, error) {
-	return s.command(r, func(*input, domain.Order) domain.Command { return domain.ConfirmOrder{} })
+	return s.command(r, func(*input.Body, domain.Order) domain.Command { return domain.ConfirmOrder{} })
 }
 
 // cancel is POST /orders/{id}/cancel.
 func (s *server) cancel(r *http.Request) (answer, error) {
-	return s.command(r, func(in *input, _ domain.Order) domain.Command { return domain.CancelOrder{Reason: in.text("reason")} })
+	return s.command(r, func(in *input.Body, _ domain.Order) domain.Command {
+		return domain.CancelOrder{Reason: in.Text("reason")}
+	})
 }
 
 // command reads, decides and stores one command on an order that exists.
-func (s *server) command(r *http.Request, read func(*input, domain.Order) domain.Command) (answer, error) {
-	id, err := orderID(r)
+func (s *server) command(r *http.Request, read func(*input.Body, domain.Order) domain.Command) (answer, error) {
+	id, err := input.OrderID(r)
 	if err != nil {
 		return answer{}, err
 	}
-	in, err := readInput(r)
+	in, err := input.Read(r)
 	if err != nil {
 		return answer{}, err
 	}
@@ -85,7 +88,7 @@ func (s *server) command(r *http.Request, read func(*input, domain.Order) domain
 		return s.stored(r, result, http.StatusOK), nil
 	case domain.KindOf(err) == domain.Conflict:
 		return answer{}, s.conflict(r.Context(), in, req, err)
-	case in.form:
+	case in.IsForm():
 		return answer{}, s.orderAgain(r.Context(), in, id, c, err)
 	}
 	return answer{}, err
@@ -106,20 +109,20 @@ func (s *server) stored(r *http.Request, result eventstore.Result, status int) a
 
 // orderAgain shows the order with the command's form as it was typed, and what is wrong with it. If even the order cannot be shown,
 // the error is shown alone.
-func (s *server) orderAgain(ctx context.Context, in *input, id domain.OrderID, c domain.Command, err error) error {
+func (s *server) orderAgain(ctx context.Context, in *input.Body, id domain.OrderID, c domain.Command, err error) error {
 	stream, loadErr := eventstore.Load(ctx, s.events, s.codec, id)
 	if loadErr != nil {
 		return err
 	}
 	m := s.orderPage(stream)
 	p := problemOf(err)
-	commandID, form := in.text("commandId"), s.formOf(m.Forms, c)
+	commandID, form := in.Text("commandId"), s.formOf(m.Forms, c)
 	form.Errors, form.Open = p.fields, true
 	if _, parseErr := uuid.Parse(commandID); parseErr == nil {
 		form.CommandID = commandID // a retry after an unknown outcome must find its own result
 	}
-	form.Expected = max(in.version("expectedVersion", "", true), 1)
-	form.Seen = in.version("seenVersion", "", true)
+	form.Expected = max(in.Version("expectedVersion", "", true), 1)
+	form.Seen = in.Version("seenVersion", "", true)
 	hidden := slices.ContainsFunc(p.fields, func(f domain.FieldError) bool {
 		return slices.Contains([]string{"commandId", "expectedVersion", "seenVersion"}, f.Field)
 	})
@@ -145,14 +148,14 @@ func (s *server) formOf(forms *views.OrderForms, c domain.Command) *views.Form {
 }
 
 // keepTyped puts what was typed back into the command's form.
-func keepTyped(forms *views.OrderForms, c domain.Command, in *input) {
+func keepTyped(forms *views.OrderForms, c domain.Command, in *input.Body) {
 	switch c.(type) {
 	case domain.AddItem:
 		forms.AddItem.Line = views.Line{
-			SKU: in.typed("sku"), Name: in.typed("name"), Quantity: in.typed("quantity"), Price: in.typed("price"),
+			SKU: in.Typed("sku"), Name: in.Typed("name"), Quantity: in.Typed("quantity"), Price: in.Typed("price"),
 		}
 	case domain.CancelOrder:
-		forms.Cancel.Reason = in.typed("reason")
+		forms.Cancel.Reason = in.Typed("reason")
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"github.com/a-h/templ"
 	"github.com/google/uuid"
 
+	"headway/cmd/web/internal/input"
 	"headway/domain"
 	"headway/eventstore"
 	"headway/views"
@@ -15,7 +16,7 @@ import (
 const maxSince = 100
 
 // conflict answers a command whose order has moved: what happened since, by whom, what the same command would give now, and one press to go on.
-func (s *server) conflict(ctx context.Context, in *input, req eventstore.Request, cause error) error {
+func (s *server) conflict(ctx context.Context, in *input.Body, req eventstore.Request, cause error) error {
 	stream, err := eventstore.Load(ctx, s.events, s.codec, req.OrderID)
 	if err != nil {
 		return err

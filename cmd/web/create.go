@@ -11,6 +11,7 @@ import (
 	"github.com/a-h/templ"
 	"github.com/google/uuid"
 
+	"headway/cmd/web/internal/input"
 	"headway/domain"
 	"headway/eventstore"
 	"headway/projections"
@@ -24,12 +25,12 @@ const (
 
 // newOrder is GET /orders/new, empty or as a copy.
 func (s *server) newOrder(r *http.Request) (answer, error) {
-	q := parseQuery(r, []string{"copy"})
-	if err := q.err(); err != nil {
+	q := input.ParseQuery(r, []string{"copy"})
+	if err := q.Err(); err != nil {
 		return answer{}, err
 	}
 	m := views.NewOrderPage{CommandID: uuid.NewString(), Currency: usualCurrency, Lines: []views.Line{{Quantity: "1"}}}
-	if id := q.get("copy"); id != "" {
+	if id := q.Get("copy"); id != "" {
 		stream, err := eventstore.Load(r.Context(), s.events, s.codec, domain.OrderID(id))
 		if err != nil {
 			return answer{}, err
@@ -67,19 +68,19 @@ func (s *server) newOrderPage(ctx context.Context, m views.NewOrderPage) answer 
 
 // create is POST /orders: the command itself, or from a form also a line more or less, which stores nothing.
 func (s *server) create(r *http.Request) (answer, error) {
-	in, err := readInput(r)
+	in, err := input.Read(r)
 	if err != nil {
 		return answer{}, err
 	}
 	do := "create"
-	if in.form {
-		do = in.text("do")
+	if in.IsForm() {
+		do = in.Text("do")
 	}
-	if in.form && do != "" && do != "create" {
+	if in.IsForm() && do != "" && do != "create" {
 		return s.editLines(r.Context(), in, do)
 	}
-	if in.form {
-		in.dropBlankLines()
+	if in.IsForm() {
+		in.DropBlankLines()
 	}
 	command := typedCommand(in)
 	req, err := s.request(r, in, command)
@@ -88,7 +89,7 @@ func (s *server) create(r *http.Request) (answer, error) {
 		result, err = eventstore.Execute(r.Context(), s.events, s.codec, req)
 	}
 	if err != nil {
-		if !in.form {
+		if !in.IsForm() {
 			return answer{}, err
 		}
 		return answer{}, s.newOrderAgain(r.Context(), in, command, err)
@@ -96,22 +97,22 @@ func (s *server) create(r *http.Request) (answer, error) {
 	return s.stored(r, result, http.StatusCreated), nil
 }
 
-func typedCommand(in *input) domain.CreateOrder {
+func typedCommand(in *input.Body) domain.CreateOrder {
 	c := domain.CreateOrder{
-		CustomerID: in.text("customerId"), Currency: domain.Currency(strings.ToUpper(in.text("currency"))), Reference: in.text("reference"),
+		CustomerID: in.Text("customerId"), Currency: domain.Currency(strings.ToUpper(in.Text("currency"))), Reference: in.Text("reference"),
 	}
 	if c.Currency == "" {
-		in.complain("currency", "The currency is required.")
+		in.Complain("currency", "The currency is required.")
 	}
-	for i := range in.lines() {
-		c.Items = append(c.Items, in.item(fmt.Sprintf("items[%d].", i), c.Currency))
+	for i := range in.Lines() {
+		c.Items = append(c.Items, in.Item(fmt.Sprintf("items[%d].", i), c.Currency))
 	}
 	return c
 }
 
 // newOrderAgain shows the form with its mistakes and everything that was typed. A new command id is given only when the old one
 // belongs to another order: then it is a new wish.
-func (s *server) newOrderAgain(ctx context.Context, in *input, c domain.CreateOrder, err error) error {
+func (s *server) newOrderAgain(ctx context.Context, in *input.Body, c domain.CreateOrder, err error) error {
 	m := typedOrder(in, c)
 	p := problemOf(err)
 	m.Errors = p.fields
@@ -129,19 +130,18 @@ func (s *server) newOrderAgain(ctx context.Context, in *input, c domain.CreateOr
 
 // onForm tells whether the form shows a field, so that a message can stand beside it.
 func onForm(field string) bool {
-	_, _, line := lineOf(field)
-	return line || slices.Contains([]string{"customerId", "currency", "reference", "items"}, field)
+	return input.IsLine(field) || slices.Contains([]string{"customerId", "currency", "reference", "items"}, field)
 }
 
 // typedOrder is the form as it was typed, with the total of its lines if they have one.
-func typedOrder(in *input, c domain.CreateOrder) views.NewOrderPage {
+func typedOrder(in *input.Body, c domain.CreateOrder) views.NewOrderPage {
 	m := views.NewOrderPage{
-		CommandID: in.typed("commandId"), CustomerID: in.typed("customerId"), Currency: in.typed("currency"), Reference: in.typed("reference"),
+		CommandID: in.Typed("commandId"), CustomerID: in.Typed("customerId"), Currency: in.Typed("currency"), Reference: in.Typed("reference"),
 	}
-	for i := range in.values["items"].size {
+	for i := range in.TypedLines() {
 		at := fmt.Sprintf("items[%d].", i)
 		m.Lines = append(m.Lines, views.Line{
-			SKU: in.typed(at + "sku"), Name: in.typed(at + "name"), Quantity: in.typed(at + "quantity"), Price: in.typed(at + "price"),
+			SKU: in.Typed(at + "sku"), Name: in.Typed(at + "name"), Quantity: in.Typed(at + "quantity"), Price: in.Typed(at + "price"),
 		})
 	}
 	m.Total = totalOf(c, in, -1)
@@ -149,7 +149,7 @@ func typedOrder(in *input, c domain.CreateOrder) views.NewOrderPage {
 }
 
 // editLines answers do=add-line and do=remove-line:N: the form again, nothing stored.
-func (s *server) editLines(ctx context.Context, in *input, do string) (answer, error) {
+func (s *server) editLines(ctx context.Context, in *input.Body, do string) (answer, error) {
 	c := typedCommand(in) // for the running total; its complaints wait until it is sent
 	m := typedOrder(in, c)
 	digits, remove := strings.CutPrefix(do, "remove-line:")
@@ -162,7 +162,7 @@ func (s *server) editLines(ctx context.Context, in *input, do string) (answer, e
 		m.Lines = slices.Delete(m.Lines, n, n+1)
 		m.Total = totalOf(c, in, n)
 	default:
-		return answer{}, domain.MalformedField("do", "The form cannot do “%s”.", clip(do))
+		return answer{}, domain.MalformedField("do", "The form cannot do “%s”.", input.Clip(do))
 	}
 	a := s.newOrderPage(ctx, m)
 	a.json = func() any { return struct{}{} }
@@ -170,7 +170,7 @@ func (s *server) editLines(ctx context.Context, in *input, do string) (answer, e
 }
 
 // totalOf is the total of the lines but one, nil if it cannot be told.
-func totalOf(c domain.CreateOrder, in *input, without int) *domain.Money {
+func totalOf(c domain.CreateOrder, in *input.Body, without int) *domain.Money {
 	total := &domain.Money{Currency: c.Currency}
 	lines := 0
 	for i, item := range c.Items {
@@ -181,7 +181,7 @@ func totalOf(c domain.CreateOrder, in *input, without int) *domain.Money {
 		if err == nil {
 			line, err = total.Plus(line)
 		}
-		if at := fmt.Sprintf("items[%d].", i); err != nil || in.complained(at+"price") || in.complained(at+"quantity") {
+		if at := fmt.Sprintf("items[%d].", i); err != nil || in.Complained(at+"price") || in.Complained(at+"quantity") {
 			return nil
 		}
 		total.Minor = line.Minor
@@ -191,40 +191,4 @@ func totalOf(c domain.CreateOrder, in *input, without int) *domain.Money {
 		return nil
 	}
 	return total
-}
-
-// dropBlankLines leaves out lines that nobody filled in, unless there is no other.
-func (in *input) dropBlankLines() {
-	var kept []map[string]value
-	n := in.values["items"].size
-	for i := range n {
-		line := map[string]value{}
-		blank := true
-		for _, name := range []string{"sku", "name", "quantity", "price"} {
-			v, ok := in.values[fmt.Sprintf("items[%d].%s", i, name)]
-			if !ok {
-				continue
-			}
-			line[name] = v
-			blank = blank && (name == "quantity" || strings.TrimSpace(v.text) == "")
-		}
-		if !blank {
-			kept = append(kept, line)
-		}
-	}
-	if len(kept) == 0 || len(kept) == n {
-		return
-	}
-	for i := range n {
-		for _, name := range []string{".sku", ".name", ".quantity", ".price", ""} {
-			delete(in.values, fmt.Sprintf("items[%d]%s", i, name))
-		}
-		if i < len(kept) {
-			in.values[fmt.Sprintf("items[%d]", i)] = value{kind: kindObject}
-			for name, v := range kept[i] {
-				in.values[fmt.Sprintf("items[%d].%s", i, name)] = v
-			}
-		}
-	}
-	in.values["items"] = value{kind: kindList, size: len(kept)}
 }

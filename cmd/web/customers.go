@@ -7,6 +7,7 @@ import (
 
 	"github.com/a-h/templ"
 
+	"headway/cmd/web/internal/input"
 	"headway/domain"
 	"headway/eventstore"
 	"headway/projections"
@@ -20,9 +21,9 @@ const (
 
 // customers is GET /customers.
 func (s *server) customers(r *http.Request) (answer, error) {
-	q := parseQuery(r, []string{"q", "sort", "cursor"})
-	query := projections.CustomerQuery{Text: q.get("q"), Sort: q.sort("customer", "orders", "last"), Cursor: q.get("cursor")}
-	if err := q.err(); err != nil {
+	q := input.ParseQuery(r, []string{"q", "sort", "cursor"})
+	query := projections.CustomerQuery{Text: q.Get("q"), Sort: q.Sort("customer", "orders", "last"), Cursor: q.Get("cursor")}
+	if err := q.Err(); err != nil {
 		return answer{}, err
 	}
 	m := views.CustomersPage{Text: query.Text, Sort: query.Sort, Cursor: query.Cursor}
@@ -49,8 +50,8 @@ func (s *server) customers(r *http.Request) (answer, error) {
 
 // customer is GET /customers/{id}: totals, orders, and what happened to the newest of them.
 func (s *server) customer(r *http.Request) (answer, error) {
-	q := parseQuery(r, []string{"cursor"})
-	if err := q.err(); err != nil {
+	q := input.ParseQuery(r, []string{"cursor"})
+	if err := q.Err(); err != nil {
 		return answer{}, err
 	}
 	id := r.PathValue("id")
@@ -58,7 +59,7 @@ func (s *server) customer(r *http.Request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	page, err := s.read.Orders(r.Context(), projections.OrderQuery{Customer: id, Cursor: q.get("cursor")})
+	page, err := s.read.Orders(r.Context(), projections.OrderQuery{Customer: id, Cursor: q.Get("cursor")})
 	if err != nil {
 		return answer{}, err
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"headway/cmd/web/internal/input"
 	"headway/domain"
 )
 
@@ -33,6 +34,9 @@ type problem struct {
 func problemOf(err error) problem {
 	if e, ok := errors.AsType[*httpError](err); ok {
 		return problem{e.status, e.kind, e.message, nil}
+	}
+	if errors.Is(err, input.ErrMediaType) {
+		return problem{http.StatusUnsupportedMediaType, "unsupported_media_type", err.Error(), nil}
 	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		err = domain.Errorf(domain.TooLarge, "The request is larger than %d KiB.", MaxBodyBytes>>10)

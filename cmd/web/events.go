@@ -10,6 +10,7 @@ import (
 	"github.com/a-h/templ"
 	"github.com/google/uuid"
 
+	"headway/cmd/web/internal/input"
 	"headway/domain"
 	"headway/eventstore"
 	"headway/projections"
@@ -23,12 +24,12 @@ const (
 
 // allEvents is GET /events: newest first, all, of one type, or found by an id.
 func (s *server) allEvents(r *http.Request) (answer, error) {
-	q := parseQuery(r, []string{"type", "before", "q"})
-	eventType, text, before := q.get("type"), q.get("q"), q.get("before")
+	q := input.ParseQuery(r, []string{"type", "before", "q"})
+	eventType, text, before := q.Get("type"), q.Get("q"), q.Get("before")
 	if eventType != "" && !slices.Contains(domain.EventTypes(), eventType) {
-		q.complain("type", "“%s” is not an event type.", clip(eventType))
+		q.Complain("type", "“%s” is not an event type.", input.Clip(eventType))
 	}
-	if err := q.err(); err != nil {
+	if err := q.Err(); err != nil {
 		return answer{}, err
 	}
 	m := views.EventsPage{Type: eventType, Text: text, Before: before}
@@ -128,16 +129,16 @@ func (s *server) happenings(ctx context.Context, records []eventstore.Record) []
 
 // correlation is GET /events/correlation/{id}.
 func (s *server) correlation(r *http.Request) (answer, error) {
-	q := parseQuery(r, []string{"before"})
-	if err := q.err(); err != nil {
+	q := input.ParseQuery(r, []string{"before"})
+	if err := q.Err(); err != nil {
 		return answer{}, err
 	}
 	id := r.PathValue("id")
-	records, next, err := s.events.ByCorrelation(r.Context(), id, eventstore.Cursor(q.get("before")), eventsPerPage)
+	records, next, err := s.events.ByCorrelation(r.Context(), id, eventstore.Cursor(q.Get("before")), eventsPerPage)
 	if err != nil {
 		return answer{}, cursorField(err, "before")
 	}
-	m := views.CorrelationPage{ID: id, Rows: s.happenings(r.Context(), records), Before: q.get("before"), Next: string(next)}
+	m := views.CorrelationPage{ID: id, Rows: s.happenings(r.Context(), records), Before: q.Get("before"), Next: string(next)}
 	return answer{
 		title: "Correlation", nav: views.NavEvents,
 		page: func(f views.Frame) templ.Component { return views.Correlation(f, m) },
@@ -147,16 +148,16 @@ func (s *server) correlation(r *http.Request) (answer, error) {
 
 // orderEvents is GET /orders/{id}/events: the timeline alone, newest first.
 func (s *server) orderEvents(r *http.Request) (answer, error) {
-	id, err := orderID(r)
+	id, err := input.OrderID(r)
 	if err != nil {
 		return answer{}, err
 	}
-	q := parseQuery(r, []string{"before"})
-	before, given := q.number("before")
+	q := input.ParseQuery(r, []string{"before"})
+	before, given := q.Number("before")
 	if given && before < 1 {
-		q.complain("before", "“before” must be the “next” of the page before.")
+		q.Complain("before", "“before” must be the “next” of the page before.")
 	}
-	if err := q.err(); err != nil {
+	if err := q.Err(); err != nil {
 		return answer{}, err
 	}
 	stream, err := eventstore.Load(r.Context(), s.events, s.codec, id)
@@ -186,7 +187,7 @@ func (s *server) orderEvents(r *http.Request) (answer, error) {
 
 // event is GET /orders/{id}/events/{version}: one event as stored and as it is read today.
 func (s *server) event(r *http.Request) (answer, error) {
-	id, err := orderID(r)
+	id, err := input.OrderID(r)
 	if err != nil {
 		return answer{}, err
 	}
@@ -196,7 +197,7 @@ func (s *server) event(r *http.Request) (answer, error) {
 	}
 	version, err := strconv.Atoi(r.PathValue("version"))
 	if err != nil || version < 1 || version > stream.Head() {
-		return answer{}, domain.Errorf(domain.NotFound, "Order %s has no event at version “%s”.", id, clip(r.PathValue("version")))
+		return answer{}, domain.Errorf(domain.NotFound, "Order %s has no event at version “%s”.", id, input.Clip(r.PathValue("version")))
 	}
 	record := stream.Records[version-1]
 	m := views.EventPage{

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"headway/cmd/web/internal/input"
 	"headway/domain"
 )
 
@@ -73,7 +74,7 @@ func TestBadJSON(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := c.postJSON("/orders", test.body)
 			if r.status != test.status || !strings.HasPrefix(r.header.Get("Content-Type"), "application/problem+json") {
-				t.Fatalf("status %d (%s), want %d\n%s", r.status, r.header.Get("Content-Type"), test.status, clip(r.body))
+				t.Fatalf("status %d (%s), want %d\n%s", r.status, r.header.Get("Content-Type"), test.status, input.Clip(r.body))
 			}
 			p := decoded[problemSeen](t, r)
 			if !strings.Contains(p.Error.Message, test.says) {
@@ -185,7 +186,7 @@ func TestFormLines(t *testing.T) {
 		t.Error("the removed line is still there")
 	}
 	c.postForm("/orders", append(form, "do", "remove-line:9")...).wants(t, 400, "cannot do")
-	c.postForm("/orders", append(form, "do", "create", fmt.Sprintf("items[%d].sku", maxLineIndex+1), "X")...).wants(t, 400, "at most")
+	c.postForm("/orders", append(form, "do", "create", fmt.Sprintf("items[%d].sku", input.MaxLineIndex+1), "X")...).wants(t, 400, "at most")
 	if n := c.events(); n != 0 {
 		t.Fatalf("%d events were stored by editing lines", n)
 	}
@@ -319,10 +320,10 @@ func TestBadQueries(t *testing.T) {
 			field = *p.Error.Field
 		}
 		if r.status != want.status || field != want.field {
-			t.Errorf("%s: %d, field %q, want %d, field %q", clip(path), r.status, field, want.status, want.field)
+			t.Errorf("%s: %d, field %q, want %d, field %q", input.Clip(path), r.status, field, want.status, want.field)
 		}
 		if page := c.get(path); page.status != want.status || !strings.Contains(page.body, "<nav") {
-			t.Errorf("%s: the page has status %d, want %d, with the way on", clip(path), page.status, want.status)
+			t.Errorf("%s: the page has status %d, want %d, with the way on", input.Clip(path), page.status, want.status)
 		}
 	}
 	r := c.send("DELETE", "/orders/"+order, "", "")

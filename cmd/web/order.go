@@ -5,12 +5,12 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/a-h/templ"
 	"github.com/google/uuid"
 
+	"headway/cmd/web/internal/input"
 	"headway/domain"
 	"headway/eventstore"
 	"headway/projections"
@@ -25,14 +25,14 @@ const (
 
 // order is GET /orders/{id}: folded from the stream, so that people always read their own write, whatever the read store does.
 func (s *server) order(r *http.Request) (answer, error) {
-	id, err := orderID(r)
+	id, err := input.OrderID(r)
 	if err != nil {
 		return answer{}, err
 	}
-	q := parseQuery(r, []string{"at", "after"})
-	at, isAt := q.number("at")
-	after := q.after(id)
-	if err := q.err(); err != nil {
+	q := input.ParseQuery(r, []string{"at", "after"})
+	at, isAt := q.Number("at")
+	after := q.After(id)
+	if err := q.Err(); err != nil {
 		return answer{}, err
 	}
 	stream, err := eventstore.Load(r.Context(), s.events, s.codec, id)
@@ -169,32 +169,4 @@ func (s *server) happening(r eventstore.Record, reference string) views.Happenin
 		}
 	}
 	return h
-}
-
-// number reads a whole number that may be absent.
-func (q *query) number(name string) (n int, given bool) {
-	text := q.get(name)
-	if text == "" {
-		return 0, false
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		q.complain(name, "“%s” must be a whole number, not “%s”.", name, clip(text))
-	}
-	return n, true
-}
-
-// after reads the receipt's wait, ORDER@VERSION, of this order; 0 if there is none.
-func (q *query) after(id domain.OrderID) int {
-	text := q.get("after")
-	if text == "" {
-		return 0
-	}
-	order, digits, _ := strings.Cut(text, "@")
-	n, err := strconv.Atoi(digits)
-	if err != nil || n < 1 || order != string(id) {
-		q.complain("after", "“%s” is not a receipt of this order.", clip(text))
-		return 0
-	}
-	return n
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/a-h/templ"
 
+	"headway/cmd/web/internal/input"
 	"headway/domain"
 	"headway/projections"
 	"headway/views"
@@ -13,20 +14,20 @@ import (
 
 // orders is GET /orders.
 func (s *server) orders(r *http.Request) (answer, error) {
-	q := parseQuery(r, []string{"q", "customer", "from", "to", "sort", "cursor"}, "status")
+	q := input.ParseQuery(r, []string{"q", "customer", "from", "to", "sort", "cursor"}, "status")
 	query := projections.OrderQuery{
-		Text: q.get("q"), Statuses: q.statuses(), Customer: q.get("customer"), From: q.moment("from", s.zone), To: q.moment("to", s.zone),
-		Sort: q.sort("created", "total", "customer", "status", "items"), Cursor: q.get("cursor"),
+		Text: q.Get("q"), Statuses: q.Statuses(), Customer: q.Get("customer"), From: q.Moment("from", s.zone), To: q.Moment("to", s.zone),
+		Sort: q.Sort("created", "total", "customer", "status", "items"), Cursor: q.Get("cursor"),
 	}
 	m := views.OrdersPage{
 		Filter: views.OrderFilter{
-			Text: query.Text, Statuses: query.Statuses, Customer: query.Customer, From: q.get("from"), To: q.get("to"), Sort: query.Sort, Cursor: query.Cursor,
+			Text: query.Text, Statuses: query.Statuses, Customer: query.Customer, From: q.Get("from"), To: q.Get("to"), Sort: query.Sort, Cursor: query.Cursor,
 		},
 		Today: s.clock(),
 	}
 	a := answer{title: "Orders", nav: views.NavOrders, watch: []string{"orders", "projections"}, search: query.Text,
 		page: func(f views.Frame) templ.Component { return views.Orders(f, m) }}
-	err := q.err()
+	err := q.Err()
 	var page projections.OrderPage
 	if err == nil {
 		page, err = s.read.Orders(r.Context(), query)

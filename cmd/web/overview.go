@@ -6,6 +6,7 @@ import (
 
 	"github.com/a-h/templ"
 
+	"headway/cmd/web/internal/input"
 	"headway/domain"
 	"headway/eventstore"
 	"headway/projections"
@@ -19,7 +20,7 @@ const (
 
 // overview is GET /. A part that cannot be read is left out of the page with a sentence; a program gets the error.
 func (s *server) overview(r *http.Request) (answer, error) {
-	if err := parseQuery(r, nil).err(); err != nil {
+	if err := input.ParseQuery(r, nil).Err(); err != nil {
 		return answer{}, err
 	}
 	now := s.clock()

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"headway/cmd/web/internal/input"
 	"headway/domain"
 )
 
@@ -52,20 +53,20 @@ func (s *server) setStaff(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) choose(w http.ResponseWriter, r *http.Request, cookie, field string, allowed []string) {
-	in, err := readInput(r)
+	in, err := input.Read(r)
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	choice := in.text(field)
+	choice := in.Text(field)
 	if !slices.Contains(allowed, choice) {
-		s.fail(w, r, domain.InvalidField(field, "“%s” is not one of %s.", clip(choice), strings.Join(allowed, ", ")))
+		s.fail(w, r, domain.InvalidField(field, "“%s” is not one of %s.", input.Clip(choice), strings.Join(allowed, ", ")))
 		return
 	}
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure would lose it on plain http, which the loopback is
 		Name: cookie, Value: choice, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteStrictMode,
 	})
-	http.Redirect(w, r, backTo(in.text("back")), http.StatusSeeOther) //nolint:gosec // backTo lets only our own pages through
+	http.Redirect(w, r, backTo(in.Text("back")), http.StatusSeeOther) //nolint:gosec // backTo lets only our own pages through
 }
 
 // backTo is a page of this console and nothing else.

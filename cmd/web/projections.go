@@ -8,6 +8,7 @@ import (
 
 	"github.com/a-h/templ"
 
+	"headway/cmd/web/internal/input"
 	"headway/domain"
 	"headway/projections"
 	"headway/views"
@@ -18,7 +19,7 @@ const stateGap = 500 * time.Millisecond
 
 // projections is GET /projections.
 func (s *server) projections(r *http.Request) (answer, error) {
-	if err := parseQuery(r, nil).err(); err != nil {
+	if err := input.ParseQuery(r, nil).Err(); err != nil {
 		return answer{}, err
 	}
 	m, list := views.ProjectionsPage{Cards: s.cards(r.Context())}, s.projectionsOf(r.Context())
@@ -31,12 +32,12 @@ func (s *server) projections(r *http.Request) (answer, error) {
 
 // projection is GET /projections/{name}.
 func (s *server) projection(r *http.Request) (answer, error) {
-	if err := parseQuery(r, nil).err(); err != nil {
+	if err := input.ParseQuery(r, nil).Err(); err != nil {
 		return answer{}, err
 	}
 	name := r.PathValue("name")
 	if !slices.Contains(projections.Names(), name) {
-		return answer{}, domain.Errorf(domain.NotFound, "There is no projection “%s”.", clip(name))
+		return answer{}, domain.Errorf(domain.NotFound, "There is no projection “%s”.", input.Clip(name))
 	}
 	i := slices.Index(projections.Names(), name) // which is also the order of a look
 	st, list := s.look(r.Context())[i], s.projectionsOf(r.Context())

@@ -503,7 +503,9 @@ func TestSecondWindowWithoutReadStore(t *testing.T) {
 	watch(t, ws, "order:"+id)
 	c.postJSON("/orders/"+id+"/confirm", `{"commandId":"`+uuid.NewString()+`","expectedVersion":1}`).wants(t, 200)
 	c.s.bridge.flush(t.Context())
-	readFrames(t, ws, func(f frameJSON) bool { return f.Projection == "order" && f.Version == 2 && strings.Contains(f.HTML, "confirmed") })
+	readFrames(t, ws, func(f frameJSON) bool {
+		return f.Projection == "order" && f.Version == 2 && strings.Contains(f.HTML, "confirmed")
+	})
 }
 
 // A hold changes no version, so pages that show the order are asked to read themselves again.

@@ -1,4 +1,6 @@
-package main
+// Package input turns what a stranger sends into values: bodies, which are JSON or forms, and queries. Whatever is wrong becomes a sentence
+// beside its field. It must never store, look up or answer anything.
+package input
 
 import (
 	"bytes"
@@ -20,16 +22,19 @@ import (
 	"headway/domain"
 )
 
-// The bounds of a body that has passed MaxBodyBytes.
+// The bounds of a body that has passed the bound on its bytes.
 const (
-	maxInputFields = 10_000 // 501 items of a form must be counted, not cut
-	maxInputDepth  = 8
-	maxLineIndex   = 2_000 // of items[N] in a form
+	maxFields    = 10_000 // 501 items of a form must be counted, not cut
+	maxDepth     = 8
+	MaxLineIndex = 2_000 // of items[N] in a form
 )
 
-// input is a body, from a form or JSON alike: every value by its path, such as "items[2].price". A command reads the fields it
+// ErrMediaType is a body that is neither JSON nor a form; its text is for the asker.
+var ErrMediaType = errors.New("Send the body as application/json or as a form (application/x-www-form-urlencoded).")
+
+// Body is a body, from a form or JSON alike: every value by its path, such as "items[2].price". A command reads the fields it
 // knows; unread then names one that nobody asked for.
-type input struct {
+type Body struct {
 	form   bool
 	values map[string]value
 	read   map[string]bool
@@ -53,13 +58,13 @@ const (
 	kindObject valueKind = "an object"
 )
 
-// readInput reads a body that is JSON or a form. Malformed if it cannot be read, 415 if it is neither.
-func readInput(r *http.Request) (*input, error) {
+// Read reads a body that is JSON or a form. Malformed if it cannot be read, TooLarge if it has too many values, ErrMediaType if it is
+// neither, and *http.MaxBytesError if the bound that was set on it is passed.
+func Read(r *http.Request) (*Body, error) {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	isJSON := err == nil && (media == "application/json" || strings.HasSuffix(media, "+json"))
 	if !isJSON && media != "application/x-www-form-urlencoded" {
-		return nil, &httpError{http.StatusUnsupportedMediaType, "unsupported_media_type",
-			"Send the body as application/json or as a form (application/x-www-form-urlencoded)."}
+		return nil, ErrMediaType
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -68,7 +73,7 @@ func readInput(r *http.Request) (*input, error) {
 		}
 		return nil, &domain.Error{Kind: domain.Malformed, Message: "The body could not be read to its end.", Cause: err}
 	}
-	in := &input{form: !isJSON, values: map[string]value{}, read: map[string]bool{}}
+	in := &Body{form: !isJSON, values: map[string]value{}, read: map[string]bool{}}
 	if isJSON {
 		err = in.parseJSON(body)
 	} else {
@@ -77,13 +82,19 @@ func readInput(r *http.Request) (*input, error) {
 	return in, err
 }
 
-func (in *input) parseForm(body string) error {
+// IsForm tells whether the body came from a form: then it may have a button's name, and the answer is a page.
+func (in *Body) IsForm() bool { return in.form }
+
+// AllowButton lets Finish accept the field “do” of a form, which names the button that was pressed.
+func (in *Body) AllowButton() { in.read["do"] = in.form }
+
+func (in *Body) parseForm(body string) error {
 	fields, err := url.ParseQuery(body)
 	if err != nil {
 		return &domain.Error{Kind: domain.Malformed, Message: "The form could not be read.", Cause: err}
 	}
-	if len(fields) > maxInputFields {
-		return domain.Errorf(domain.TooLarge, "A form can have at most %d fields.", maxInputFields)
+	if len(fields) > maxFields {
+		return domain.Errorf(domain.TooLarge, "A form can have at most %d fields.", maxFields)
 	}
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		switch texts := fields[name]; {
@@ -92,7 +103,7 @@ func (in *input) parseForm(body string) error {
 		case len(texts) > 1:
 			return domain.MalformedField(name, "The field “%s” was sent %d times.", name, len(texts))
 		case !utf8.ValidString(texts[0]):
-			in.complain(name, "This is not valid UTF-8.")
+			in.Complain(name, "This is not valid UTF-8.")
 			in.shape = true
 			in.values[name] = value{kind: kindText, text: strings.ToValidUTF8(texts[0], "\uFFFD")}
 		default:
@@ -103,15 +114,15 @@ func (in *input) parseForm(body string) error {
 }
 
 // closeGaps numbers the lines of a form 0, 1, 2 … in their order: a script may have removed one in the middle.
-func (in *input) closeGaps() error {
+func (in *Body) closeGaps() error {
 	lines := map[int][]string{}
 	for name := range in.values {
 		n, _, ok := lineOf(name)
 		if !ok {
 			continue
 		}
-		if n > maxLineIndex {
-			return domain.MalformedField(name, "A form can have at most %d lines.", maxLineIndex)
+		if n > MaxLineIndex {
+			return domain.MalformedField(name, "A form can have at most %d lines.", MaxLineIndex)
 		}
 		lines[n] = append(lines[n], name)
 	}
@@ -134,6 +145,12 @@ func (in *input) closeGaps() error {
 	return nil
 }
 
+// IsLine tells whether a path is of one line, such as "items[3].sku".
+func IsLine(path string) bool {
+	_, _, ok := lineOf(path)
+	return ok
+}
+
 // lineOf takes "items[3].sku" apart.
 func lineOf(name string) (n int, rest string, ok bool) {
 	inner, ok := strings.CutPrefix(name, "items[")
@@ -148,7 +165,7 @@ func lineOf(name string) (n int, rest string, ok bool) {
 	return n, rest, err == nil && n >= 0
 }
 
-func (in *input) parseJSON(body []byte) error {
+func (in *Body) parseJSON(body []byte) error {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return domain.Errorf(domain.Malformed, "The body is empty; it must be a JSON object.")
 	}
@@ -157,7 +174,7 @@ func (in *input) parseJSON(body []byte) error {
 	}
 	tokens := json.NewDecoder(bytes.NewReader(body))
 	tokens.UseNumber()
-	if err := in.walk(tokens, "", maxInputDepth); err != nil {
+	if err := in.walk(tokens, "", maxDepth); err != nil {
 		return err
 	}
 	if _, err := tokens.Token(); !errors.Is(err, io.EOF) {
@@ -171,19 +188,19 @@ func (in *input) parseJSON(body []byte) error {
 }
 
 // walk takes one JSON value apart, and refuses what json.Unmarshal would let pass: a name twice, and great depth.
-func (in *input) walk(tokens *json.Decoder, at string, depth int) error {
+func (in *Body) walk(tokens *json.Decoder, at string, depth int) error {
 	token, err := tokens.Token()
 	if err != nil {
 		return notJSON(tokens, err)
 	}
 	if depth == 0 {
-		return domain.MalformedField(at, "The JSON nests deeper than %d levels.", maxInputDepth)
+		return domain.MalformedField(at, "The JSON nests deeper than %d levels.", maxDepth)
 	}
-	if len(in.values) > maxInputFields {
-		return domain.Errorf(domain.TooLarge, "A body can have at most %d values.", maxInputFields)
+	if len(in.values) > maxFields {
+		return domain.Errorf(domain.TooLarge, "A body can have at most %d values.", maxFields)
 	}
 	if _, twice := in.values[at]; twice {
-		return domain.MalformedField(at, "The field “%s” appears twice.", clip(at))
+		return domain.MalformedField(at, "The field “%s” appears twice.", Clip(at))
 	}
 	switch t := token.(type) {
 	case json.Delim:
@@ -227,38 +244,39 @@ func notJSON(tokens *json.Decoder, cause error) error {
 		Message: fmt.Sprintf("The body is not valid JSON; it cannot be read after byte %d.", tokens.InputOffset())}
 }
 
-func (in *input) complain(field, format string, args ...any) {
+// Complain says what is wrong with a field. Only the first complaint about a field is kept.
+func (in *Body) Complain(field, format string, args ...any) {
 	if !slices.ContainsFunc(in.wrong, func(f domain.FieldError) bool { return f.Field == field }) {
 		in.wrong = append(in.wrong, domain.FieldError{Field: field, Message: fmt.Sprintf(format, args...)})
 	}
 }
 
 // get finds a value that is there and is of the kind; it complains about one of another.
-func (in *input) get(field string, kind valueKind) (value, bool) {
+func (in *Body) get(field string, kind valueKind) (value, bool) {
 	v, ok := in.values[field]
 	in.read[field] = true
 	if !ok || v.kind == "" {
 		return value{}, false
 	}
 	if v.kind != kind {
-		in.complain(field, "“%s” must be %s, not %s.", field, kind, v.kind)
+		in.Complain(field, "“%s” must be %s, not %s.", field, kind, v.kind)
 		in.shape = true
 		return value{}, false
 	}
 	return v, true
 }
 
-// text is a value as typed, without the spaces around it and with line ends of one kind; empty if it is not there.
-func (in *input) text(field string) string {
+// Text is a value as typed, without the spaces around it and with line ends of one kind; empty if it is not there.
+func (in *Body) Text(field string) string {
 	v, _ := in.get(field, kindText)
 	return strings.TrimSpace(strings.ReplaceAll(v.text, "\r\n", "\n"))
 }
 
-// typed is a value exactly as it was sent, to show it again.
-func (in *input) typed(field string) string { return in.values[field].text }
+// Typed is a value exactly as it was sent, to show it again.
+func (in *Body) Typed(field string) string { return in.values[field].text }
 
 // whole is a whole number: a JSON number, or the digits of a form. what is its name in a sentence, such as "The quantity".
-func (in *input) whole(field, what string) int64 {
+func (in *Body) whole(field, what string) int64 {
 	kind := kindNumber
 	if in.form {
 		kind = kindText
@@ -266,74 +284,75 @@ func (in *input) whole(field, what string) int64 {
 	v, ok := in.get(field, kind)
 	digits := strings.TrimSpace(v.text)
 	if !ok || digits == "" {
-		in.complain(field, "%s is required.", what)
+		in.Complain(field, "%s is required.", what)
 		return 0
 	}
 	n, err := strconv.ParseInt(digits, 10, 64)
 	if errors.Is(err, strconv.ErrRange) {
-		in.complain(field, "%s is too large a number.", what)
+		in.Complain(field, "%s is too large a number.", what)
 	} else if err != nil {
-		in.complain(field, "%s must be a whole number.", what)
+		in.Complain(field, "%s must be a whole number.", what)
 	}
 	return n
 }
 
-// version is a version of an order: required unless optional, at least 1.
-func (in *input) version(field, what string, optional bool) int {
+// Version is a version of an order: required unless optional, at least 1.
+func (in *Body) Version(field, what string, optional bool) int {
 	if optional && in.values[field].text == "" && in.values[field].kind != kindObject && in.values[field].kind != kindList {
 		in.read[field] = true
 		return 0
 	}
 	n := in.whole(field, what)
 	if n < 1 || n > domain.MaxOrderEvents {
-		in.complain(field, "%s must be from 1 to %d.", what, domain.MaxOrderEvents)
+		in.Complain(field, "%s must be from 1 to %d.", what, domain.MaxOrderEvents)
 		return 0
 	}
 	return int(n)
 }
 
-// commandID is the required command id in canonical form.
-func (in *input) commandID() domain.CommandID {
-	text := in.text("commandId")
+// CommandID is the required command id in canonical form.
+func (in *Body) CommandID() domain.CommandID {
+	text := in.Text("commandId")
 	if text == "" {
-		in.complain("commandId", "A command id is required: any UUID.")
+		in.Complain("commandId", "A command id is required: any UUID.")
 		return ""
 	}
 	id, err := uuid.Parse(text)
 	if err != nil || len(text) != len(id.String()) {
-		in.complain("commandId", "The command id must be a UUID.")
+		in.Complain("commandId", "The command id must be a UUID.")
 		return ""
 	}
 	return domain.CommandID(id.String())
 }
 
-// item reads one line; at is the prefix of its fields.
-func (in *input) item(at string, currency domain.Currency) domain.Item {
-	item := domain.Item{SKU: in.text(at + "sku"), Name: in.text(at + "name"), Quantity: in.whole(at+"quantity", "The quantity")}
-	price := in.text(at + "price")
+// Item reads one line; at is the prefix of its fields.
+func (in *Body) Item(at string, currency domain.Currency) domain.Item {
+	item := domain.Item{SKU: in.Text(at + "sku"), Name: in.Text(at + "name"), Quantity: in.whole(at+"quantity", "The quantity")}
+	price := in.Text(at + "price")
 	switch {
-	case in.complained(at + "price"):
+	case in.Complained(at + "price"):
 	case price == "":
-		in.complain(at+"price", "The price is required.")
+		in.Complain(at+"price", "The price is required.")
 	case !currency.Known(): // said at the currency
 	case strings.HasPrefix(price, "-"):
-		in.complain(at+"price", "The price cannot be negative.")
+		in.Complain(at+"price", "The price cannot be negative.")
 	default:
 		var err error
 		if item.Price, err = domain.ParseMoney(price, currency); err != nil {
-			in.complain(at+"price", "%s", domain.Sentence(err))
+			in.Complain(at+"price", "%s", domain.Sentence(err))
 		}
 	}
 	item.Price.Currency = currency
 	return item
 }
 
-func (in *input) complained(field string) bool {
+// Complained tells whether something is wrong with a field.
+func (in *Body) Complained(field string) bool {
 	return slices.ContainsFunc(in.wrong, func(f domain.FieldError) bool { return f.Field == field })
 }
 
-// lines is how many items the body has.
-func (in *input) lines() int {
+// Lines is how many items the body has.
+func (in *Body) Lines() int {
 	v, _ := in.get("items", kindList)
 	for i := range v.size {
 		in.get(fmt.Sprintf("items[%d]", i), kindObject)
@@ -341,12 +360,15 @@ func (in *input) lines() int {
 	return v.size
 }
 
-// finish says what is wrong with the body and with the command made of it: Malformed for an unknown field or a value of the wrong type, else
+// TypedLines is how many lines a form shows, with or without mistakes.
+func (in *Body) TypedLines() int { return in.values["items"].size }
+
+// Finish says what is wrong with the body and with the command made of it: Malformed for an unknown field or a value of the wrong type, else
 // Invalid with all complaints, sorted as the form is.
-func (in *input) finish(command domain.Command) error {
+func (in *Body) Finish(command domain.Command) error {
 	unread := slices.DeleteFunc(slices.Sorted(maps.Keys(in.values)), func(name string) bool { return in.read[name] })
 	if len(unread) > 0 {
-		return domain.MalformedField(clip(unread[0]), "There is no field “%s” here.", clip(unread[0]))
+		return domain.MalformedField(Clip(unread[0]), "There is no field “%s” here.", Clip(unread[0]))
 	}
 	if in.shape {
 		return &domain.Error{Kind: domain.Malformed, Message: in.wrong[0].Message, Fields: in.wrong}
@@ -356,7 +378,7 @@ func (in *input) finish(command domain.Command) error {
 			return e
 		}
 		for _, f := range e.Fields {
-			in.complain(f.Field, "%s", f.Message)
+			in.Complain(f.Field, "%s", f.Message)
 		}
 	}
 	if len(in.wrong) == 0 {
@@ -379,4 +401,40 @@ func compareFields(a, b string) int {
 	a1, a2, a3 := rank(a)
 	b1, b2, b3 := rank(b)
 	return slices.Compare([]int{a1, a2, a3}, []int{b1, b2, b3})
+}
+
+// DropBlankLines leaves out lines that nobody filled in, unless there is no other.
+func (in *Body) DropBlankLines() {
+	var kept []map[string]value
+	n := in.values["items"].size
+	for i := range n {
+		line := map[string]value{}
+		blank := true
+		for _, name := range []string{"sku", "name", "quantity", "price"} {
+			v, ok := in.values[fmt.Sprintf("items[%d].%s", i, name)]
+			if !ok {
+				continue
+			}
+			line[name] = v
+			blank = blank && (name == "quantity" || strings.TrimSpace(v.text) == "")
+		}
+		if !blank {
+			kept = append(kept, line)
+		}
+	}
+	if len(kept) == 0 || len(kept) == n {
+		return
+	}
+	for i := range n {
+		for _, name := range []string{".sku", ".name", ".quantity", ".price", ""} {
+			delete(in.values, fmt.Sprintf("items[%d]%s", i, name))
+		}
+		if i < len(kept) {
+			in.values[fmt.Sprintf("items[%d]", i)] = value{kind: kindObject}
+			for name, v := range kept[i] {
+				in.values[fmt.Sprintf("items[%d].%s", i, name)] = v
+			}
+		}
+	}
+	in.values["items"] = value{kind: kindList, size: len(kept)}
 }
