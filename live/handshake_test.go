@@ -65,6 +65,7 @@ func TestOnlyAPageOfThisConsoleMayConnect(t *testing.T) {
 		{"a subdomain", "good.example", true, nil, []string{"https://a.good.example"}, false},
 		{"a user in front", "good.example", true, nil, []string{"https://good.example@evil.example"}, false},
 		{"a path behind", "good.example", false, nil, []string{"http://good.example/"}, false},
+		{"a port after the port", "good.example:8080", false, nil, []string{"http://good.example:8080:80"}, false},
 		{"two origins", "good.example", false, nil, []string{"http://good.example", "http://evil.example"}, false},
 		{"two in one header", "good.example", false, nil, []string{"http://good.example http://evil.example"}, false},
 		{"no host", "", false, nil, []string{"http://"}, false},

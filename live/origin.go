@@ -1,6 +1,7 @@
 package live
 
 import (
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -27,11 +28,10 @@ func sameOrigin(r *http.Request, allowed []string) bool {
 // canonicalOrigin spells an origin as browsers do: lower case, without the scheme's own port.
 func canonicalOrigin(origin string) string {
 	origin = strings.ToLower(origin)
-	if strings.HasPrefix(origin, "http://") {
-		return strings.TrimSuffix(origin, ":80")
+	scheme, host, _ := strings.Cut(origin, "://")
+	usual := map[string]string{"http": "80", "https": "443"}[scheme]
+	if _, port, err := net.SplitHostPort(host); err != nil || usual == "" || port != usual { // it fails for two ports
+		return origin
 	}
-	if strings.HasPrefix(origin, "https://") {
-		return strings.TrimSuffix(origin, ":443")
-	}
-	return origin
+	return strings.TrimSuffix(origin, ":"+usual)
 }
