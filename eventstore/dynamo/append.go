@@ -1,0 +1,341 @@
+package dynamo
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
+
+	"headway/domain"
+	"headway/eventstore"
+)
+
+// Append is eventstore.Store's: one TransactWriteItems, and no other request unless its answer is a refusal or does not arrive.
+//
+// The head is written if it is where the command expects and moved before now, each event if its version is free. So StoredAt grows within
+// an order even if clocks differ: when another clock was ahead, the same command is sent again with a later time.
+func (s *Store) Append(
+	ctx context.Context, id domain.OrderID, expect int, m eventstore.Metadata, events ...domain.Event,
+) ([]eventstore.Record, error) {
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	c, err := s.command(id, expect, m, events)
+	if err != nil {
+		return nil, err
+	}
+	bounded, cancel := context.WithTimeout(ctx, AppendTimeout)
+	defer cancel()
+	records, err := s.append(bounded, c)
+	if err != nil && ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return records, err
+}
+
+// command is one append: what is stored, and what is known of its fate.
+type command struct {
+	order   domain.OrderID
+	expect  int
+	records []eventstore.Record
+	again   int64 // distinguishes the token of another body for the same command; 0 at first
+	unsure  bool  // a request was sent whose answer never came
+}
+
+func (c *command) metadata() eventstore.Metadata { return c.records[0].Metadata }
+
+// stamp gives every event its time, the first not before micros.
+func (c *command) stamp(micros int64) {
+	for i := range c.records {
+		c.records[i].StoredAt = time.UnixMicro(micros + int64(i)).UTC()
+	}
+}
+
+// token is the same on every retry, also of another process, so that the engine itself recognises a repeat for ten minutes.
+func (c *command) token() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%d\n%d", c.metadata().CausationID, c.order, c.expect, c.again))
+	return hex.EncodeToString(sum[:18])
+}
+
+// command encodes the events and checks what can be checked without asking the engine.
+func (s *Store) command(id domain.OrderID, expect int, m eventstore.Metadata, events []domain.Event) (*command, error) {
+	switch {
+	case m.CausationID == "":
+		return nil, domain.Errorf(domain.Internal, "An append needs the id of its command.")
+	case len(events) == 0:
+		return nil, domain.Errorf(domain.Internal, "An append needs at least one event.")
+	case len(events) > eventstore.MaxAppend:
+		return nil, domain.Errorf(domain.TooLarge, "One command can store at most %d events, not %d.", eventstore.MaxAppend, len(events))
+	case !fits(string(id)):
+		return nil, domain.InvalidField("orderId", "The id of an order has 1 to %d bytes of text.", MaxKeyBytes)
+	case len(m.CorrelationID) > MaxKeyBytes:
+		return nil, domain.Errorf(domain.TooLarge, "A correlation id can have at most %d bytes.", MaxKeyBytes)
+	}
+	m.Timestamp = m.Timestamp.UTC().Truncate(time.Microsecond)
+	c := &command{order: id, expect: expect}
+	for i, event := range events {
+		eventType, data, err := s.codec.Encode(event)
+		if err != nil {
+			return nil, err
+		}
+		if len(data) > domain.MaxEventBytes {
+			return nil, domain.Errorf(domain.TooLarge, "One event can hold at most %d KiB.", domain.MaxEventBytes>>10)
+		}
+		c.records = append(c.records, eventstore.Record{
+			EventID: eventstore.EventID(m.CausationID, i), OrderID: id, Version: expect + i + 1, EventType: eventType,
+			SchemaVersion: domain.SchemaVersion, Data: data, Metadata: m,
+		})
+	}
+	c.stamp(s.clock().UnixMicro())
+	total := 0
+	for _, r := range c.records {
+		size := sizeOf(eventItem(r, expect+len(events)))
+		if size > MaxItemBytes {
+			return nil, domain.Errorf(domain.TooLarge, "One event with all that is known of it can hold at most %d KiB.", MaxItemBytes>>10)
+		}
+		total += size
+	}
+	if total > MaxAppendBytes {
+		return nil, domain.Errorf(domain.TooLarge, "One command can store at most %d MiB.", MaxAppendBytes>>20)
+	}
+	return c, nil
+}
+
+// append sends the command until its outcome is definite or the time is over.
+func (s *Store) append(ctx context.Context, c *command) ([]eventstore.Record, error) {
+	if c.expect < 0 || c.expect+len(c.records) > domain.MaxOrderEvents {
+		return s.notSent(ctx, c)
+	}
+	for attempt := 0; ; attempt++ {
+		err := s.write(ctx, c)
+		if err == nil {
+			return c.records, nil
+		}
+		next := c.judge(err)
+		c.unsure = c.unsure || next == asked
+		switch next {
+		case hopeless:
+			return nil, domain.Unreachable(err, unwritable)
+		case later: // nothing was stored, and the next time is late enough
+			continue
+		}
+		if next == asked || next == elsewhere || next == mismatched {
+			records, done, lookErr := s.lookBack(ctx, c)
+			if done {
+				return records, lookErr
+			}
+			err = errors.Join(err, lookErr)
+			if next == mismatched && lookErr == nil {
+				// Another body has the token: an attempt of the same command that is under way, or that was refused. The condition on the
+				// head decides between the two.
+				c.again = c.records[0].StoredAt.UnixMicro()
+			}
+		}
+		if pause(ctx, backoff(attempt)) != nil {
+			if c.unsure {
+				return nil, domain.Unreachable(err, unknownOutcome)
+			}
+			return nil, domain.Unreachable(err, unwritable)
+		}
+	}
+}
+
+// notSent answers a command that could only be stored past the limit of an order, if at all.
+func (s *Store) notSent(ctx context.Context, c *command) ([]eventstore.Record, error) {
+	records, done, err := s.lookBack(ctx, c)
+	switch {
+	case err != nil && !done:
+		return nil, readFailed(ctx, err)
+	case done:
+		return records, err
+	}
+	return nil, domain.Errorf(domain.TooLarge, "An order can have at most %d events; this one has %d.", domain.MaxOrderEvents, c.expect)
+}
+
+// write sends the one request. The SDK builds its bytes once and retries them.
+func (s *Store) write(ctx context.Context, c *command) error {
+	last := c.records[len(c.records)-1]
+	head := types.Put{
+		TableName: aws.String(s.heads), Item: headItem(eventstore.Head{OrderID: c.order, Version: last.Version, At: last.StoredAt}),
+		ConditionExpression:                 aws.String("attribute_not_exists(" + aggregateID + ")"),
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	}
+	if c.expect > 0 {
+		head.ConditionExpression = aws.String("head = :expect AND " + movedAt + " < :storedAt")
+		head.ExpressionAttributeValues = item{
+			":expect": number(int64(c.expect)), ":storedAt": text(momentKey(c.records[0].StoredAt.UnixMicro())),
+		}
+	}
+	in := &dynamodb.TransactWriteItemsInput{
+		ClientRequestToken: aws.String(c.token()), TransactItems: []types.TransactWriteItem{{Put: &head}},
+	}
+	for _, r := range c.records {
+		in.TransactItems = append(in.TransactItems, types.TransactWriteItem{Put: &types.Put{
+			TableName: aws.String(s.events), Item: eventItem(r, last.Version),
+			ConditionExpression: aws.String("attribute_not_exists(" + aggregateID + ")"),
+		}})
+	}
+	_, err := s.client.TransactWriteItems(ctx, in)
+	return err
+}
+
+// verdict is what an error of the write says about the command.
+type verdict int
+
+const (
+	asked      verdict = iota // nothing: it may be stored
+	elsewhere                 // it was not stored now: the order is not where it expects
+	later                     // it was not stored: the order moved at a later time than ours; the command has a new one
+	crowded                   // it was not stored: the engine had too much to do
+	mismatched                // its token was used with other bytes
+	hopeless                  // it was not stored, and never will be as things are
+)
+
+// judge reads an error. It sets the command's new time if that is all that was wrong.
+func (c *command) judge(err error) verdict {
+	if cancelled, ok := errors.AsType[*types.TransactionCanceledException](err); ok {
+		return c.judgeReasons(cancelled.CancellationReasons)
+	}
+	if _, ok := errors.AsType[*types.IdempotentParameterMismatchException](err); ok {
+		return mismatched
+	}
+	if _, ok := errors.AsType[*types.TransactionInProgressException](err); ok {
+		return asked
+	}
+	if e, ok := errors.AsType[smithy.APIError](err); ok && e.ErrorFault() == smithy.FaultClient && !c.unsure {
+		if slices.Contains(throttles(), e.ErrorCode()) {
+			return crowded
+		}
+		return hopeless
+	}
+	return asked
+}
+
+func (c *command) judgeReasons(reasons []types.CancellationReason) verdict {
+	result := crowded
+	for i, reason := range reasons {
+		switch code := aws.ToString(reason.Code); {
+		case code == "None" || code == "" || slices.Contains(crowds(), code):
+		case code != "ConditionalCheckFailed":
+			return hopeless
+		case i == 0 && len(reason.Item) > 0:
+			head, err := headOf(reason.Item)
+			if err != nil || head.Version != c.expect {
+				return elsewhere
+			}
+			if at := head.At.UnixMicro(); at >= c.records[0].StoredAt.UnixMicro() {
+				c.stamp(at + 1)
+				c.again = at + 1
+				return later
+			}
+			result = elsewhere
+		default:
+			result = elsewhere
+		}
+	}
+	return result
+}
+
+// crowds are the reasons of a cancellation that say nothing about the command: it may be sent again.
+func crowds() []string {
+	return []string{"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "RequestLimitExceeded"}
+}
+
+func throttles() []string {
+	return []string{"ThrottlingException", "ProvisionedThroughputExceededException", "RequestLimitExceeded", "TransactionConflictException"}
+}
+
+// onlyCrowded makes the SDK retry a cancellation, with the same bytes, when nothing but the crowd was its reason.
+func onlyCrowded(err error) aws.Ternary {
+	cancelled, ok := errors.AsType[*types.TransactionCanceledException](err)
+	if !ok {
+		return aws.UnknownTernary
+	}
+	any := false
+	for _, reason := range cancelled.CancellationReasons {
+		code := aws.ToString(reason.Code)
+		any = any || slices.Contains(crowds(), code)
+		if code != "None" && code != "" && !slices.Contains(crowds(), code) {
+			return aws.FalseTernary
+		}
+	}
+	return aws.BoolTernary(any)
+}
+
+// lookBack finds out what became of a command: done with its own first result, with Invalid, or with a Conflict; not done if the order is
+// where the command expects, so that it was not stored yet. The head is read first: once it is not at expect, no request of this command
+// that is still under way can be stored any more.
+func (s *Store) lookBack(ctx context.Context, c *command) (records []eventstore.Record, done bool, err error) {
+	head, err := s.head(ctx, c.order)
+	if err != nil {
+		return nil, false, err
+	}
+	if head.Version == c.expect {
+		return nil, false, nil
+	}
+	if head.Version > 0 {
+		if records, err = s.ownEvents(ctx, c); err != nil {
+			return nil, false, err
+		}
+	}
+	switch {
+	case len(records) == 0:
+		return nil, true, eventstore.MovedOn(c.expect, head.Version)
+	case records[0].Metadata.CommandHash != c.metadata().CommandHash:
+		return nil, true, eventstore.OtherContent()
+	}
+	return records, true, nil
+}
+
+// ownEvents are those that the command stored, whenever that was. A query may show a transaction in part, or not yet, though it is committed;
+// a single item shows it as soon as it is.
+func (s *Store) ownEvents(ctx context.Context, c *command) ([]eventstore.Record, error) {
+	for attempt := 0; ; attempt++ {
+		found, err := s.query(ctx, &dynamodb.QueryInput{
+			TableName: aws.String(s.events), ConsistentRead: aws.Bool(true),
+			KeyConditionExpression: aws.String(aggregateID + " = :order"), FilterExpression: aws.String("causationId = :command"),
+			ExpressionAttributeValues: item{":order": text(string(c.order)), ":command": text(string(c.metadata().CausationID))},
+		})
+		if err != nil {
+			return nil, err
+		}
+		if len(found) > 0 && found[len(found)-1].Version == found[0].last && len(found) == found[0].last-found[0].Version+1 {
+			return recordsOf(found), nil
+		}
+		if len(found) == 0 {
+			mine, err := s.isOwn(ctx, c)
+			if err != nil || !mine {
+				return nil, err
+			}
+		}
+		if attempt == settleTries {
+			return recordsOf(found), nil
+		}
+		if err := pause(ctx, settlePause); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// isOwn tells whether the event that follows the expected version is the command's.
+func (s *Store) isOwn(ctx context.Context, c *command) (bool, error) {
+	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: aws.String(s.events), ConsistentRead: aws.Bool(true),
+		Key: item{aggregateID: text(string(c.order)), version: number(int64(c.expect + 1))},
+	})
+	if err != nil || len(out.Item) == 0 {
+		return false, err
+	}
+	r, err := storedOf(out.Item)
+	return err == nil && r.Metadata.CausationID == c.metadata().CausationID, err
+}

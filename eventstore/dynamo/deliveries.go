@@ -1,0 +1,91 @@
+package dynamo
+
+import (
+	"sync"
+	"time"
+
+	"headway/domain"
+	"headway/eventstore"
+)
+
+// maxRemembered is how many delivered heads a process remembers; what it forgets it may deliver twice.
+const maxRemembered = 200_000
+
+// deliveries remembers what the pages of the feed held. Each page knows the one before it, so a cursor stands for everything that its own
+// follower acknowledged, and for nothing that another did. The zero deliveries is ready to use.
+type deliveries struct {
+	mu     sync.Mutex
+	pages  map[uint64]*page
+	oldest []uint64
+	heads  int
+}
+
+type page struct {
+	before *page
+	heads  []eventstore.Head
+	made   time.Time
+	swept  time.Time // when its follower last finished looking back
+}
+
+// add remembers a page, and forgets those that are older than keep or too many.
+func (d *deliveries) add(id, before uint64, heads []eventstore.Head, swept time.Time, keep time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.pages == nil {
+		d.pages = map[uint64]*page{}
+	}
+	d.put(id, &page{before: d.pages[before], heads: append([]eventstore.Head(nil), heads...), made: time.Now(), swept: swept})
+	for len(d.oldest) > 1 {
+		p := d.pages[d.oldest[0]]
+		if time.Since(p.made) < keep && d.heads+len(d.oldest) <= maxRemembered {
+			return
+		}
+		delete(d.pages, d.oldest[0])
+		d.oldest = d.oldest[1:]
+		d.heads -= len(p.heads)
+		p.heads, p.before = nil, nil // the pages after it hold on to it
+	}
+}
+
+func (d *deliveries) put(id uint64, p *page) {
+	d.pages[id] = p
+	d.oldest = append(d.oldest, id)
+	d.heads += len(p.heads)
+}
+
+// swept is when the follower at a page last finished looking back; zero if that is not known.
+func (d *deliveries) swept(id uint64) time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if p := d.pages[id]; p != nil {
+		return p.swept
+	}
+	return time.Time{}
+}
+
+// sweptAt notes that the follower at a page finished looking back, and found nothing.
+func (d *deliveries) sweptAt(id uint64, at time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.pages == nil {
+		d.pages = map[uint64]*page{}
+	}
+	if p := d.pages[id]; p != nil {
+		p.swept = at
+		return
+	}
+	d.put(id, &page{made: time.Now(), swept: at})
+}
+
+// known is the newest version of each order that was delivered on the way to a page, as far as it is remembered.
+func (d *deliveries) known(id uint64) map[domain.OrderID]int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	known := map[domain.OrderID]int{}
+	for p := d.pages[id]; p != nil; p = p.before {
+		for _, h := range p.heads {
+			known[h.OrderID] = max(known[h.OrderID], h.Version)
+		}
+	}
+	return known
+}

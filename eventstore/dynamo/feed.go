@@ -1,0 +1,227 @@
+package dynamo
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"headway/domain"
+	"headway/eventstore"
+)
+
+// The bounds of one page of the feed, beside its limit.
+const (
+	maxSwept   = 10_000 // keys that one page looks back over; the next page goes on
+	auditPages = 16     // pages of the table that one page of the feed looks at; the next goes on
+	auditPage  = 1000   // heads
+)
+
+// Moved is eventstore.Store's. A follower begins with a walk over the table of heads, strongly consistent, and then reads the index of moves,
+// all slices as one sequence, up to TipDelay ago. An index shows entries late and out of order, and clocks differ, so every OverlapEvery
+// the last OverlapWindow is read again, and what this follower acknowledged already is dropped: by asking for the page after a cursor it
+// acknowledges what came before it. What came later than that, or never, is found by the audit: every AuditEvery the walk is done
+// again for the orders that moved since the last.
+//
+// The cursor carries all of this, so a restart loses nothing; only what was delivered lately is remembered by the process alone, and
+// delivered again after a restart. A cursor stays as it is while nothing moves.
+func (s *Store) Moved(ctx context.Context, after eventstore.Cursor, limit int) ([]eventstore.Head, eventstore.Cursor, error) {
+	bounded, leave, err := s.reading(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	defer leave()
+	now := s.clock().UnixMicro()
+	f := follower{store: s, now: now, limit: pageSize(limit), at: map[domain.OrderID]int{}}
+	if after == "" {
+		settled := now - s.windows.OverlapWindow.Microseconds()
+		f.place = feedPlace{position: momentKey(settled), settled: settled, auditing: now}
+	} else if f.place, err = s.parseFeed(after); err != nil {
+		return nil, "", err
+	}
+	began, swept := f.place, time.Time{}
+	if after != "" {
+		swept = s.deliveries.swept(f.place.page)
+	}
+	for _, step := range []func(context.Context) error{f.first, f.lookBack(swept), f.tip, f.audit} {
+		if err := step(bounded); err != nil {
+			return nil, "", readFailed(ctx, err)
+		}
+	}
+	if f.swept.IsZero() {
+		f.swept = swept
+	}
+	if after != "" && f.place == began && len(f.heads) == 0 {
+		s.deliveries.sweptAt(began.page, f.swept)
+		return nil, after, nil
+	}
+	f.place.page = rand.Uint64()
+	s.deliveries.add(f.place.page, began.page, f.heads, f.swept, s.windows.OverlapWindow+2*s.windows.OverlapEvery)
+	return f.heads, s.feedCursor(f.place), nil
+}
+
+// follower makes one page.
+type follower struct {
+	store *Store
+	now   int64
+	limit int
+	place feedPlace
+	heads []eventstore.Head
+	at    map[domain.OrderID]int // where in heads an order is
+	known map[domain.OrderID]int // versions this follower acknowledged; nil until it is needed
+	swept time.Time              // not zero if the look back was finished now
+}
+
+func (f *follower) full() bool { return len(f.heads) >= f.limit }
+
+// deliver adds a head; an order that is there already is named once, at its newest.
+func (f *follower) deliver(h eventstore.Head) {
+	if i, twice := f.at[h.OrderID]; twice {
+		if f.heads[i].Version < h.Version {
+			f.heads[i] = h
+		}
+		return
+	}
+	f.at[h.OrderID] = len(f.heads)
+	f.heads = append(f.heads, h)
+}
+
+// isKnown tells whether the follower acknowledged this move or a later one of the same order.
+func (f *follower) isKnown(h eventstore.Head) bool {
+	if f.known == nil {
+		f.known = f.store.deliveries.known(f.place.page)
+	}
+	return f.known[h.OrderID] >= h.Version
+}
+
+// moves reads a range of the index of moves.
+func (f *follower) moves(ctx context.Context, after, until string, want int, yield func(key string, h eventstore.Head) bool) error {
+	r := keyRange{
+		table: f.store.heads, index: feedIndex, hash: slice, sort: movedAt, after: after, until: until,
+		partition: func(n int) types.AttributeValue { return number(int64(n)) },
+	}
+	return f.store.merge(ctx, r, want, func(i item) (bool, error) {
+		h, err := headOf(i)
+		if err != nil {
+			return false, err
+		}
+		return yield(moveKey(h.At.UnixMicro(), h.OrderID), h), nil
+	})
+}
+
+// first is the walk that a follower begins with.
+func (f *follower) first(ctx context.Context) error {
+	if f.place.audited > 0 || f.place.auditing == 0 {
+		return nil
+	}
+	for f.place.auditing > 0 && !f.full() {
+		if err := f.auditOnce(ctx, "", int32(f.limit-len(f.heads))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lookBack reads again what moved lately.
+func (f *follower) lookBack(last time.Time) func(context.Context) error {
+	return func(ctx context.Context) error {
+		p, w := &f.place, f.store.windows
+		if p.swept == "" && time.Since(last) < w.OverlapEvery {
+			return nil
+		}
+		if f.full() {
+			return nil
+		}
+		fresh := p.swept == ""
+		from, began := p.swept, p.sweeping
+		if fresh {
+			from, began = momentKey(p.settled), f.now
+		}
+		seen, more := 0, false
+		err := f.moves(ctx, from, p.position, maxSwept/4, func(key string, h eventstore.Head) bool {
+			if f.full() || seen == maxSwept {
+				more = true
+				return false
+			}
+			seen++
+			from = key
+			if !f.isKnown(h) {
+				f.deliver(h)
+			}
+			return true
+		})
+		if err != nil {
+			return err
+		}
+		if more {
+			p.swept, p.sweeping = from, began
+			return nil
+		}
+		f.swept = time.Now()
+		p.swept, p.sweeping = "", 0
+		if !fresh || seen > 0 { // else there was nothing to look back over, and the cursor may stay as it is
+			p.settled = max(p.settled, began-w.OverlapWindow.Microseconds())
+		}
+		return nil
+	}
+}
+
+// tip reads what moved since the last page.
+func (f *follower) tip(ctx context.Context) error {
+	if f.full() {
+		return nil
+	}
+	until := momentKey(f.now - f.store.windows.TipDelay.Microseconds())
+	return f.moves(ctx, f.place.position, until, f.limit-len(f.heads), func(key string, h eventstore.Head) bool {
+		if f.full() {
+			return false
+		}
+		f.place.position = key
+		f.deliver(h)
+		return true
+	})
+}
+
+// audit finds in the table itself what the index never showed, a few pages at a time.
+func (f *follower) audit(ctx context.Context) error {
+	p := &f.place
+	if p.auditing == 0 && f.now-p.audited >= f.store.windows.AuditEvery.Microseconds() {
+		p.auditing, p.walked = f.now, ""
+	}
+	for range auditPages {
+		if p.auditing == 0 || p.audited == 0 || f.full() {
+			return nil
+		}
+		if err := f.auditOnce(ctx, momentKey(p.audited), auditPage); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// auditOnce looks at one page of the table. A move that is committed after it was looked for has a time after the audit's begin, but for the
+// difference of clocks and the time an append may take.
+func (f *follower) auditOnce(ctx context.Context, since string, look int32) error {
+	p := &f.place
+	heads, next, err := f.store.scan(ctx, p.walked, since, look)
+	if err != nil {
+		return err
+	}
+	for _, h := range heads {
+		if f.isKnown(h) {
+			continue
+		}
+		if f.full() {
+			return nil // the next page goes on after the last one that was taken
+		}
+		f.deliver(h)
+		p.walked = h.OrderID
+	}
+	p.walked = next
+	if next == "" {
+		p.audited = max(p.auditing-(f.store.windows.MaxSkew+AppendTimeout).Microseconds(), 1)
+		p.auditing = 0
+	}
+	return nil
+}

@@ -1,0 +1,226 @@
+package dynamo
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"headway/domain"
+	"headway/eventstore"
+)
+
+const (
+	keysPerBatch = 100 // of one BatchGetItem
+	readers      = 4   // batches that are read at once
+	settleTries  = 20  // reads that wait for the rest of a command
+	settlePause  = 25 * time.Millisecond
+)
+
+// Read is eventstore.Store's. A query sees a transaction item by item; a command that is seen in part is read again until it is whole. One
+// that stays in part is broken, and is answered as it is: what reads it says so.
+func (s *Store) Read(ctx context.Context, id domain.OrderID, after int) ([]eventstore.Record, error) {
+	bounded, leave, err := s.reading(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	if !fits(string(id)) {
+		return nil, nil
+	}
+	for attempt := 0; ; attempt++ {
+		found, err := s.query(bounded, &dynamodb.QueryInput{
+			TableName: aws.String(s.events), ConsistentRead: aws.Bool(true),
+			KeyConditionExpression:    aws.String(aggregateID + " = :order AND " + version + " > :after"),
+			ExpressionAttributeValues: item{":order": text(string(id)), ":after": number(int64(after))},
+		})
+		if err != nil {
+			return nil, readFailed(ctx, err)
+		}
+		if whole(found, after) || attempt == settleTries {
+			return recordsOf(found), nil
+		}
+		if err := pause(bounded, settlePause); err != nil {
+			return nil, readFailed(ctx, err)
+		}
+	}
+}
+
+// whole tells whether no version is missing, and no command at the end is there in part.
+func whole(found []stored, after int) bool {
+	for i, r := range found {
+		if r.Version != max(after, 0)+i+1 {
+			return false
+		}
+	}
+	return len(found) == 0 || found[len(found)-1].last <= found[len(found)-1].Version
+}
+
+func recordsOf(found []stored) []eventstore.Record {
+	var records []eventstore.Record
+	for _, r := range found {
+		records = append(records, r.Record)
+	}
+	return records
+}
+
+// query reads all pages of events.
+func (s *Store) query(ctx context.Context, in *dynamodb.QueryInput) ([]stored, error) {
+	var all []stored
+	for pages := dynamodb.NewQueryPaginator(s.client, in); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, i := range page.Items {
+			r, err := storedOf(i)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, r)
+		}
+	}
+	return all, nil
+}
+
+// head is the order's, strongly consistent; the zero version if it does not exist.
+func (s *Store) head(ctx context.Context, id domain.OrderID) (eventstore.Head, error) {
+	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: aws.String(s.heads), ConsistentRead: aws.Bool(true), Key: item{aggregateID: text(string(id))},
+	})
+	if err != nil || len(out.Item) == 0 {
+		return eventstore.Head{OrderID: id}, err
+	}
+	return headOf(out.Item)
+}
+
+// Heads is eventstore.Store's. An order that is named twice is answered once.
+func (s *Store) Heads(ctx context.Context, ids ...domain.OrderID) ([]eventstore.Head, error) {
+	bounded, leave, err := s.reading(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	ids = slices.Clone(ids)
+	slices.Sort(ids)
+	var keys []item
+	for _, id := range slices.Compact(ids) {
+		if fits(string(id)) {
+			keys = append(keys, item{aggregateID: text(string(id))})
+		}
+	}
+	items, err := s.batchGet(bounded, s.heads, keys)
+	if err != nil {
+		return nil, readFailed(ctx, err)
+	}
+	var heads []eventstore.Head
+	for _, i := range items {
+		h, err := headOf(i)
+		if err != nil {
+			return nil, readFailed(ctx, err)
+		}
+		heads = append(heads, h)
+	}
+	return heads, nil
+}
+
+// batchGet reads items by their keys, strongly consistent, in no order; what does not exist is left out.
+func (s *Store) batchGet(ctx context.Context, table string, keys []item) ([]item, error) {
+	chunks := slices.Collect(slices.Chunk(keys, keysPerBatch))
+	found := make([][]item, len(chunks))
+	err := eachOf(ctx, len(chunks), readers, func(ctx context.Context, n int) error {
+		ask := map[string]types.KeysAndAttributes{table: {Keys: chunks[n], ConsistentRead: aws.Bool(true)}}
+		for attempt := 0; len(ask) > 0; attempt++ {
+			if attempt > 0 {
+				if err := pause(ctx, backoff(attempt)); err != nil {
+					return err
+				}
+			}
+			out, err := s.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: ask})
+			if err != nil {
+				return err
+			}
+			found[n] = append(found[n], out.Responses[table]...)
+			ask = out.UnprocessedKeys // the engine had no more room in one answer
+		}
+		return nil
+	})
+	return slices.Concat(found...), err
+}
+
+// Walk is eventstore.Store's: a scan of the heads in the engine's own order, which stays. The total is counted at its start, by a scan of
+// its own.
+func (s *Store) Walk(
+	ctx context.Context, after eventstore.Cursor, limit int,
+) ([]eventstore.Head, eventstore.Cursor, int, error) {
+	bounded, leave, err := s.reading(ctx)
+	if err != nil {
+		return nil, "", 0, err
+	}
+	defer leave()
+	place, err := s.parseWalk(after)
+	if err != nil {
+		return nil, "", 0, err
+	}
+	if after == "" {
+		if place.total, err = s.count(bounded); err != nil {
+			return nil, "", 0, readFailed(ctx, err)
+		}
+	}
+	heads, next, err := s.scan(bounded, place.order, "", int32(pageSize(limit)))
+	if err != nil {
+		return nil, "", 0, readFailed(ctx, err)
+	}
+	if next == "" {
+		return heads, "", place.total, nil
+	}
+	place.order = next
+	return heads, s.walkCursor(place), place.total, nil
+}
+
+// scan looks at so many heads after an order, in the order of the scan, and gives those that moved since a key, and where it stopped; empty at
+// the end.
+func (s *Store) scan(ctx context.Context, after domain.OrderID, since string, look int32) ([]eventstore.Head, domain.OrderID, error) {
+	in := &dynamodb.ScanInput{TableName: aws.String(s.heads), ConsistentRead: aws.Bool(true), Limit: aws.Int32(look)}
+	if after != "" {
+		in.ExclusiveStartKey = item{aggregateID: text(string(after))}
+	}
+	if since != "" {
+		in.FilterExpression = aws.String(movedAt + " >= :since")
+		in.ExpressionAttributeValues = item{":since": text(since)}
+	}
+	out, err := s.client.Scan(ctx, in)
+	if err != nil {
+		return nil, "", err
+	}
+	var heads []eventstore.Head
+	for _, i := range out.Items {
+		h, err := headOf(i)
+		if err != nil {
+			return nil, "", err
+		}
+		heads = append(heads, h)
+	}
+	if len(out.LastEvaluatedKey) == 0 {
+		return heads, "", nil
+	}
+	f := fields{item: out.LastEvaluatedKey}
+	return heads, domain.OrderID(f.text(aggregateID)), f.err
+}
+
+// count is how many orders there are.
+func (s *Store) count(ctx context.Context) (int, error) {
+	total := 0
+	in := &dynamodb.ScanInput{TableName: aws.String(s.heads), Select: types.SelectCount, ConsistentRead: aws.Bool(true)}
+	for pages := dynamodb.NewScanPaginator(s.client, in); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return 0, err
+		}
+		total += int(page.Count)
+	}
+	return total, nil
+}

@@ -1,0 +1,249 @@
+// Package dynamo is the distributed event store, on Amazon DynamoDB. The table of events is the truth and is only ever added to; the
+// table of heads is written in the same transaction and says where each order is.
+//
+// Decisions are only ever made on strongly consistent reads of the tables. The indexes, which follow a moment later and in no promised
+// order, serve listings and the feed; what the feed does about that is told at Moved.
+package dynamo
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"headway/domain"
+	"headway/eventstore"
+)
+
+// The bounds of one store.
+const (
+	Shards         = 16               // partitions of every index; a bare type or correlation id would be one hot partition
+	AppendTimeout  = 10 * time.Second // an append that is not definite by then is Unavailable
+	ReadTimeout    = 10 * time.Second // any other call, with all its pages and retries
+	AttemptTimeout = 3 * time.Second  // one HTTP request
+	MaxAttempts    = 8                // of one request, while the retry quota of the SDK lasts
+	MaxBackoff     = time.Second      // between two attempts
+	MaxConns       = 128              // idle connections that are kept
+)
+
+// What a person reads when the store cannot do it.
+const (
+	unreadable     = "The event store cannot be read at the moment. Trying again is safe."
+	unwritable     = "The event store cannot be written at the moment. Sending the same command again is safe."
+	unknownOutcome = "It is not known whether this was stored. Sending the same command again is safe: it is stored once at most."
+	storeIsClosed  = "The event store is closed."
+	notReady       = "The event store is not set up: %s. `web tables create` makes what is missing."
+)
+
+// Options of a store. Only Prefix is needed.
+type Options struct {
+	Prefix string           // of the names of the tables: PREFIX-events, PREFIX-heads
+	Local  string           // URL of a DynamoDB Local, which takes any credentials; empty means AWS as the environment configures it
+	Codec  domain.Codec     // writes the data of events
+	Clock  func() time.Time // says when an event is stored; nil means time.Now
+	Client aws.HTTPClient   // sends the requests; nil means a client with AttemptTimeout
+	Windows
+}
+
+// Windows are the times by which the feed and its checks go; zero means the default.
+type Windows struct {
+	// TipDelay is how far behind the clock the feed reads, so that moves of a moment are seen in their order; 200 ms. Below zero it reads
+	// ahead of the clock.
+	TipDelay      time.Duration
+	OverlapEvery  time.Duration // how often the feed looks back, because an index shows some entries late; 10 s
+	OverlapWindow time.Duration // how far it looks back; 2 min
+	AuditEvery    time.Duration // how often the feed compares with the table itself, because an index may never show an entry; 1 h
+	MaxSkew       time.Duration // how far this clock may be from the engine's; more refuses to start; 20 s
+}
+
+// withDefaults fills in what is zero.
+func (w Windows) withDefaults() Windows {
+	for _, d := range []struct {
+		to    *time.Duration
+		value time.Duration
+	}{
+		{&w.TipDelay, 200 * time.Millisecond}, {&w.OverlapEvery, 10 * time.Second}, {&w.OverlapWindow, 2 * time.Minute},
+		{&w.AuditEvery, time.Hour}, {&w.MaxSkew, 20 * time.Second},
+	} {
+		if *d.to == 0 {
+			*d.to = d.value
+		}
+	}
+	return w
+}
+
+// Store is an eventstore.Store on two tables. StoredAt strictly grows within an order, whichever process writes.
+type Store struct {
+	client        *dynamodb.Client
+	codec         domain.Codec
+	clock         func() time.Time
+	windows       Windows
+	events, heads string // the tables
+	identity      uint64 // of these tables: a cursor of others is not one of this store
+	deliveries    deliveries
+
+	open   sync.RWMutex // held for reading while a call is carried out
+	closed bool
+}
+
+var _ eventstore.Store = (*Store)(nil)
+
+// Open checks that the tables are there and as they should be, and that this clock is near the engine's. It makes nothing.
+func Open(ctx context.Context, options Options) (*Store, error) {
+	if options.Clock == nil {
+		options.Clock = time.Now
+	}
+	client, err := connect(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, ReadTimeout)
+	defer cancel()
+	s := &Store{
+		client: client, codec: options.Codec, clock: options.Clock, windows: options.Windows.withDefaults(),
+		events: options.Prefix + eventsSuffix, heads: options.Prefix + headsSuffix,
+	}
+	if err := s.check(ctx, options.Prefix); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// connect makes a client; it asks nothing of the engine.
+func connect(ctx context.Context, options Options) (*dynamodb.Client, error) {
+	if options.Prefix == "" {
+		return nil, domain.Errorf(domain.Invalid, "The tables of the event store need a prefix.")
+	}
+	client := options.Client
+	if client == nil {
+		client = awshttp.NewBuildableClient().WithTimeout(AttemptTimeout).WithTransportOptions(func(t *http.Transport) {
+			t.MaxIdleConns, t.MaxIdleConnsPerHost = MaxConns, MaxConns
+		})
+	}
+	load := []func(*config.LoadOptions) error{
+		config.WithHTTPClient(client),
+		config.WithRetryer(func() aws.Retryer {
+			return retry.NewStandard(func(o *retry.StandardOptions) {
+				o.MaxAttempts = MaxAttempts
+				o.Backoff = retry.BackoffDelayerFunc(func(attempt int, _ error) (time.Duration, error) { return backoff(attempt), nil })
+				o.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(onlyCrowded)}, o.Retryables...)
+			})
+		}),
+	}
+	if options.Local != "" {
+		load = append(load, config.WithRegion("us-east-1"), config.WithBaseEndpoint(options.Local),
+			config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("headway", "headway", "")))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, load...)
+	if err != nil {
+		return nil, domain.Unreachable(err, "The settings of AWS cannot be read.")
+	}
+	return dynamodb.NewFromConfig(cfg), nil
+}
+
+// backoff grows from 25 ms, with full jitter.
+func backoff(attempt int) time.Duration {
+	ceiling := min(MaxBackoff, 25*time.Millisecond<<min(max(attempt, 0), 10))
+	return time.Duration(rand.Int64N(int64(ceiling)) + 1)
+}
+
+// check refuses tables that are missing or different, and a clock that is not the engine's.
+func (s *Store) check(ctx context.Context, prefix string) error {
+	var created string
+	for _, want := range Tables(prefix) {
+		sent := time.Now()
+		out, err := s.client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: aws.String(want.Name)})
+		if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
+			return &domain.Error{Kind: domain.Unavailable, Message: sentence(notReady, "the table "+want.Name+" is missing"), Cause: err}
+		}
+		if err != nil {
+			return readFailed(ctx, err)
+		}
+		if differences := want.compare(out.Table); len(differences) > 0 {
+			return domain.Errorf(domain.Unavailable, notReady, differences[0])
+		}
+		if there, ok := middleware.GetServerTime(out.ResultMetadata); ok {
+			// The engine's clock is told in whole seconds, at some moment between the request and now.
+			off := max(sent.Sub(there)-time.Second, there.Sub(time.Now()), 0)
+			if off > s.windows.MaxSkew {
+				return domain.Errorf(domain.Unavailable, "This machine's clock is %s away from the event store's; at most %s is allowed.",
+					off.Round(time.Second), s.windows.MaxSkew)
+			}
+		}
+		created += want.Name + aws.ToString(out.Table.TableId) + aws.ToTime(out.Table.CreationDateTime).String()
+	}
+	s.identity = identityOf(created)
+	return nil
+}
+
+// Close waits for the calls that were accepted; the rest is Unavailable. Closing twice is harmless.
+func (s *Store) Close() error {
+	s.open.Lock()
+	defer s.open.Unlock()
+	s.closed = true
+	return nil
+}
+
+// enter begins a call; leave ends it.
+func (s *Store) enter(ctx context.Context) (leave func(), err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.open.RLock()
+	if s.closed {
+		s.open.RUnlock()
+		return nil, domain.Errorf(domain.Unavailable, storeIsClosed)
+	}
+	return s.open.RUnlock, nil
+}
+
+// reading begins a call that reads, with the time it may take.
+func (s *Store) reading(ctx context.Context) (context.Context, func(), error) {
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return ctx, nil, err
+	}
+	bounded, cancel := context.WithTimeout(ctx, ReadTimeout)
+	return bounded, func() { cancel(); leave() }, nil
+}
+
+// readFailed is the context's error if the caller's context ended, else Unavailable.
+func readFailed(caller context.Context, err error) error {
+	if ended := caller.Err(); ended != nil {
+		return ended
+	}
+	if _, ours := errors.AsType[*domain.Error](err); ours {
+		return err
+	}
+	return domain.Unreachable(err, unreadable)
+}
+
+// pause waits, or fails when the context ends first.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+func pageSize(limit int) int {
+	if limit <= 0 {
+		return eventstore.MaxPage
+	}
+	return min(limit, eventstore.MaxPage)
+}
