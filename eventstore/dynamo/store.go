@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go/logging"
 
 	"headway/domain"
 	"headway/eventstore"
@@ -132,7 +133,7 @@ func connect(ctx context.Context, options Options) (*dynamodb.Client, error) {
 		})
 	}
 	load := []func(*config.LoadOptions) error{
-		config.WithHTTPClient(client),
+		config.WithHTTPClient(client), config.WithLogger(logging.Nop{}), // an error is returned, and logged by who gets it
 		config.WithRetryer(func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) {
 				o.MaxAttempts = MaxAttempts
@@ -149,7 +150,10 @@ func connect(ctx context.Context, options Options) (*dynamodb.Client, error) {
 	if err != nil {
 		return nil, domain.Unreachable(err, "The settings of AWS cannot be read.")
 	}
-	return dynamodb.NewFromConfig(cfg), nil
+	return dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
+		// This version of the SDK warns of every checksum, because it decodes a body past the reader that computes it. TLS guards the bytes.
+		o.DisableValidateResponseChecksum = true
+	}), nil
 }
 
 // backoff grows from 25 ms, with full jitter.
