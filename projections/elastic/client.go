@@ -1,0 +1,324 @@
+package elastic
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	elasticsearch "github.com/elastic/go-elasticsearch/v8"
+
+	"headway/domain"
+)
+
+// The bounds of the traffic with the node.
+const (
+	MaxInFlight    = 32               // requests at once; others wait for their turn
+	MaxAnswer      = 256 << 20        // bytes of one answer
+	RequestTimeout = 20 * time.Second // of one request
+	DialTimeout    = 3 * time.Second
+	readAttempts   = 4 // of one request that is not a bulk
+	retryFirst     = 200 * time.Millisecond
+	retryAtMost    = 30 * time.Second
+
+	unreachable = "The read store cannot be reached at the moment. Trying again is safe."
+)
+
+// object is JSON on its way out.
+type object = map[string]any
+
+// client sends requests one by one: bounded in number, time and size, repeated while the node is merely busy, and refused at once while it is
+// known to be away. Every request may be repeated: none adds anything by being sent twice.
+type client struct {
+	base    *elasticsearch.BaseClient
+	idle    func()
+	turns   chan struct{}
+	breaker *breaker
+	closed  atomic.Bool
+}
+
+func newClient(address string, o Options) (*client, error) {
+	c := &client{turns: make(chan struct{}, MaxInFlight), breaker: &breaker{clock: o.Clock}}
+	var transport http.RoundTripper
+	if o.HTTPClient != nil {
+		transport, c.idle = clientTransport{o.HTTPClient}, func() {} // the connections are the caller's
+	} else {
+		t := &http.Transport{
+			Proxy:               http.ProxyFromEnvironment,
+			DialContext:         (&net.Dialer{Timeout: DialTimeout, KeepAlive: 15 * time.Second}).DialContext,
+			TLSHandshakeTimeout: DialTimeout, MaxConnsPerHost: MaxInFlight, MaxIdleConnsPerHost: MaxInFlight, IdleConnTimeout: time.Minute,
+			ForceAttemptHTTP2: true,
+		}
+		transport, c.idle = t, t.CloseIdleConnections
+	}
+	var err error
+	c.base, err = elasticsearch.NewBaseClient(elasticsearch.Config{
+		Addresses: []string{address}, Transport: transport, DisableRetry: true, DisableMetaHeader: true,
+	})
+	return c, err
+}
+
+// clientTransport sends by a caller's client, whatever it does with redirects and time.
+type clientTransport struct{ client *http.Client }
+
+func (t clientTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	r.RequestURI = ""
+	return t.client.Do(r)
+}
+
+func (c *client) close() {
+	if !c.closed.Swap(true) {
+		c.idle()
+	}
+}
+
+var (
+	errClosed = errors.New("the store is closed")
+	errAway   = errors.New("the node did not answer lately, and is not asked again yet")
+)
+
+// answerError is an answer of the node that is not a success.
+type answerError struct {
+	Status int
+	Type   string
+	Reason string
+}
+
+func (e *answerError) Error() string {
+	return fmt.Sprintf("elasticsearch answered %d: %s: %.500s", e.Status, e.Type, e.Reason)
+}
+
+// busy tells whether the same request may succeed a moment later.
+func busy(status int) bool {
+	return status == http.StatusTooManyRequests || status >= http.StatusBadGateway && status <= http.StatusGatewayTimeout
+}
+
+// hasStatus tells whether the node answered with a status.
+func hasStatus(err error, status int) bool {
+	e, ok := errors.AsType[*answerError](err)
+	return ok && e.Status == status
+}
+
+// call sends one request with a body as JSON, and reads the answer into a value. It repeats a request that the node was too busy for.
+func (c *client) call(ctx context.Context, method, path string, body, into any) error {
+	var text []byte
+	if body != nil {
+		var err error
+		if text, err = json.Marshal(body); err != nil {
+			return err
+		}
+	}
+	var err error
+	for attempt := range readAttempts {
+		if attempt > 0 {
+			if err := sleep(ctx, retryWait(attempt)); err != nil {
+				return err
+			}
+		}
+		var answer []byte
+		if answer, err = c.send(ctx, method, path, "application/json", text); err == nil {
+			if into == nil {
+				return nil
+			}
+			return json.Unmarshal(answer, into)
+		}
+		if e, ok := errors.AsType[*answerError](err); ctx.Err() != nil || errors.Is(err, errClosed) || errors.Is(err, errAway) || ok && !busy(e.Status) {
+			return err
+		}
+	}
+	return err
+}
+
+// send sends one request once.
+func (c *client) send(ctx context.Context, method, path, kind string, body []byte) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if c.closed.Load() {
+		return nil, errClosed
+	}
+	select {
+	case c.turns <- struct{}{}:
+		defer func() { <-c.turns }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if !c.breaker.allows() {
+		return nil, errAway
+	}
+	answer, err := c.exchange(ctx, method, path, kind, body)
+	_, answered := errors.AsType[*answerError](err)
+	switch {
+	case err == nil || answered:
+		c.breaker.succeeded()
+	case ctx.Err() == nil:
+		c.breaker.failed()
+	default:
+		c.breaker.unknown()
+	}
+	return answer, err
+}
+
+func (c *client) exchange(ctx context.Context, method, path, kind string, body []byte) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, RequestTimeout)
+	defer cancel()
+	var reader io.Reader
+	if body != nil {
+		reader = bytes.NewReader(body)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, path, reader)
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", kind)
+	}
+	response, err := c.base.Perform(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(response.Body, MaxAnswer+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(answer) > MaxAnswer:
+		return nil, fmt.Errorf("an answer is longer than %d bytes", MaxAnswer)
+	case response.StatusCode >= http.StatusMultipleChoices:
+		return nil, readAnswerError(response.StatusCode, answer)
+	}
+	return answer, nil
+}
+
+func readAnswerError(status int, answer []byte) error {
+	e := &answerError{Status: status, Reason: string(answer)}
+	var told struct{ Error cause }
+	if json.Unmarshal(answer, &told) == nil && told.Error.Type != "" {
+		e.Type, e.Reason = told.Error.Type, told.Error.String()
+	}
+	return e
+}
+
+// cause is an error as Elasticsearch tells it.
+type cause struct {
+	Type      string  `json:"type"`
+	Reason    string  `json:"reason"`
+	RootCause []cause `json:"root_cause"`
+	CausedBy  *cause  `json:"caused_by"`
+}
+
+func (c cause) String() string {
+	text := c.Type + ": " + c.Reason
+	for _, root := range c.RootCause {
+		if root.Type != c.Type || root.Reason != c.Reason {
+			text += "; " + root.String()
+		}
+	}
+	if c.CausedBy != nil {
+		text += "; caused by " + c.CausedBy.String()
+	}
+	return text
+}
+
+// retryWait is how long to wait before an attempt, counted from 1: 0.2 s doubling to 30 s, with jitter down to half of it.
+func retryWait(attempt int) time.Duration {
+	d := retryAtMost
+	if attempt < 9 {
+		d = min(d, retryFirst<<max(attempt-1, 0))
+	}
+	return d/2 + rand.N(d/2+1) //nolint:gosec // jitter is not a secret
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// failed says what a caller may know of an error: its own ended context, one of ours, or that the store cannot be reached.
+func (s *Store) failed(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if e, ok := errors.AsType[*domain.Error](err); ok {
+		return e
+	}
+	e, ok := errors.AsType[*answerError](err)
+	switch {
+	case !ok || busy(e.Status):
+		return domain.Unreachable(err, unreachable)
+	case e.Status == http.StatusNotFound:
+		s.forget()
+		return domain.Unreachable(err, "The read store has lost an index. It is made again.")
+	case e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden:
+		return domain.Unreachable(err, "The read store does not let us in.")
+	case e.Status >= http.StatusInternalServerError:
+		return domain.Unreachable(err, unreachable)
+	}
+	return &domain.Error{Kind: domain.Internal, Message: "The read store refuses what it was asked.", Cause: err}
+}
+
+// The breaker's bounds.
+const (
+	breakerAfter  = 3 // failures in a row
+	breakerAtMost = 5 * time.Second
+)
+
+// breaker keeps requests from a node that does not answer: after a few failures in a row all are refused at once, but for one from time
+// to time that finds out whether the node is back.
+type breaker struct {
+	clock    func() time.Time
+	mu       sync.Mutex
+	failures int
+	until    time.Time
+}
+
+func (b *breaker) allows() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.failures < breakerAfter {
+		return true
+	}
+	now := b.clock()
+	if now.Before(b.until) {
+		return false
+	}
+	b.until = now.Add(RequestTimeout) // the others wait for what this one finds out
+	return true
+}
+
+func (b *breaker) succeeded() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.failures = 0
+}
+
+func (b *breaker) failed() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.failures++
+	b.until = b.clock().Add(min(retryWait(b.failures-breakerAfter+1), breakerAtMost))
+}
+
+// unknown is a request that its caller gave up: the next one may find out.
+func (b *breaker) unknown() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.until = b.clock()
+}

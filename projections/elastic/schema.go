@@ -1,0 +1,348 @@
+package elastic
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+
+	"headway/domain"
+	"headway/projections"
+)
+
+// schemaVersion is in the name of every index. Whoever changes a mapping raises it: rows are then made again in new indices.
+const schemaVersion = 1
+
+// The kinds of index.
+const (
+	orders        = "orders"
+	contributions = "contributions"
+	customers     = "customers"
+	holds         = "holds"
+	states        = "states"
+)
+
+func kinds() []string { return []string{orders, contributions, customers, holds, states} }
+
+// group is indices that are only right together: customers are the sums of contributions.
+type group []string
+
+func groups() []group { return []group{{orders}, {contributions, customers}} }
+
+// mapping is the fields of a kind of index. It is written as Elasticsearch gives it back, so that the two can be compared.
+//
+// Times are microseconds since 1970. A total is kept once more in three parts of 21 bits, because sums of Elasticsearch are floating
+// point: the sums of the parts are exact for as many documents as an index can hold. find has the words of head and words; those are
+// made by projections.Words, as the words of a query are, and nothing analyzes them.
+func mapping(kind string) object {
+	word := object{"type": "keyword"}
+	number := object{"type": "long"}
+	searched := object{"type": "keyword", "doc_values": false}
+	kept := object{"type": "keyword", "index": false, "doc_values": false}
+	found := object{"type": "keyword", "index": false, "doc_values": false, "copy_to": []any{"find"}}
+	keptNumber := object{"type": "long", "index": false, "doc_values": false}
+	summed := object{"type": "long", "index": false}
+	opaque := object{"type": "object", "enabled": false}
+	var properties object
+	switch kind {
+	case orders:
+		properties = object{
+			"id": word, "reference": kept, "customer": word, "status": word, "items": number, "total": number, "total0": summed,
+			"total1": summed, "total2": summed, "currency": word, "createdAt": number, "confirmedAt": keptNumber, "cancelledAt": keptNumber,
+			"version": keptNumber, "storedAt": keptNumber, "refKey": searched, "idKey": searched, "head": found, "words": found, "find": searched,
+		}
+	case contributions:
+		properties = object{
+			"id": kept, "customer": word, "counted": word, "status": word, "total": keptNumber, "total0": summed, "total1": summed,
+			"total2": summed, "currency": word, "createdAt": number, "version": summed, "storedAt": keptNumber,
+		}
+	case customers:
+		properties = object{
+			"id": word, "orders": number, "created": keptNumber, "confirmed": keptNumber, "cancelled": keptNumber, "last": number,
+			"spent": opaque, "words": found, "find": searched,
+		}
+	case holds:
+		properties = object{"projection": word, "order": word, "version": keptNumber, "reason": kept, "since": number}
+	case states:
+		properties = object{
+			"kind": word, "phase": kept, "reason": kept, "heartbeatAt": keptNumber, "rate": object{"type": "double", "index": false, "doc_values": false},
+			"checkpoint": kept, "target": kept, "customers": opaque, "at": keptNumber, "stamp": kept,
+		}
+	}
+	m := object{"dynamic": "strict", "properties": properties}
+	m["_meta"] = object{"hash": hashOf(object{"mapping": m, "settings": settings()}), "schema": float64(schemaVersion)}
+	return m
+}
+
+// settings of every index. The refresh interval is explicit, because without one an index goes idle, and its first search is stale.
+func settings() object {
+	return object{"index": object{
+		"number_of_shards": "1", "auto_expand_replicas": "0-1", "refresh_interval": "1s",
+	}}
+}
+
+func hashOf(v any) string {
+	text, err := json.Marshal(v) // keys come sorted
+	if err != nil {
+		return "" // these always encode
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:16])
+}
+
+// names says what things are called.
+type names struct{ prefix string }
+
+func (n names) alias(kind string) string { return n.prefix + "-" + kind }
+
+func (n names) template(kind string) string {
+	return fmt.Sprintf("%s-%s-v%d", n.prefix, kind, schemaVersion)
+}
+
+// index is the name of a concrete index. Those of holds and states have no stamp: there is one of each.
+func (n names) index(kind, stamp string) string {
+	if kind == holds || kind == states {
+		return n.template(kind) + "-0"
+	}
+	return n.template(kind) + "-" + stamp
+}
+
+// targets is the concrete indices that are written, by kind, each with the id that no other index ever has.
+type targets map[string]target
+
+type target struct{ index, uuid string }
+
+// of is where a projection keeps its rows, and what its checkpoint is true of.
+func (t targets) of(projection string) (index, identity string, err error) {
+	switch projection {
+	case projections.OrderList:
+		return t[orders].index, t[orders].uuid, nil
+	case projections.CustomerOrderSummary:
+		return t[contributions].index, t[contributions].uuid + "." + t[customers].uuid, nil
+	}
+	return "", "", domain.Errorf(domain.NotFound, "There is no projection %s.", fmt.Sprintf("%.80q", projection))
+}
+
+// found is an index as the node describes it.
+type found struct {
+	Aliases  map[string]any `json:"aliases"`
+	Mappings map[string]any `json:"mappings"`
+	Settings struct {
+		Index struct {
+			UUID string `json:"uuid"`
+		} `json:"index"`
+	} `json:"settings"`
+}
+
+func (f found) schema() int {
+	meta, _ := f.Mappings["_meta"].(map[string]any)
+	n, _ := meta["schema"].(float64)
+	return int(n)
+}
+
+// prepare finds the indices behind the aliases, and makes what is missing. Any number of processes may do so at once: which indices a
+// group has is decided by one document, and told by aliases that change together.
+func (s *Store) prepare(ctx context.Context) (targets, error) {
+	for range 5 { // others may be preparing
+		t, missing, err := s.look(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if len(missing) == 0 {
+			return t, nil
+		}
+		if err := s.make(ctx, t, missing); err != nil && !hasStatus(err, http.StatusConflict) && !hasStatus(err, http.StatusNotFound) {
+			return nil, err
+		}
+	}
+	return nil, domain.Errorf(domain.Unavailable, "The read store is being prepared by somebody else. Trying again is safe.")
+}
+
+// look finds the index behind each alias; missing are the kinds without one of our schema.
+func (s *Store) look(ctx context.Context) (t targets, missing []string, err error) {
+	var aliases []string
+	for _, kind := range kinds() {
+		aliases = append(aliases, s.names.alias(kind))
+	}
+	var there map[string]found
+	path := "/" + strings.Join(aliases, ",") + "?ignore_unavailable=true&allow_no_indices=true"
+	if err := s.client.call(ctx, http.MethodGet, path, nil, &there); err != nil {
+		return nil, nil, err
+	}
+	t = targets{}
+	for _, kind := range kinds() {
+		for name, index := range there {
+			if _, ok := index.Aliases[s.names.alias(kind)]; !ok {
+				continue
+			}
+			if _, twice := t[kind]; twice {
+				return nil, nil, domain.Errorf(domain.Refused, "The alias %s has two indices, and only one can be right.", s.names.alias(kind))
+			}
+			if index.schema() > schemaVersion {
+				return nil, nil, domain.Errorf(domain.Refused, "The read store %s belongs to a newer Headway.", s.names.prefix)
+			}
+			t[kind] = target{name, index.Settings.Index.UUID}
+			if index.schema() < schemaVersion {
+				missing = append(missing, kind)
+			} else if !reflect.DeepEqual(index.Mappings, plain(mapping(kind))) {
+				return nil, nil, domain.Errorf(domain.Refused, "The mapping of the index %s is not the one that Headway made: %s.", name,
+					differs(index.Mappings, plain(mapping(kind))))
+			}
+		}
+		if _, ok := t[kind]; !ok {
+			if name := s.names.alias(kind); there[name].Mappings != nil {
+				return nil, nil, domain.Errorf(domain.Refused, "There is an index %s, which is not Headway's.", name)
+			}
+			missing = append(missing, kind)
+		}
+	}
+	return t, missing, nil
+}
+
+// plain is a value as JSON gives it back.
+func plain(v any) map[string]any {
+	text, _ := json.Marshal(v) // these always encode
+	var back map[string]any
+	_ = json.Unmarshal(text, &back)
+	return back
+}
+
+// differs names the first field in which two mappings differ.
+func differs(got, want map[string]any) string {
+	a, _ := got["properties"].(map[string]any)
+	b, _ := want["properties"].(map[string]any)
+	fields := slices.Concat(slices.Collect(maps.Keys(a)), slices.Collect(maps.Keys(b)))
+	slices.Sort(fields)
+	for _, field := range fields {
+		if !reflect.DeepEqual(a[field], b[field]) {
+			return "the field " + field + " differs"
+		}
+	}
+	return "its settings differ"
+}
+
+// make makes templates, the indices of holds and states, and new indices for each group that lacks one. A conflict means that another
+// process was faster.
+func (s *Store) make(ctx context.Context, t targets, missing []string) error {
+	if err := s.putTemplates(ctx); err != nil {
+		return err
+	}
+	for _, kind := range []string{states, holds} {
+		if slices.Contains(missing, kind) {
+			name := s.names.index(kind, "")
+			if err := s.create(ctx, name); err != nil {
+				return err
+			}
+			if err := s.client.call(ctx, http.MethodPost, "/_aliases", object{"actions": s.switchTo(t, kind, name)}, nil); err != nil {
+				return err
+			}
+		}
+	}
+	for _, g := range groups() {
+		if slices.ContainsFunc(g, func(kind string) bool { return slices.Contains(missing, kind) }) {
+			if err := s.makeGroup(ctx, t, g); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// switchTo moves an alias, or makes it. It fails if the alias has moved meanwhile.
+func (s *Store) switchTo(t targets, kind, name string) []object {
+	var actions []object
+	if old, ok := t[kind]; ok && old.index != name {
+		actions = append(actions, object{"remove": object{"index": old.index, "alias": s.names.alias(kind), "must_exist": true}})
+	}
+	return append(actions, object{"add": object{"index": name, "alias": s.names.alias(kind)}})
+}
+
+// makeGroup decides on the stamp of a group, makes its indices and then moves its aliases to them in one step. A stamp that was decided on
+// and has no alias yet is another process's, at work or dead: the two do the same.
+func (s *Store) makeGroup(ctx context.Context, t targets, g group) error {
+	partly := slices.ContainsFunc(g, func(kind string) bool { _, ok := t[kind]; return ok })
+	path := "/" + s.names.index(states, "") + "/_doc/" + url.PathEscape(fmt.Sprintf("target:%s:v%d", g[0], schemaVersion))
+	var decided struct {
+		SeqNo       int64    `json:"_seq_no"`
+		PrimaryTerm int64    `json:"_primary_term"`
+		Source      stateDoc `json:"_source"`
+	}
+	err := s.client.call(ctx, http.MethodGet, path, nil, &decided)
+	if err != nil && !hasStatus(err, http.StatusNotFound) {
+		return err
+	}
+	stamp := decided.Source.Stamp
+	inUse := func(kind string) bool { return t[kind].index == s.names.index(kind, stamp) }
+	if stamp == "" || partly && slices.ContainsFunc(g, inUse) {
+		condition := "?op_type=create"
+		if stamp != "" {
+			condition = fmt.Sprintf("?if_seq_no=%d&if_primary_term=%d", decided.SeqNo, decided.PrimaryTerm)
+		}
+		stamp = strings.Replace(s.clock().UTC().Format("20060102150405.000000"), ".", "", 1)
+		if err := s.client.call(ctx, http.MethodPut, path+condition, stateDoc{Kind: "target", Stamp: stamp}, nil); err != nil {
+			return err
+		}
+	}
+	var actions []object
+	for _, kind := range g {
+		if err := s.create(ctx, s.names.index(kind, stamp)); err != nil {
+			return err
+		}
+		actions = append(actions, s.switchTo(t, kind, s.names.index(kind, stamp))...)
+	}
+	if err := s.client.call(ctx, http.MethodPost, "/_aliases", object{"actions": actions}, nil); err != nil {
+		return err
+	}
+	s.log.Info("the read store has new indices", "first", s.names.index(g[0], stamp), "before", cmp.Or(t[g[0]].index, "none"))
+	return nil
+}
+
+// create makes an index by its template; one that is there is fine.
+func (s *Store) create(ctx context.Context, name string) error {
+	err := s.client.call(ctx, http.MethodPut, "/"+name, nil, nil)
+	if e, ok := err.(*answerError); ok && e.Type == "resource_already_exists_exception" { //nolint:errorlint // call returns it as it is
+		return nil
+	}
+	return err
+}
+
+// putTemplates stores the templates that are missing or of another form. Indices of their names are never made by a mere write.
+func (s *Store) putTemplates(ctx context.Context) error {
+	for _, kind := range kinds() {
+		m := mapping(kind)
+		hash := m["_meta"].(object)["hash"]
+		path := "/_index_template/" + s.names.template(kind)
+		var there struct {
+			Templates []struct {
+				Template struct {
+					Meta struct {
+						Hash string `json:"hash"`
+					} `json:"_meta"`
+				} `json:"index_template"`
+			} `json:"index_templates"`
+		}
+		err := s.client.call(ctx, http.MethodGet, path, nil, &there)
+		if err != nil && !hasStatus(err, http.StatusNotFound) {
+			return err
+		}
+		if len(there.Templates) == 1 && there.Templates[0].Template.Meta.Hash == hash {
+			continue
+		}
+		template := object{
+			"index_patterns": []string{s.names.template(kind) + "-*"}, "priority": 500, "allow_auto_create": false,
+			"template": object{"settings": settings(), "mappings": m}, "_meta": object{"hash": hash},
+		}
+		if err := s.client.call(ctx, http.MethodPut, path, template, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
