@@ -95,7 +95,7 @@ func (c *client) writeChunk(ctx context.Context, items []item, operations [][]by
 				return err
 			}
 		}
-		answer, err := c.send(ctx, http.MethodPost, path, "application/x-ndjson", bytes.Join(operations, nil))
+		answer, err := c.send(ctx, BulkTimeout, http.MethodPost, path, "application/x-ndjson", bytes.Join(operations, nil))
 		if e, ok := errors.AsType[*answerError](err); ok && busy(e.Status) {
 			last = err
 			continue

@@ -21,13 +21,14 @@ import (
 
 // The bounds of the traffic with the node.
 const (
-	MaxInFlight    = 32               // requests at once; others wait for their turn
-	MaxAnswer      = 256 << 20        // bytes of one answer
-	RequestTimeout = 20 * time.Second // of one request
-	DialTimeout    = 3 * time.Second
-	readAttempts   = 4 // of one request that is not a bulk
-	retryFirst     = 200 * time.Millisecond
-	retryAtMost    = 30 * time.Second
+	MaxInFlight  = 32               // requests at once; others wait for their turn
+	MaxAnswer    = 256 << 20        // bytes of one answer
+	ReadTimeout  = 10 * time.Second // of one request
+	BulkTimeout  = 30 * time.Second // of one bulk request
+	DialTimeout  = 3 * time.Second
+	readAttempts = 4 // of one request that is not a bulk
+	retryFirst   = 200 * time.Millisecond
+	retryAtMost  = 30 * time.Second
 
 	unreachable = "The read store cannot be reached at the moment. Trying again is safe."
 )
@@ -40,13 +41,13 @@ type object = map[string]any
 type client struct {
 	base    *elasticsearch.BaseClient
 	idle    func()
-	turns   chan struct{}
+	turns   turn // with room for several
 	breaker *breaker
 	closed  atomic.Bool
 }
 
 func newClient(address string, o Options) (*client, error) {
-	c := &client{turns: make(chan struct{}, MaxInFlight), breaker: &breaker{clock: o.Clock}}
+	c := &client{turns: make(turn, MaxInFlight), breaker: &breaker{clock: o.Clock}}
 	var transport http.RoundTripper
 	if o.HTTPClient != nil {
 		transport, c.idle = clientTransport{o.HTTPClient}, func() {} // the connections are the caller's
@@ -124,42 +125,51 @@ func (c *client) call(ctx context.Context, method, path string, body, into any) 
 			}
 		}
 		var answer []byte
-		if answer, err = c.send(ctx, method, path, "application/json", text); err == nil {
+		if answer, err = c.send(ctx, ReadTimeout, method, path, "application/json", text); err == nil {
 			if into == nil {
 				return nil
 			}
 			return json.Unmarshal(answer, into)
 		}
-		if e, ok := errors.AsType[*answerError](err); ctx.Err() != nil || errors.Is(err, errClosed) || errors.Is(err, errAway) || ok && !busy(e.Status) {
+		if ctx.Err() != nil || !worthRepeating(err) {
 			return err
 		}
 	}
 	return err
 }
 
+// worthRepeating tells whether the same request may succeed a moment later. One that took all its time is not repeated: the caller has
+// waited long enough.
+func worthRepeating(err error) bool {
+	if e, ok := errors.AsType[*answerError](err); ok {
+		return busy(e.Status)
+	}
+	return !errors.Is(err, errClosed) && !errors.Is(err, errAway) && !errors.Is(err, context.DeadlineExceeded)
+}
+
 // send sends one request once.
-func (c *client) send(ctx context.Context, method, path, kind string, body []byte) ([]byte, error) {
+func (c *client) send(ctx context.Context, timeout time.Duration, method, path, kind string, body []byte) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	if c.closed.Load() {
 		return nil, errClosed
 	}
-	select {
-	case c.turns <- struct{}{}:
-		defer func() { <-c.turns }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if err := c.turns.take(ctx); err != nil {
+		return nil, err
 	}
+	defer c.turns.give()
 	if !c.breaker.allows() {
 		return nil, errAway
 	}
-	answer, err := c.exchange(ctx, method, path, kind, body)
+	began := c.breaker.clock()
+	answer, err := c.exchange(ctx, timeout, method, path, kind, body)
 	_, answered := errors.AsType[*answerError](err)
+	slow := errors.Is(ctx.Err(), context.DeadlineExceeded) && c.breaker.clock().Sub(began) >= breakerSlow
 	switch {
 	case err == nil || answered:
 		c.breaker.succeeded()
-	case ctx.Err() == nil:
+	case ctx.Err() == nil || slow:
 		c.breaker.failed()
 	default:
 		c.breaker.unknown()
@@ -167,8 +177,8 @@ func (c *client) send(ctx context.Context, method, path, kind string, body []byt
 	return answer, err
 }
 
-func (c *client) exchange(ctx context.Context, method, path, kind string, body []byte) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, RequestTimeout)
+func (c *client) exchange(ctx context.Context, timeout time.Duration, method, path, kind string, body []byte) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var reader io.Reader
 	if body != nil {
@@ -278,6 +288,7 @@ func (s *Store) failed(ctx context.Context, err error) error {
 const (
 	breakerAfter  = 3 // failures in a row
 	breakerAtMost = 5 * time.Second
+	breakerSlow   = 2 * time.Second // a request that its caller gave up after that long has failed
 )
 
 // breaker keeps requests from a node that does not answer: after a few failures in a row all are refused at once, but for one from time
@@ -299,7 +310,7 @@ func (b *breaker) allows() bool {
 	if now.Before(b.until) {
 		return false
 	}
-	b.until = now.Add(RequestTimeout) // the others wait for what this one finds out
+	b.until = now.Add(BulkTimeout) // the others wait for what this one finds out
 	return true
 }
 

@@ -7,10 +7,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -148,6 +146,15 @@ func (f found) schema() int {
 	return int(n)
 }
 
+func (f found) hash() string {
+	meta, _ := f.Mappings["_meta"].(map[string]any)
+	hash, _ := meta["hash"].(string)
+	return hash
+}
+
+// hashIn is the hash that a mapping carries.
+func hashIn(mapping object) string { return found{Mappings: mapping}.hash() }
+
 // prepare finds the indices behind the aliases, and makes what is missing. Any number of processes may do so at once: which indices a
 // group has is decided by one document, and told by aliases that change together.
 func (s *Store) prepare(ctx context.Context) (targets, error) {
@@ -166,15 +173,21 @@ func (s *Store) prepare(ctx context.Context) (targets, error) {
 	return nil, domain.Errorf(domain.Unavailable, "The read store is being prepared by somebody else. Trying again is safe.")
 }
 
-// look finds the index behind each alias; missing are the kinds without one of our schema.
-func (s *Store) look(ctx context.Context) (t targets, missing []string, err error) {
+// describe reads what the node has behind our aliases.
+func (s *Store) describe(ctx context.Context) (map[string]found, error) {
 	var aliases []string
 	for _, kind := range kinds() {
 		aliases = append(aliases, s.names.alias(kind))
 	}
 	var there map[string]found
 	path := "/" + strings.Join(aliases, ",") + "?ignore_unavailable=true&allow_no_indices=true"
-	if err := s.client.call(ctx, http.MethodGet, path, nil, &there); err != nil {
+	return there, s.client.call(ctx, http.MethodGet, path, nil, &there)
+}
+
+// look finds the index behind each alias; missing are the kinds without one of our schema.
+func (s *Store) look(ctx context.Context) (t targets, missing []string, err error) {
+	there, err := s.describe(ctx)
+	if err != nil {
 		return nil, nil, err
 	}
 	t = targets{}
@@ -192,9 +205,8 @@ func (s *Store) look(ctx context.Context) (t targets, missing []string, err erro
 			t[kind] = target{name, index.Settings.Index.UUID}
 			if index.schema() < schemaVersion {
 				missing = append(missing, kind)
-			} else if !reflect.DeepEqual(index.Mappings, plain(mapping(kind))) {
-				return nil, nil, domain.Errorf(domain.Refused, "The mapping of the index %s is not the one that Headway made: %s.", name,
-					differs(index.Mappings, plain(mapping(kind))))
+			} else if index.hash() != hashIn(mapping(kind)) {
+				return nil, nil, domain.Errorf(domain.Refused, "The index %s has mappings that this Headway did not make.", name)
 			}
 		}
 		if _, ok := t[kind]; !ok {
@@ -205,28 +217,6 @@ func (s *Store) look(ctx context.Context) (t targets, missing []string, err erro
 		}
 	}
 	return t, missing, nil
-}
-
-// plain is a value as JSON gives it back.
-func plain(v any) map[string]any {
-	text, _ := json.Marshal(v) // these always encode
-	var back map[string]any
-	_ = json.Unmarshal(text, &back)
-	return back
-}
-
-// differs names the first field in which two mappings differ.
-func differs(got, want map[string]any) string {
-	a, _ := got["properties"].(map[string]any)
-	b, _ := want["properties"].(map[string]any)
-	fields := slices.Concat(slices.Collect(maps.Keys(a)), slices.Collect(maps.Keys(b)))
-	slices.Sort(fields)
-	for _, field := range fields {
-		if !reflect.DeepEqual(a[field], b[field]) {
-			return "the field " + field + " differs"
-		}
-	}
-	return "its settings differ"
 }
 
 // make makes templates, the indices of holds and states, and new indices for each group that lacks one. A conflict means that another
@@ -318,7 +308,7 @@ func (s *Store) create(ctx context.Context, name string) error {
 func (s *Store) putTemplates(ctx context.Context) error {
 	for _, kind := range kinds() {
 		m := mapping(kind)
-		hash := m["_meta"].(object)["hash"]
+		hash := hashIn(m)
 		path := "/_index_template/" + s.names.template(kind)
 		var there struct {
 			Templates []struct {

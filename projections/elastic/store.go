@@ -13,7 +13,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -42,11 +42,12 @@ type Store struct {
 	log    *slog.Logger
 	id     string // of this instance, for the note of what it is writing
 
-	mu      sync.Mutex
-	targets *targets // nil until the indices are known, and again after one was lost
+	targets   atomic.Pointer[targets] // nil until the indices are known, and again after one was lost
+	preparing turn
 
-	summing  sync.Mutex // held while customers are summed
-	unsummed bool       // notes of customers to sum may be left over, ours or another's; guarded by summing
+	summing  turn      // taken while customers are summed
+	unsummed bool      // a note of ours is left over; guarded by summing
+	lookedAt time.Time // when notes of any process were looked for; guarded by summing
 }
 
 var (
@@ -77,7 +78,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, &domain.Error{Kind: domain.Refused, Message: "The address of the read store cannot be used.", Cause: err}
 	}
-	s := &Store{client: c, names: names{o.Prefix}, clock: o.Clock, log: o.Log, id: uuid.NewString(), unsummed: true}
+	s := &Store{client: c, names: names{o.Prefix}, clock: o.Clock, log: o.Log, id: uuid.NewString()}
+	s.preparing, s.summing = make(turn, 1), make(turn, 1)
 	if _, err := s.ready(ctx); domain.KindOf(err) == domain.Unavailable {
 		o.Log.Warn("the read store cannot be reached; it is tried again", "error", err)
 	} else if err != nil {
@@ -98,25 +100,40 @@ func (s *Store) Close() error {
 
 // ready knows the indices that are written, and makes them if need be.
 func (s *Store) ready(ctx context.Context) (targets, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.targets != nil {
-		return *s.targets, nil
+	if t := s.targets.Load(); t != nil {
+		return *t, nil
+	}
+	if err := s.preparing.take(ctx); err != nil {
+		return nil, err
+	}
+	defer s.preparing.give()
+	if t := s.targets.Load(); t != nil { // made meanwhile
+		return *t, nil
 	}
 	t, err := s.prepare(ctx)
 	if err != nil {
-		return targets{}, s.failed(ctx, err)
+		return nil, s.failed(ctx, err)
 	}
-	s.targets = &t
+	s.targets.Store(&t)
 	return t, nil
 }
 
 // forget has the indices looked up again: one of them was lost.
-func (s *Store) forget() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.targets = nil
+func (s *Store) forget() { s.targets.Store(nil) }
+
+// turn is a lock that is waited for no longer than a context lasts. It is a channel with room for one.
+type turn chan struct{}
+
+func (t turn) take(ctx context.Context) error {
+	select {
+	case t <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
+
+func (t turn) give() { <-t }
 
 // with runs something that needs the indices, and says of its error what a caller may know.
 func (s *Store) with(ctx context.Context, do func(t targets) error) error {

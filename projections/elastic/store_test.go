@@ -60,7 +60,15 @@ func prefix(t *testing.T) string {
 		for index := range there {
 			ask(t, http.MethodDelete, "/"+index, "", nil)
 		}
-		ask(t, http.MethodDelete, "/_index_template/"+name+"-*", "", nil)
+		var templates struct {
+			All []struct {
+				Name string `json:"name"`
+			} `json:"index_templates"`
+		}
+		ask(t, http.MethodGet, "/_index_template/"+name+"-*", "", &templates)
+		for _, template := range templates.All {
+			ask(t, http.MethodDelete, "/_index_template/"+template.Name, "", nil)
+		}
 	})
 	return name
 }

@@ -14,12 +14,17 @@ import (
 	"headway/projections"
 )
 
+// liveRows is how many rows a write may have that searches find when it returns. Those of larger writes they find within the refresh
+// interval: who catches up is not to make a segment of each batch.
+const liveRows = 50
+
 // The bounds of a sum.
 const (
 	customersPerSum = 250  // customers summed by one request; 1 + 3 + 1 + all currencies are fewer buckets than the node allows
 	maxCurrencies   = 250  // more than ISO 4217 has
 	maxNotes        = 1000 // notes of customers to be summed that one look finds
 	notesKept       = time.Hour
+	notesEvery      = time.Minute // how often notes of other processes are looked for
 )
 
 // Write is projections.Store's. Rows come first, the checkpoint last; customers are summed between.
@@ -44,7 +49,7 @@ func (s *Store) Write(ctx context.Context, b projections.Batch) error {
 		if err := s.writeOrders(ctx, t, rows); err != nil {
 			return err
 		}
-		if b.Projection == projections.CustomerOrderSummary {
+		if len(its) > 0 || b.Projection == projections.CustomerOrderSummary {
 			if err := s.writeContributions(ctx, t, its); err != nil {
 				return err
 			}
@@ -76,7 +81,7 @@ func (s *Store) writeOrders(ctx context.Context, t targets, rows []projections.O
 	for i, r := range rows {
 		items[i] = item{index: t[orders].index, id: string(r.ID), version: int64(r.Version), doc: orderDocOf(r)}
 	}
-	return s.client.bulk(ctx, items, false)
+	return s.client.bulk(ctx, items, len(items) <= liveRows)
 }
 
 // writeHolds has searches find the holds at once: they are few, and a held order must not be folded again.
@@ -100,13 +105,15 @@ func (s *Store) writeHolds(ctx context.Context, t targets, b projections.Batch) 
 // The customers whose sums change are noted first: a crash after the contributions would otherwise leave sums that nobody knows to be
 // old, because the contributions are then as new as the log. Whoever writes next sums the customers of notes that were left.
 func (s *Store) writeContributions(ctx context.Context, t targets, its []projections.Contribution) error {
-	s.summing.Lock()
-	defer s.summing.Unlock()
-	if s.unsummed {
+	if err := s.summing.take(ctx); err != nil {
+		return err
+	}
+	defer s.summing.give()
+	if now := s.clock(); s.unsummed || now.Sub(s.lookedAt) >= notesEvery {
 		if err := s.sumNoted(ctx, t); err != nil {
 			return err
 		}
-		s.unsummed = false
+		s.unsummed, s.lookedAt = false, now
 	}
 	if len(its) == 0 {
 		return nil
@@ -214,7 +221,7 @@ func (s *Store) sum(ctx context.Context, t targets, ids []string) error {
 			}
 		}
 	}
-	return s.client.bulk(ctx, items, false)
+	return s.client.bulk(ctx, items, len(items) <= liveRows)
 }
 
 // sums reads the sums of some customers, and the versions of their rows.
