@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"headway/domain"
 	"headway/eventstore"
@@ -50,6 +52,7 @@ type command struct {
 	records []eventstore.Record
 	again   int64 // distinguishes the token of another body for the same command; 0 at first
 	unsure  bool  // a request was sent whose answer never came
+	moved   int   // the head that the engine told when it refused, if it is not at expect; 0 if it told none
 }
 
 func (c *command) metadata() eventstore.Metadata { return c.records[0].Metadata }
@@ -212,13 +215,17 @@ func (c *command) judge(err error) verdict {
 	if _, ok := errors.AsType[*types.TransactionInProgressException](err); ok {
 		return asked
 	}
-	if e, ok := errors.AsType[smithy.APIError](err); ok && e.ErrorFault() == smithy.FaultClient && !c.unsure {
-		if slices.Contains(throttles(), e.ErrorCode()) {
-			return crowded
-		}
-		return hopeless
+	e, told := errors.AsType[smithy.APIError](err)
+	response, answered := errors.AsType[*smithyhttp.ResponseError](err)
+	switch {
+	case !told || !answered || response.HTTPStatusCode() >= http.StatusInternalServerError:
+		return asked
+	case slices.Contains(throttles(), e.ErrorCode()):
+		return crowded
+	case c.unsure:
+		return asked // this request was not stored; the one before it may be
 	}
-	return asked
+	return hopeless
 }
 
 func (c *command) judgeReasons(reasons []types.CancellationReason) verdict {
@@ -231,6 +238,7 @@ func (c *command) judgeReasons(reasons []types.CancellationReason) verdict {
 		case i == 0 && len(reason.Item) > 0:
 			head, err := headOf(reason.Item)
 			if err != nil || head.Version != c.expect {
+				c.moved = head.Version
 				return elsewhere
 			}
 			if at := head.At.UnixMicro(); at >= c.records[0].StoredAt.UnixMicro() {
@@ -276,9 +284,11 @@ func onlyCrowded(err error) aws.Ternary {
 // where the command expects, so that it was not stored yet. The head is read first: once it is not at expect, no request of this command
 // that is still under way can be stored any more.
 func (s *Store) lookBack(ctx context.Context, c *command) (records []eventstore.Record, done bool, err error) {
-	head, err := s.head(ctx, c.order)
-	if err != nil {
-		return nil, false, err
+	head := eventstore.Head{Version: c.moved}
+	if c.moved == 0 {
+		if head, err = s.head(ctx, c.order); err != nil {
+			return nil, false, err
+		}
 	}
 	if head.Version == c.expect {
 		return nil, false, nil

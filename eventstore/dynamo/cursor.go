@@ -137,7 +137,7 @@ type feedPlace struct {
 	swept    string // how far a pass that looks back has come; empty if none is under way
 	sweeping int64  // when that pass began
 
-	audited  int64          // moves before it were found in the table itself
+	audited  int64          // when the last audit began; 0 before the first
 	auditing int64          // when an audit began; 0 if none is under way
 	walked   domain.OrderID // how far that audit has come
 

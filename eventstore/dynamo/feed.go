@@ -178,7 +178,9 @@ func (f *follower) tip(ctx context.Context) error {
 			return false
 		}
 		f.place.position = key
-		f.deliver(h)
+		if h.At.UnixMicro() > f.place.audited || !f.isKnown(h) { // an audit names what moved just before it
+			f.deliver(h)
+		}
 		return true
 	})
 }
@@ -193,15 +195,17 @@ func (f *follower) audit(ctx context.Context) error {
 		if p.auditing == 0 || p.audited == 0 || f.full() {
 			return nil
 		}
-		if err := f.auditOnce(ctx, momentKey(p.audited), auditPage); err != nil {
+		if err := f.auditOnce(ctx, momentKey(p.audited-f.store.late().Microseconds()), auditPage); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// auditOnce looks at one page of the table. A move that is committed after it was looked for has a time after the audit's begin, but for the
-// difference of clocks and the time an append may take.
+// late is how much older than an audit the moves may be that are committed after it looked: clocks differ, and an append takes its time.
+func (s *Store) late() time.Duration { return s.windows.MaxSkew + AppendTimeout }
+
+// auditOnce looks at one page of the table.
 func (f *follower) auditOnce(ctx context.Context, since string, look int32) error {
 	p := &f.place
 	heads, next, err := f.store.scan(ctx, p.walked, since, look)
@@ -220,8 +224,7 @@ func (f *follower) auditOnce(ctx context.Context, since string, look int32) erro
 	}
 	p.walked = next
 	if next == "" {
-		p.audited = max(p.auditing-(f.store.windows.MaxSkew+AppendTimeout).Microseconds(), 1)
-		p.auditing = 0
+		p.audited, p.auditing = p.auditing, 0
 	}
 	return nil
 }

@@ -126,12 +126,9 @@ func connect(ctx context.Context, options Options) (*dynamodb.Client, error) {
 	if options.Prefix == "" {
 		return nil, domain.Errorf(domain.Invalid, "The tables of the event store need a prefix.")
 	}
-	client := options.Client
-	if client == nil {
-		client = awshttp.NewBuildableClient().WithTimeout(AttemptTimeout).WithTransportOptions(func(t *http.Transport) {
-			t.MaxIdleConns, t.MaxIdleConnsPerHost = MaxConns, MaxConns
-		})
-	}
+	client := awshttp.NewBuildableClient().WithTimeout(AttemptTimeout).WithTransportOptions(func(t *http.Transport) {
+		t.MaxIdleConns, t.MaxIdleConnsPerHost = MaxConns, MaxConns
+	})
 	load := []func(*config.LoadOptions) error{
 		config.WithHTTPClient(client), config.WithLogger(logging.Nop{}), // an error is returned, and logged by who gets it
 		config.WithRetryer(func() aws.Retryer {
@@ -153,6 +150,9 @@ func connect(ctx context.Context, options Options) (*dynamodb.Client, error) {
 	return dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
 		// This version of the SDK warns of every checksum, because it decodes a body past the reader that computes it. TLS guards the bytes.
 		o.DisableValidateResponseChecksum = true
+		if options.Client != nil {
+			o.HTTPClient = options.Client
+		}
 	}), nil
 }
 

@@ -1,0 +1,274 @@
+package dynamo
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"headway/domain"
+	"headway/eventstore"
+)
+
+// lag hides entries of the feed's index, as one does that is behind.
+type lag struct {
+	mu     sync.Mutex
+	hidden map[domain.OrderID]bool
+}
+
+func (l *lag) hide(ids ...domain.OrderID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.hidden = map[domain.OrderID]bool{}
+	for _, id := range ids {
+		l.hidden[id] = true
+	}
+}
+
+// change takes the hidden entries out of an answer.
+func (l *lag) change(operation, asked, answer string) string {
+	if operation != "Query" || !strings.Contains(asked, feedIndex) {
+		return answer
+	}
+	var page map[string]json.RawMessage
+	var items, shown []map[string]map[string]string
+	if json.Unmarshal([]byte(answer), &page) != nil || json.Unmarshal(page["Items"], &items) != nil {
+		return answer
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, i := range items {
+		if !l.hidden[domain.OrderID(i[aggregateID]["S"])] {
+			shown = append(shown, i)
+		}
+	}
+	text, err := json.Marshal(shown)
+	if err != nil || shown == nil {
+		text = []byte("[]")
+	}
+	page["Items"] = text
+	changed, err := json.Marshal(page)
+	if err != nil {
+		return answer
+	}
+	return string(changed)
+}
+
+// lagging is a store whose index can lag.
+func lagging(t *testing.T, p *place, windows Windows) (*Store, *lag) {
+	t.Helper()
+	l := &lag{}
+	options := p.options
+	options.Client, options.Windows = &wire{change: l.change}, windows
+	return open(t, options), l
+}
+
+func move(t *testing.T, s *Store, id domain.OrderID, expect int) {
+	t.Helper()
+	if _, err := s.Append(t.Context(), id, expect, newCommand(), cancelled("x")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// follow reads the feed until it has named what is wanted.
+func follow(t *testing.T, s *Store, after eventstore.Cursor, want map[domain.OrderID]int) eventstore.Cursor {
+	t.Helper()
+	seen := map[domain.OrderID]int{}
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		heads, next, err := s.Moved(t.Context(), after, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, h := range heads {
+			seen[h.OrderID] = max(seen[h.OrderID], h.Version)
+		}
+		after = next
+		missing := false
+		for id, version := range want {
+			missing = missing || seen[id] < version
+		}
+		if !missing {
+			return after
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the feed named %v, want %v", seen, want)
+		}
+	}
+}
+
+// quiet wants the feed to name nothing for some passes that look back, and gives the cursor.
+func quiet(t *testing.T, s *Store, after eventstore.Cursor) eventstore.Cursor {
+	t.Helper()
+	for until := time.Now().Add(5 * s.windows.OverlapEvery); time.Now().Before(until); time.Sleep(5 * time.Millisecond) {
+		heads, next, err := s.Moved(t.Context(), after, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(heads) > 0 {
+			t.Fatalf("the feed names %v again", heads)
+		}
+		after = next
+	}
+	return after
+}
+
+// An entry that the index shows late is named within one pass that looks back, also after a restart, however much was named before it.
+func TestLateEntries(t *testing.T) {
+	p := newPlace(t)
+	s, index := lagging(t, p, quick())
+	var cursor eventstore.Cursor
+	cursor = follow(t, s, cursor, nil)
+	for round := range 3 {
+		want := map[domain.OrderID]int{}
+		var late []domain.OrderID
+		for range 4 {
+			late = append(late, newOrder())
+		}
+		index.hide(late...)
+		for _, id := range late {
+			move(t, s, id, 0)
+		}
+		for range 5 {
+			id := newOrder()
+			move(t, s, id, 0)
+			want[id] = 1
+		}
+		cursor = follow(t, s, cursor, want)
+		cursor = quiet(t, s, cursor)
+		if round == 1 { // another process goes on
+			s, index = lagging(t, p, quick())
+		}
+		index.hide()
+		want = map[domain.OrderID]int{}
+		for _, id := range late {
+			want[id] = 1
+		}
+		cursor = follow(t, s, cursor, want)
+		if round == 1 { // it does not know what the other was told, and is told again
+			cursor = drain(t, s, cursor)
+		}
+		cursor = quiet(t, s, cursor)
+	}
+}
+
+// drain reads the feed until a whole pass names nothing.
+func drain(t *testing.T, s *Store, after eventstore.Cursor) eventstore.Cursor {
+	t.Helper()
+	for last := time.Now(); time.Since(last) < 2*s.windows.OverlapEvery; time.Sleep(5 * time.Millisecond) {
+		heads, next, err := s.Moved(t.Context(), after, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if after = next; len(heads) > 0 {
+			last = time.Now()
+		}
+	}
+	return after
+}
+
+// An entry that the index never shows, or shows after the window in which is looked back, is named by the next audit.
+func TestMissingEntries(t *testing.T) {
+	p := newPlace(t)
+	windows := quick()
+	windows.AuditEvery = 2 * time.Second
+	s, index := lagging(t, p, windows)
+	cursor := follow(t, s, "", nil)
+	missing, seen := newOrder(), newOrder()
+	index.hide(missing)
+	move(t, s, missing, 0)
+	move(t, s, seen, 0)
+	cursor = follow(t, s, cursor, map[domain.OrderID]int{seen: 1})
+	follow(t, s, cursor, map[domain.OrderID]int{missing: 1})
+
+	// A process that was away for longer than any window finds it by its first audit.
+	again, index := lagging(t, p, windows)
+	index.hide(missing)
+	follow(t, again, cursor, map[domain.OrderID]int{missing: 1})
+}
+
+// A follower begins with every order, also those the index never shows.
+func TestFeedBeginsWithTheTable(t *testing.T) {
+	s, index := lagging(t, newPlace(t), quick())
+	want := map[domain.OrderID]int{}
+	for n := range 7 {
+		id := newOrder()
+		for v := range n%2 + 1 {
+			move(t, s, id, v)
+		}
+		want[id] = n%2 + 1
+	}
+	for id := range maps.Clone(want) {
+		index.hide(id)
+		break
+	}
+	follow(t, s, "", want)
+}
+
+// Only what a follower acknowledged is dropped: not what it was told and asked for again, and not what another follower acknowledged.
+func TestWhatIsAcknowledged(t *testing.T) {
+	s, _ := lagging(t, newPlace(t), quick())
+	start := follow(t, s, "", nil)
+	want := map[domain.OrderID]int{}
+	for range 8 {
+		id := newOrder()
+		move(t, s, id, 0)
+		want[id] = 1
+	}
+	for follower := range 3 {
+		end := follow(t, s, start, want)
+		if follower == 0 {
+			quiet(t, s, end)
+		}
+	}
+}
+
+// While nothing moves, the cursor stays as it is, so that nobody has to store it.
+func TestQuietCursor(t *testing.T) {
+	windows := quick()
+	windows.OverlapWindow = 300 * time.Millisecond
+	s, _ := lagging(t, newPlace(t), windows)
+	id := newOrder()
+	move(t, s, id, 0)
+	cursor := follow(t, s, "", map[domain.OrderID]int{id: 1})
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		next := quiet(t, s, cursor)
+		if next == cursor {
+			return
+		}
+		if cursor = next; time.Now().After(deadline) {
+			t.Fatal("the cursor goes on for ever")
+		}
+	}
+}
+
+// What is remembered of pages is bounded, and what was forgotten counts as not delivered.
+func TestDeliveriesAreBounded(t *testing.T) {
+	var d deliveries
+	heads := make([]eventstore.Head, 1000)
+	for i := range heads {
+		heads[i] = eventstore.Head{OrderID: domain.OrderID(fmt.Sprint(i)), Version: 1}
+	}
+	const pages = maxRemembered/1000 + 50
+	for n := range uint64(pages) {
+		for i := range heads {
+			heads[i].Version = int(n) + 1
+		}
+		d.add(n+1, n, heads, time.Time{}, time.Hour)
+	}
+	if d.heads > maxRemembered || len(d.pages) != len(d.oldest) {
+		t.Errorf("%d heads of %d pages are remembered", d.heads, len(d.pages))
+	}
+	if got := d.known(pages); len(got) != 1000 || got["7"] != pages {
+		t.Errorf("%d orders are known, one at version %d", len(got), got["7"])
+	}
+	if got := d.known(1); len(got) != 0 {
+		t.Errorf("a page that was forgotten knows %d orders", len(got))
+	}
+	d.add(pages+1, pages, heads[:1], time.Time{}, 0)
+	if got := d.known(pages + 1); len(got) != 1 || d.heads != 1 {
+		t.Errorf("after the window, %d orders are known and %d heads remembered", len(got), d.heads)
+	}
+}
