@@ -16,7 +16,7 @@ import (
 )
 
 // node is the address of a real Elasticsearch.
-func node(t *testing.T) string {
+func node(t testing.TB) string {
 	t.Helper()
 	address := os.Getenv("HEADWAY_TEST_ELASTICSEARCH")
 	if address == "" {
@@ -26,7 +26,7 @@ func node(t *testing.T) string {
 }
 
 // ask sends a request to the node, as somebody with a shell would.
-func ask(t *testing.T, method, path, body string, into any) {
+func ask(t testing.TB, method, path, body string, into any) {
 	t.Helper()
 	request, err := http.NewRequest(method, node(t)+path, strings.NewReader(body)) //nolint:noctx // the node's own time is enough
 	if err != nil {
@@ -50,7 +50,7 @@ func ask(t *testing.T, method, path, body string, into any) {
 }
 
 // prefix is the beginning of the names of one test, which are deleted after it.
-func prefix(t *testing.T) string {
+func prefix(t testing.TB) string {
 	t.Helper()
 	name := fmt.Sprintf("t%x", rand.Uint64())
 	node(t)
@@ -65,15 +65,17 @@ func prefix(t *testing.T) string {
 				Name string `json:"name"`
 			} `json:"index_templates"`
 		}
-		ask(t, http.MethodGet, "/_index_template/"+name+"-*", "", &templates)
+		ask(t, http.MethodGet, "/_index_template", "", &templates)
 		for _, template := range templates.All {
-			ask(t, http.MethodDelete, "/_index_template/"+template.Name, "", nil)
+			if strings.HasPrefix(template.Name, name+"-") {
+				ask(t, http.MethodDelete, "/_index_template/"+template.Name, "", nil)
+			}
 		}
 	})
 	return name
 }
 
-func open(t *testing.T, o elastic.Options) *elastic.Store {
+func open(t testing.TB, o elastic.Options) *elastic.Store {
 	t.Helper()
 	o.URL = node(t)
 	s, err := elastic.Open(t.Context(), o)
@@ -84,7 +86,7 @@ func open(t *testing.T, o elastic.Options) *elastic.Store {
 	return s
 }
 
-func settle(t *testing.T, prefix string) {
+func settle(t testing.TB, prefix string) {
 	t.Helper()
 	ask(t, http.MethodPost, "/"+prefix+"-*/_refresh", "", nil)
 }

@@ -14,10 +14,6 @@ import (
 	"headway/projections"
 )
 
-// liveRows is how many rows a write may have that searches find when it returns. Those of larger writes they find within the refresh
-// interval: who catches up is not to make a segment of each batch.
-const liveRows = 50
-
 // The bounds of a sum.
 const (
 	customersPerSum = 250  // customers summed by one request; 1 + 3 + 1 + all currencies are fewer buckets than the node allows
@@ -27,7 +23,8 @@ const (
 	notesEvery      = time.Minute // how often notes of other processes are looked for
 )
 
-// Write is projections.Store's. Rows come first, the checkpoint last; customers are summed between.
+// Write is projections.Store's. Rows come first, the checkpoint last; customers are summed between. Searches find what it wrote when it
+// returns, whatever the refresh interval: a list that is said to be current is.
 func (s *Store) Write(ctx context.Context, b projections.Batch) error {
 	return s.with(ctx, func(t targets) error {
 		_, identity, err := t.of(b.Projection)
@@ -81,7 +78,7 @@ func (s *Store) writeOrders(ctx context.Context, t targets, rows []projections.O
 	for i, r := range rows {
 		items[i] = item{index: t[orders].index, id: string(r.ID), version: int64(r.Version), doc: orderDocOf(r)}
 	}
-	return s.client.bulk(ctx, items, len(items) <= liveRows)
+	return s.client.bulk(ctx, items, true)
 }
 
 // writeHolds has searches find the holds at once: they are few, and a held order must not be folded again.
@@ -221,7 +218,7 @@ func (s *Store) sum(ctx context.Context, t targets, ids []string) error {
 			}
 		}
 	}
-	return s.client.bulk(ctx, items, len(items) <= liveRows)
+	return s.client.bulk(ctx, items, true)
 }
 
 // sums reads the sums of some customers, and the versions of their rows.
