@@ -167,14 +167,15 @@ func jars(ctx context.Context, profile, version string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(part)
+	defer func() { _ = os.RemoveAll(part) }() // what is left of it is in nobody's way
 	project := filepath.Join(part, "pom.xml")
 	if err := os.WriteFile(project, pom, 0o600); err != nil {
 		return "", err
 	}
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
-	fetch := exec.CommandContext(ctx, "mvn", "-q", "-B", "-f", project, "-P", profile, "-D"+"dynamodb.version="+DynamoDBVersion,
+	fetch := exec.CommandContext(ctx, "mvn", //nolint:gosec // its arguments are this file's
+		"-q", "-B", "-f", project, "-P", profile, "-Ddynamodb.version="+DynamoDBVersion,
 		"-Delasticsearch.version="+ElasticsearchVersion, "dependency:copy-dependencies", "-DoutputDirectory="+filepath.Join(part, "jars"))
 	if out, err := fetch.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("the jars of %s %s could not be fetched: %w\n%s", profile, version, err, out)
@@ -214,7 +215,7 @@ func freePorts(n int) ([]int, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer l.Close()
+		defer func() { _ = l.Close() }() // all are kept until all are found, so that they differ
 		address, ok := l.Addr().(*net.TCPAddr)
 		if !ok {
 			return nil, fmt.Errorf("%s is no port", l.Addr())
@@ -241,7 +242,7 @@ func run(engine Engine, home, url, ready string, args ...string) (*process, erro
 		return nil, err
 	}
 	defer out.Close()
-	p.cmd = exec.Command("java", args...) //nolint:noctx // see above
+	p.cmd = exec.Command("java", args...) //nolint:noctx,gosec // see above; its arguments are this file's
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = home, out, out
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the terminal's signals are for who started it
 	if err := p.cmd.Start(); err != nil {

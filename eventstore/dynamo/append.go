@@ -126,13 +126,13 @@ func (s *Store) append(ctx context.Context, c *command) ([]eventstore.Record, er
 		}
 		next := c.judge(err)
 		c.unsure = c.unsure || next == asked
-		switch next {
-		case hopeless:
+		if next == hopeless {
 			return nil, domain.Unreachable(err, unwritable)
-		case later: // nothing was stored, and the next time is late enough
+		}
+		if next == later { // nothing was stored, and the command's new time is late enough
 			continue
 		}
-		if next == asked || next == elsewhere || next == mismatched {
+		if next != crowded {
 			records, done, lookErr := s.lookBack(ctx, c)
 			if done {
 				return records, lookErr
@@ -269,15 +269,15 @@ func onlyCrowded(err error) aws.Ternary {
 	if !ok {
 		return aws.UnknownTernary
 	}
-	any := false
+	busy := false
 	for _, reason := range cancelled.CancellationReasons {
 		code := aws.ToString(reason.Code)
-		any = any || slices.Contains(crowds(), code)
+		busy = busy || slices.Contains(crowds(), code)
 		if code != "None" && code != "" && !slices.Contains(crowds(), code) {
 			return aws.FalseTernary
 		}
 	}
-	return aws.BoolTernary(any)
+	return aws.BoolTernary(busy)
 }
 
 // lookBack finds out what became of a command: done with its own first result, with Invalid, or with a Conflict; not done if the order is

@@ -146,7 +146,7 @@ func seeded(t *testing.T, seed uint64, chances map[float64][]fault) func(string,
 			t.Logf("The seed was %d.", seed)
 		}
 	})
-	draw := rand.New(rand.NewPCG(seed, seed)) //nolint:gosec // it must be the same every time
+	draw := rand.New(rand.NewPCG(seed, seed)) // the same every time
 	return func(string, int) fault {
 		x := draw.Float64()
 		for chance, list := range chances {

@@ -158,7 +158,7 @@ func (s *Store) ByCorrelation(
 // list reads one page of events, newest first: the keys from an index, the events from the table. One key more than asked for tells whether
 // there is another page.
 func (s *Store) list(
-	ctx context.Context, kind cursorKind, r keyRange, before eventstore.Cursor, limit int, any bool,
+	ctx context.Context, kind cursorKind, r keyRange, before eventstore.Cursor, limit int, possible bool,
 ) ([]eventstore.Record, eventstore.Cursor, error) {
 	bounded, leave, err := s.reading(ctx)
 	if err != nil {
@@ -166,7 +166,7 @@ func (s *Store) list(
 	}
 	defer leave()
 	r.table, r.sort, r.newestFirst = s.events, storedOrder, true
-	if r.before, err = s.parseListing(kind, before); err != nil || !any {
+	if r.before, err = s.parseListing(kind, before); err != nil || !possible {
 		return nil, "", err
 	}
 	limit = pageSize(limit)

@@ -8,8 +8,10 @@ package dynamo
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -112,7 +114,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	ctx, cancel := context.WithTimeout(ctx, ReadTimeout)
 	defer cancel()
 	s := &Store{
-		client: client, codec: options.Codec, clock: options.Clock, windows: options.Windows.withDefaults(),
+		client: client, codec: options.Codec, clock: options.Clock, windows: options.withDefaults(),
 		events: options.Prefix + eventsSuffix, heads: options.Prefix + headsSuffix,
 	}
 	if err := s.check(ctx, options.Prefix); err != nil {
@@ -159,17 +161,17 @@ func connect(ctx context.Context, options Options) (*dynamodb.Client, error) {
 // backoff grows from 25 ms, with full jitter.
 func backoff(attempt int) time.Duration {
 	ceiling := min(MaxBackoff, 25*time.Millisecond<<min(max(attempt, 0), 10))
-	return time.Duration(rand.Int64N(int64(ceiling)) + 1)
+	return time.Duration(rand.Int64N(int64(ceiling)) + 1) //nolint:gosec // a jitter is no secret
 }
 
 // check refuses tables that are missing or different, and a clock that is not the engine's.
 func (s *Store) check(ctx context.Context, prefix string) error {
-	var created string
+	var created strings.Builder
 	for _, want := range Tables(prefix) {
 		sent := time.Now()
 		out, err := s.client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: aws.String(want.Name)})
 		if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
-			return &domain.Error{Kind: domain.Unavailable, Message: sentence(notReady, "the table "+want.Name+" is missing"), Cause: err}
+			return &domain.Error{Kind: domain.Unavailable, Message: fmt.Sprintf(notReady, "the table "+want.Name+" is missing"), Cause: err}
 		}
 		if err != nil {
 			return readFailed(ctx, err)
@@ -179,15 +181,15 @@ func (s *Store) check(ctx context.Context, prefix string) error {
 		}
 		if there, ok := middleware.GetServerTime(out.ResultMetadata); ok {
 			// The engine's clock is told in whole seconds, at some moment between the request and now.
-			off := max(sent.Sub(there)-time.Second, there.Sub(time.Now()), 0)
+			off := max(sent.Sub(there)-time.Second, time.Until(there), 0)
 			if off > s.windows.MaxSkew {
 				return domain.Errorf(domain.Unavailable, "This machine's clock is %s away from the event store's; at most %s is allowed.",
 					off.Round(time.Second), s.windows.MaxSkew)
 			}
 		}
-		created += want.Name + aws.ToString(out.Table.TableId) + aws.ToTime(out.Table.CreationDateTime).String()
+		fmt.Fprintln(&created, want.Name, aws.ToString(out.Table.TableId), aws.ToTime(out.Table.CreationDateTime).UnixMilli())
 	}
-	s.identity = identityOf(created)
+	s.identity = identityOf(created.String())
 	return nil
 }
 

@@ -291,5 +291,3 @@ func sameKeys(got []types.KeySchemaElement, attributes map[string]string, hash K
 	}
 	return true
 }
-
-func sentence(format string, args ...any) string { return fmt.Sprintf(format, args...) }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -22,7 +23,7 @@ func main() {
 	only := flag.String("only", "", "start this engine alone: dynamodb or elasticsearch")
 	dir := flag.String("dir", "", "folder for data and logs; empty means one that is removed afterwards")
 	flag.Parse()
-	code, err := run(*dir, *only, flag.Args())
+	code, err := run(os.Stdout, *dir, *only, flag.Args())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
@@ -30,7 +31,7 @@ func main() {
 }
 
 // run gives the command's own exit code.
-func run(dir, only string, command []string) (int, error) {
+func run(stdout io.Writer, dir, only string, command []string) (int, error) {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
 	if dir == "" {
@@ -38,7 +39,7 @@ func run(dir, only string, command []string) (int, error) {
 		if err != nil {
 			return 1, err
 		}
-		defer os.RemoveAll(made)
+		defer func() { _ = os.RemoveAll(made) }() // what is left of it is in nobody's way
 		dir = made
 	}
 	engines := backends.Engines()
@@ -52,7 +53,9 @@ func run(dir, only string, command []string) (int, error) {
 	defer stop()
 	if len(command) == 0 {
 		for _, setting := range b.Environment() {
-			fmt.Println("export " + setting)
+			if _, err := fmt.Fprintln(stdout, "export "+setting); err != nil {
+				return 1, err
+			}
 		}
 		<-ctx.Done()
 		return 0, nil
@@ -60,7 +63,7 @@ func run(dir, only string, command []string) (int, error) {
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...) //nolint:gosec // running what it was given is its purpose
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.Env = append(os.Environ(), b.Environment()...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, stdout, os.Stderr
 	err = cmd.Run()
 	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
 		return max(failed.ExitCode(), 1), nil
