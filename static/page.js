@@ -118,6 +118,9 @@ export function moveForms(document, { id, version, actions }) {
       if (element.textContent.trim() !== (reason ?? '')) element.textContent = reason ?? '';
     }
   }
+  for (const receipt of document.querySelectorAll('section:not([role="status"]) > [data-receipt]')) {
+    if (Number(receipt.dataset.version) < version) receipt.parentElement.remove(); // the timeline tells of the new head
+  }
   for (const field of document.querySelectorAll('input[name="expectedVersion"]')) {
     if (!('touched' in field.form.dataset) && Number(field.value) < version) field.value = version;
   }
