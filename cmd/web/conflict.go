@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"headway/cmd/web/internal/input"
+	"headway/cmd/web/internal/wire"
 	"headway/domain"
 	"headway/eventstore"
 	"headway/views"
@@ -56,7 +57,7 @@ func (s *server) conflict(ctx context.Context, in *input.Body, req eventstore.Re
 	}
 	return &shown{
 		err:      cause,
-		conflict: &conflictJSON{Seen: seen, Head: head, Since: s.eventsOf(since), Redecided: actionOf(redecided)},
+		conflict: &wire.Conflict{Seen: seen, Head: head, Since: wire.EventsOf(s.codec, since), Redecided: wire.ActionOf(redecided)},
 		answer: answer{title: "The order moved", nav: views.NavOrders,
 			page: func(f views.Frame) templ.Component { return views.Conflict(f, m) }},
 	}

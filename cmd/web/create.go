@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"headway/cmd/web/internal/input"
+	"headway/cmd/web/internal/wire"
 	"headway/domain"
 	"headway/eventstore"
 	"headway/projections"
@@ -48,8 +49,8 @@ func (s *server) newOrder(r *http.Request) (answer, error) {
 	}
 	a := s.newOrderPage(r.Context(), m)
 	a.json = func() any {
-		return map[string]any{"commandId": m.CommandID, "customerId": orNull(m.CustomerID), "currency": m.Currency,
-			"items": listOf(m.Lines, func(l views.Line) map[string]string {
+		return map[string]any{"commandId": m.CommandID, "customerId": wire.OrNull(m.CustomerID), "currency": m.Currency,
+			"items": wire.ListOf(m.Lines, func(l views.Line) map[string]string {
 				return map[string]string{"sku": l.SKU, "name": l.Name, "quantity": l.Quantity, "price": l.Price}
 			})}
 	}
@@ -59,7 +60,7 @@ func (s *server) newOrder(r *http.Request) (answer, error) {
 func (s *server) newOrderPage(ctx context.Context, m views.NewOrderPage) answer {
 	// Suggestions are a comfort: without the read store the form still works.
 	if page, err := s.read.Customers(ctx, projections.CustomerQuery{Limit: suggestions}); err == nil {
-		m.Customers = listOf(page.Rows, func(c projections.CustomerRow) string { return c.ID })
+		m.Customers = wire.ListOf(page.Rows, func(c projections.CustomerRow) string { return c.ID })
 		slices.Sort(m.Customers)
 	}
 	return answer{title: "New order", nav: views.NavOrders,

@@ -8,6 +8,7 @@ import (
 	"github.com/a-h/templ"
 
 	"headway/cmd/web/internal/input"
+	"headway/cmd/web/internal/wire"
 	"headway/domain"
 	"headway/eventstore"
 	"headway/projections"
@@ -37,12 +38,12 @@ func (s *server) customers(r *http.Request) (answer, error) {
 	if err != nil {
 		return answer{}, s.listError(a, err, nil, &m.Problem)
 	}
-	m.Rows = listOf(page.Rows, func(c projections.CustomerRow) views.CustomerRow { return views.CustomerRow{Row: c, Zone: s.zone} })
+	m.Rows = wire.ListOf(page.Rows, func(c projections.CustomerRow) views.CustomerRow { return views.CustomerRow{Row: c, Zone: s.zone} })
 	m.Next, m.Total, m.TotalIsExact = page.Next, page.Total, page.TotalIsExact
 	a.json = func() any {
-		return customersJSON{
-			Customers: listOf(page.Rows, func(c projections.CustomerRow) customerJSON { return customerOf(c, m.Stamp.Stamp) }),
-			Next:      orNull(page.Next), Total: page.Total, TotalIsExact: page.TotalIsExact,
+		return wire.Customers{
+			Customers: wire.ListOf(page.Rows, func(c projections.CustomerRow) wire.Customer { return wire.CustomerOf(c, m.Stamp.Stamp) }),
+			Next:      wire.OrNull(page.Next), Total: page.Total, TotalIsExact: page.TotalIsExact,
 		}
 	}
 	return a, nil
@@ -77,7 +78,7 @@ func (s *server) customer(r *http.Request) (answer, error) {
 			if err != nil {
 				break // the order list says more than half a timeline
 			}
-			m.Timeline = append(m.Timeline, listOf(records, func(e eventstore.Record) views.Happening { return s.happening(e, o.Reference) })...)
+			m.Timeline = append(m.Timeline, wire.ListOf(records, func(e eventstore.Record) views.Happening { return s.happening(e, o.Reference) })...)
 		}
 		slices.SortStableFunc(m.Timeline, func(a, b views.Happening) int {
 			return cmp.Or(b.StoredAt.Compare(a.StoredAt), b.Version-a.Version)
@@ -88,9 +89,9 @@ func (s *server) customer(r *http.Request) (answer, error) {
 		title: id, nav: views.NavCustomers, watch: []string{"customers", "orders", "projections"},
 		page: func(f views.Frame) templ.Component { return views.Customer(f, m) },
 		json: func() any {
-			out := customerPageJSON{Customer: customerOf(row, m.Stamp.Stamp), Orders: []orderRowJSON{}, Next: orNull(page.Next)}
+			out := wire.CustomerPage{Customer: wire.CustomerOf(row, m.Stamp.Stamp), Orders: []wire.OrderRow{}, Next: wire.OrNull(page.Next)}
 			for i, o := range page.Rows {
-				out.Orders = append(out.Orders, orderRowOf(o, stamps[i]))
+				out.Orders = append(out.Orders, wire.OrderRowOf(o, stamps[i]))
 			}
 			return out
 		},

@@ -78,38 +78,6 @@ func statusOf(kind domain.Kind) int {
 	return http.StatusInternalServerError
 }
 
-// problemJSON is an error as application/problem+json.
-type problemJSON struct {
-	Type   string    `json:"type"`
-	Title  string    `json:"title"`
-	Status int       `json:"status"`
-	Detail string    `json:"detail"`
-	Error  errorJSON `json:"error"`
-
-	*conflictJSON // only for a conflict
-}
-
-type errorJSON struct {
-	Kind      string              `json:"kind"`
-	Message   string              `json:"message"`
-	Field     *string             `json:"field"`
-	Fields    []domain.FieldError `json:"fields"`
-	RequestID string              `json:"requestId"`
-}
-
-func problemJSONOf(o problem, requestID string) problemJSON {
-	p := problemJSON{
-		Type: "about:blank", Title: http.StatusText(o.status), Status: o.status, Detail: o.message,
-		Error: errorJSON{Kind: o.kind, Message: o.message, Fields: o.fields, RequestID: requestID},
-	}
-	if len(o.fields) > 0 {
-		p.Error.Field = &o.fields[0].Field
-	} else {
-		p.Error.Fields = []domain.FieldError{}
-	}
-	return p
-}
-
 // setErrorHeaders adds what a status asks for beside its body.
 func setErrorHeaders(h http.Header, status int) {
 	if status == http.StatusServiceUnavailable {

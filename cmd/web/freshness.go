@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"headway/cmd/web/internal/wire"
 	"headway/domain"
 	"headway/eventstore"
 	"headway/projections"
@@ -39,7 +40,7 @@ func (s *server) status(ctx context.Context, projection string) projections.Stat
 
 // cards is what each projection does now, in the order in which pages show them.
 func (s *server) cards(ctx context.Context) []views.ProjectionCard {
-	return listOf(s.look(ctx), func(st projections.Status) views.ProjectionCard {
+	return wire.ListOf(s.look(ctx), func(st projections.Status) views.ProjectionCard {
 		return views.ProjectionCard{
 			Name: st.Name, State: views.ProjectionState(st.State), Reason: st.Reason, Stamp: projections.StampList(st), Share: s.share(ctx, st),
 			Lag: st.Lag, Rate: st.Rate, HeartbeatAt: st.HeartbeatAt, Holds: len(st.Holds), Zone: s.zone,
@@ -64,7 +65,7 @@ func (s *server) share(ctx context.Context, st projections.Status) float64 {
 }
 
 func (s *server) bars(ctx context.Context) []views.Bar {
-	return listOf(s.cards(ctx), func(c views.ProjectionCard) views.Bar {
+	return wire.ListOf(s.cards(ctx), func(c views.ProjectionCard) views.Bar {
 		return views.Bar{Projection: c.Name, Share: c.Share, Stamp: views.Stamp{Projection: c.Name, Stamp: c.Stamp}}
 	})
 }
@@ -80,7 +81,7 @@ func (s *server) rowStamps(ctx context.Context, rows []projections.OrderRow) []p
 	if len(rows) == 0 {
 		return stamps
 	}
-	ids := listOf(rows, func(r projections.OrderRow) domain.OrderID { return r.ID })
+	ids := wire.ListOf(rows, func(r projections.OrderRow) domain.OrderID { return r.ID })
 	status := s.status(ctx, projections.OrderList)
 	heads, _ := s.events.Heads(ctx, ids...) // without heads the stamps are unknown, which is the truth
 	newest := map[domain.OrderID]eventstore.Head{}

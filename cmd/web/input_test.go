@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"headway/cmd/web/internal/input"
+	"headway/cmd/web/internal/wire"
 	"headway/domain"
 )
 
@@ -222,7 +223,7 @@ func TestFormPostedTwice(t *testing.T) {
 	// Once more as JSON: same status, Location, version and events.
 	body := `{"commandId":"` + uuid.NewString() + `","customerId":"Ada","currency":"EUR","items":[{"sku":"A","name":"B","quantity":1,"price":"1"}]}`
 	a, b := c.postJSON("/orders", body), c.postJSON("/orders", body)
-	ra, rb := decoded[receiptJSON](t, a), decoded[receiptJSON](t, b)
+	ra, rb := decoded[wire.Receipt](t, a), decoded[wire.Receipt](t, b)
 	if a.status != 201 || b.status != 201 || a.header.Get("Location") != b.header.Get("Location") ||
 		fmt.Sprint(ra.OrderID, ra.Version, ra.Events) != fmt.Sprint(rb.OrderID, rb.Version, rb.Events) {
 		t.Errorf("a repeat answers otherwise: %d %+v, %d %+v", a.status, ra, b.status, rb)

@@ -7,6 +7,7 @@ import (
 	"github.com/a-h/templ"
 
 	"headway/cmd/web/internal/input"
+	"headway/cmd/web/internal/wire"
 	"headway/domain"
 	"headway/eventstore"
 	"headway/projections"
@@ -54,9 +55,9 @@ func (s *server) overview(r *http.Request) (answer, error) {
 			for _, status := range domain.Statuses() {
 				statuses[status] = totals.ByStatus[status]
 			}
-			return overviewJSON{
-				Statuses: statuses, Today: listOf(totals.Value, func(v domain.Money) domain.Money { return v }), EventsPerMinute: m.PerMinute,
-				Projections: list, Events: s.eventsOf(newest[:min(len(newest), latestShown)]),
+			return wire.Overview{
+				Statuses: statuses, Today: wire.ListOf(totals.Value, func(v domain.Money) domain.Money { return v }), EventsPerMinute: m.PerMinute,
+				Projections: list, Events: wire.EventsOf(s.codec, newest[:min(len(newest), latestShown)]),
 			}
 		},
 	}, nil

@@ -14,6 +14,7 @@ import (
 
 	"github.com/a-h/templ"
 
+	"headway/cmd/web/internal/wire"
 	"headway/domain"
 	"headway/eventstore"
 	"headway/live"
@@ -77,7 +78,7 @@ type handler func(r *http.Request) (answer, error)
 type shown struct {
 	err      error
 	answer   answer
-	conflict *conflictJSON
+	conflict *wire.Conflict
 }
 
 func (e *shown) Error() string { return e.err.Error() }
@@ -127,9 +128,9 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	own, _ := errors.AsType[*shown](err)
 	switch {
 	case wantsJSON(r):
-		body := problemJSONOf(p, requestID(r.Context()))
+		body := wire.ProblemOf(p.status, p.kind, p.message, p.fields, requestID(r.Context()))
 		if own != nil {
-			body.conflictJSON = own.conflict
+			body.Conflict = own.conflict
 		}
 		s.writeJSON(w, r, p.status, "application/problem+json", body)
 	case own != nil && own.answer.page != nil:

@@ -20,6 +20,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
 
+	"headway/cmd/web/internal/wire"
 	"headway/domain"
 	"headway/eventstore"
 	"headway/projections"
@@ -194,17 +195,17 @@ func TestShapes(t *testing.T) {
 	}
 	empty := c.getJSON("/events/correlation/x")
 	empty.wants(t, 200, `"events": []`, `"next": null`)
-	overview := decoded[overviewJSON](t, c.getJSON("/"))
+	overview := decoded[wire.Overview](t, c.getJSON("/"))
 	if len(overview.EventsPerMinute) != 60 || overview.Statuses[domain.Created] != 1 || overview.Today[0] != (domain.Money{Minor: 2500, Currency: "EUR"}) {
 		t.Errorf("overview %+v", overview)
 	}
-	receipt := decoded[receiptJSON](t, c.postJSON("/orders/"+id+"/confirm", `{"commandId":"`+uuid.NewString()+`","expectedVersion":1}`))
+	receipt := decoded[wire.Receipt](t, c.postJSON("/orders/"+id+"/confirm", `{"commandId":"`+uuid.NewString()+`","expectedVersion":1}`))
 	p := receipt.Projections[projections.OrderList]
 	if receipt.Version != 2 || len(receipt.Events) != 1 || *p.Version != 1 || p.Current || p.MS != nil || receipt.Searchable {
 		t.Errorf("a receipt before any projection moved: %+v", receipt)
 	}
 	c.project()
-	seen := decoded[orderPageJSON](t, c.getJSON("/orders/"+id+"?at=2"))
+	seen := decoded[wire.OrderPage](t, c.getJSON("/orders/"+id+"?at=2"))
 	if len(*seen.Changes) == 0 || (*seen.Changes)[0].Field != "status" || (*seen.Changes)[0].To != "confirmed" {
 		t.Errorf("what version 2 changed: %+v", seen.Changes)
 	}
@@ -224,7 +225,7 @@ func TestStamps(t *testing.T) {
 	c := openConsole(t)
 	id := string(c.newOrder("R-1").OrderID)
 	c.project()
-	stamp := func() stampJSON { return decoded[ordersJSON](t, c.getJSON("/orders")).Orders[0].Stamp }
+	stamp := func() wire.Stamp { return decoded[wire.Orders](t, c.getJSON("/orders")).Orders[0].Stamp }
 	if s := stamp(); s.State != "current" || *s.Head != 1 {
 		t.Errorf("after projecting: %+v", s)
 	}
@@ -232,7 +233,7 @@ func TestStamps(t *testing.T) {
 	if s := stamp(); s.State != "behind" || s.Behind.Events != 1 || *s.Version != 1 || *s.Head != 2 {
 		t.Errorf("before projecting: %+v", s)
 	}
-	page := decoded[orderPageJSON](t, c.getJSON("/orders/"+id))
+	page := decoded[wire.OrderPage](t, c.getJSON("/orders/"+id))
 	if page.Version != 2 || page.Order.Status != domain.Confirmed || page.Stamps[projections.OrderList].State != "behind" {
 		t.Errorf("the order's page: %+v", page)
 	}
@@ -279,7 +280,7 @@ func TestConflict(t *testing.T) {
 	if r.status != http.StatusSeeOther || r.header.Get("Location") != fmt.Sprintf("/orders/%s?after=%s@4", id, id) {
 		t.Fatalf("%d %s", r.status, r.header.Get("Location"))
 	}
-	page := decoded[orderPageJSON](t, c.getJSON("/orders/"+id))
+	page := decoded[wire.OrderPage](t, c.getJSON("/orders/"+id))
 	last := page.Events[len(page.Events)-1]
 	if last.Version != 4 || last.Metadata.SeenVersion == nil || *last.Metadata.SeenVersion != 1 {
 		t.Errorf("the version first seen is not stored: %+v", last.Metadata)
@@ -379,7 +380,7 @@ func TestMarkupIsText(t *testing.T) {
 	watch(t, ws, "orders", "customers", "projections")
 	r := c.send("POST", "/orders", "application/json", string(create), "X-Correlation-Id", `<script>alert(1)</script>`)
 	r.wants(t, 201)
-	id := string(decoded[receiptJSON](t, r).OrderID)
+	id := string(decoded[wire.Receipt](t, r).OrderID)
 	watch(t, ws, "orders", "customers", "projections", "order:"+id)
 	cancel, err := json.Marshal(map[string]any{"commandId": uuid.NewString(), "expectedVersion": 1, "reason": evil})
 	if err != nil {
@@ -667,8 +668,8 @@ func TestChoices(t *testing.T) {
 	c.get("/", "Cookie", "headway_staff=operator").wants(t, 200, "operator", "banner-demo")
 	r = c.send("POST", "/orders", "application/json", `{"commandId":"`+uuid.NewString()+`","customerId":"Ada","currency":"EUR",`+
 		`"items":[{"sku":"A","name":"B","quantity":1,"price":"1"}]}`, "X-Demo-Staff", "operator2")
-	id := string(decoded[receiptJSON](t, r).OrderID)
-	if e := decoded[orderPageJSON](t, c.getJSON("/orders/"+id)).Events[0]; *e.Metadata.UserID != "operator2" {
+	id := string(decoded[wire.Receipt](t, r).OrderID)
+	if e := decoded[wire.OrderPage](t, c.getJSON("/orders/"+id)).Events[0]; *e.Metadata.UserID != "operator2" {
 		t.Errorf("the event names %q", *e.Metadata.UserID)
 	}
 	openConsole(t).postForm("/demo/staff", "staff", "admin", "back", "/").wants(t, 404)
@@ -692,7 +693,7 @@ func TestCorrelation(t *testing.T) {
 	}
 	send("call-7").wants(t, 201)
 	send("call-7").wants(t, 201)
-	if events := decoded[eventsJSON](t, c.getJSON("/events/correlation/call-7")).Events; len(events) != 2 {
+	if events := decoded[wire.Events](t, c.getJSON("/events/correlation/call-7")).Events; len(events) != 2 {
 		t.Errorf("%d events, want 2", len(events))
 	}
 	send(strings.Repeat("x", maxCorrelationID+1)).wants(t, 400, "X-Correlation-Id")
@@ -718,7 +719,7 @@ func TestLongOrder(t *testing.T) {
 	}
 	var versions []int
 	for next, pages := "", 0; pages < 9; pages++ {
-		page := decoded[eventsJSON](t, c.getJSON("/orders/"+string(id)+"/events?before="+next))
+		page := decoded[wire.Events](t, c.getJSON("/orders/"+string(id)+"/events?before="+next))
 		for _, e := range page.Events {
 			versions = append(versions, e.Version)
 		}
