@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { chromium } from '@playwright/test';
 import build from './build.mjs';
 import { empty, failing, full } from './pages.mjs';
-import { form, line, typeItem } from './person.mjs';
+import { form, line, live, typeItem } from './person.mjs';
 import { launchOptions } from './playwright.config.mjs';
 import { seed } from './seed.mjs';
 import { root, Server } from './server.mjs';
@@ -22,6 +22,7 @@ const looks = [
 
 async function settle(page) {
   await page.waitForLoadState('networkidle');
+  if ((await page.locator('body[data-watch]').count()) > 0) await live(page);
   await page.evaluate(() => document.fonts.ready);
 }
 
@@ -101,7 +102,7 @@ try {
   const { body } = await demo.ask('GET', '/orders?status=confirmed&sort=-items');
   const id = body.orders[0].id;
   await takeAll(page, 'demo', demo.url, [{ name: 'order', path: `/orders/${id}` }]);
-  await keep(page, 'orders-light.png', demo.url + '/orders', 'light');
+  await keep(page, 'orders-light.png', demo.url + '/orders?q=H-119&sort=-items', 'light');
   await keep(page, 'order-dark.png', `${demo.url}/orders/${id}`, 'dark');
 } finally {
   await browser.close();
