@@ -9,6 +9,7 @@ import (
 	"github.com/a-h/templ"
 
 	"headway/domain"
+	"headway/projections"
 	"headway/views"
 )
 
