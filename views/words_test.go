@@ -212,3 +212,16 @@ func TestLiveElementsCarryWhatTheScriptsRead(t *testing.T) {
 		}
 	}
 }
+
+// TestAnUnreachableProjectionClaimsNothing: without an answer, nothing is said to be applied, quiet or free of holds.
+func TestAnUnreachableProjectionClaimsNothing(t *testing.T) {
+	card := render(t, views.ProjectionCardLive(views.ProjectionCard{Name: "order_list", State: views.Unreachable}))
+	if got := strings.Count(card, "not known"); got != 4 {
+		t.Errorf("%d of 4 numbers are not known:\n%s", got, card)
+	}
+	for _, claim := range []string{"nothing", "quiet", "never", ">none<"} {
+		if strings.Contains(card, claim) {
+			t.Errorf("it claims %q", claim)
+		}
+	}
+}
