@@ -31,13 +31,17 @@ func (s *server) newOrder(r *http.Request) (answer, error) {
 		return answer{}, err
 	}
 	m := views.NewOrderPage{CommandID: uuid.NewString(), Currency: usualCurrency, Lines: []views.Line{{Quantity: "1"}}}
-	if id := q.Get("copy"); id != "" {
-		stream, err := eventstore.Load(r.Context(), s.events, s.codec, domain.OrderID(id))
+	if text := q.Get("copy"); text != "" {
+		id, err := input.ParseOrderID(text)
+		if err != nil {
+			return answer{}, err
+		}
+		stream, err := eventstore.Load(r.Context(), s.events, s.codec, id)
 		if err != nil {
 			return answer{}, err
 		}
 		o := stream.Order
-		m.CopyOf = &views.OrderName{ID: domain.OrderID(id), Reference: o.Reference}
+		m.CopyOf = &views.OrderName{ID: id, Reference: o.Reference}
 		m.CustomerID, m.Currency, m.Lines = o.CustomerID, string(o.Currency), nil
 		for _, i := range o.Items[:min(len(o.Items), domain.MaxCommandItems)] {
 			m.Lines = append(m.Lines, views.Line{SKU: i.SKU, Name: i.Name, Quantity: strconv.FormatInt(i.Quantity, 10), Price: i.Price.Decimal()})

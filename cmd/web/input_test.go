@@ -31,7 +31,7 @@ func TestBadJSON(t *testing.T) {
 		"a body of white space":           {" \n", "", "empty", 400},
 		"half a body":                     {`{"commandId":`, "", "not valid JSON", 400},
 		"a list for an object":            {`[]`, "", "must be a JSON object", 400},
-		"null for an object":              {`null`, "", "must be a JSON object", 400},
+		"null for an object":              {`null`, "", "must be a JSON object, not null", 400},
 		"two objects":                     {`{}{}`, "", "more after", 400},
 		"a field twice":                   {`{"commandId":"a","commandId":"b"}`, "commandId", "twice", 400},
 		"an unknown field":                {create(`"customerId":"Ada","currency":"EUR","colour":"red","items":[]`), "colour", "no field", 400},
@@ -109,6 +109,18 @@ func TestAllMistakesAtOnce(t *testing.T) {
 	want := "[customerId items[0].quantity items[0].price items[1].sku items[1].name]"
 	if got := fmt.Sprint(fields); got != want {
 		t.Errorf("fields %s, want %s", got, want)
+	}
+}
+
+// However much is wrong, the answer is bounded.
+func TestMistakesAreBounded(t *testing.T) {
+	c := openConsole(t)
+	for _, item := range []string{"1", "{}"} {
+		items := strings.TrimSuffix(strings.Repeat(item+",", 9_990), ",")
+		r := c.postJSON("/orders", `{"commandId":"`+uuid.NewString()+`","customerId":"Ada","currency":"EUR","items":[`+items+`]}`)
+		if n := len(decoded[problemSeen](t, r).Error.Fields); n == 0 || n > 2_500 {
+			t.Errorf("items of %s: %d complaints", item, n)
+		}
 	}
 }
 
@@ -246,6 +258,8 @@ func TestBadCommands(t *testing.T) {
 		"a text as expected version":     {"/confirm", `{` + id + `"expectedVersion":"1"}`, 400, "expectedVersion"},
 		"a version not stored yet":       {"/confirm", `{` + id + `"expectedVersion":9}`, 409, ""},
 		"a version nobody can have seen": {"/confirm", `{` + id + `"expectedVersion":1,"seenVersion":2}`, 422, "seenVersion"},
+		"true as seen version":           {"/confirm", `{` + id + `"expectedVersion":1,"seenVersion":true}`, 400, "seenVersion"},
+		"an empty text as seen version":  {"/confirm", `{` + id + `"expectedVersion":1,"seenVersion":""}`, 400, "seenVersion"},
 		"an unknown field":               {"/confirm", `{` + id + `"expectedVersion":1,"reason":"x"}`, 400, "reason"},
 		"no reason":                      {"/cancel", `{` + id + `"expectedVersion":1}`, 422, "reason"},
 		"a reason that is too long":      {"/cancel", `{` + id + `"expectedVersion":1,"reason":"` + strings.Repeat("x", 501) + `"}`, 422, "reason"},
@@ -294,6 +308,8 @@ func TestBadQueries(t *testing.T) {
 		"/orders?sort=total&sort=items":               {400, "sort"},
 		"/orders?q=%ff":                               {400, "q"},
 		"/orders?q=" + strings.Repeat("x", 501):       {400, "q"},
+		"/orders/new?copy=%00":                        {404, ""},
+		"/orders/new?copy=" + strings.ToUpper(order):  {200, ""},
 		"/orders/" + order + "?at=first":              {400, "at"},
 		"/orders/" + order + "?at=2":                  {404, ""},
 		"/orders/" + order + "?at=0":                  {404, ""},
