@@ -41,8 +41,8 @@ func (s *server) conflict(ctx context.Context, in *input.Body, req eventstore.Re
 	for _, r := range since {
 		m.Since = append(m.Since, s.happening(r, stream.Order.Reference))
 	}
-	// A new command id, because it is a new wish; the version first seen stays, because it is the evidence.
-	form := views.Form{OrderID: req.OrderID, CommandID: uuid.NewString(), Expected: head, Seen: seen, Action: redecided, Open: true}
+	// A new command id, because it is a new wish; the version first seen stays, because it is the evidence. The order must have it.
+	form := views.Form{OrderID: req.OrderID, CommandID: uuid.NewString(), Expected: head, Seen: min(seen, head), Action: redecided, Open: true}
 	forms := views.OrderForms{
 		AddItem: views.AddItemForm{Form: form, Currency: stream.Order.Currency}, Confirm: views.ConfirmForm{Form: form}, Cancel: views.CancelForm{Form: form},
 	}

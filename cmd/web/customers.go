@@ -31,6 +31,7 @@ func (s *server) customers(r *http.Request) (answer, error) {
 	a := answer{title: "Customers", nav: views.NavCustomers, watch: []string{"customers", "projections"},
 		page: func(f views.Frame) templ.Component { return views.Customers(f, m) }}
 	m.Stamp = s.listStamp(r.Context(), projections.CustomerOrderSummary)
+	version := customerVersion(s.clock())
 	page, err := s.read.Customers(r.Context(), query)
 	if domain.KindOf(err) == domain.Malformed && err != nil {
 		return answer{}, err
@@ -38,7 +39,9 @@ func (s *server) customers(r *http.Request) (answer, error) {
 	if err != nil {
 		return answer{}, s.listError(a, err, nil, &m.Problem)
 	}
-	m.Rows = wire.ListOf(page.Rows, func(c projections.CustomerRow) views.CustomerRow { return views.CustomerRow{Row: c, Zone: s.zone} })
+	m.Rows = wire.ListOf(page.Rows, func(c projections.CustomerRow) views.CustomerRow {
+		return views.CustomerRow{Row: c, Version: version, Zone: s.zone}
+	})
 	m.Next, m.Total, m.TotalIsExact = page.Next, page.Total, page.TotalIsExact
 	a.json = func() any {
 		return wire.Customers{
@@ -56,6 +59,8 @@ func (s *server) customer(r *http.Request) (answer, error) {
 		return answer{}, err
 	}
 	id := r.PathValue("id")
+	// Before the rows: they must not lack what the stamps say they have.
+	summaryStamp, listStamp := s.listStamp(r.Context(), projections.CustomerOrderSummary), s.listStamp(r.Context(), projections.OrderList)
 	row, err := s.read.Customer(r.Context(), id)
 	if err != nil {
 		return answer{}, err
@@ -67,7 +72,7 @@ func (s *server) customer(r *http.Request) (answer, error) {
 	stamps := s.rowStamps(r.Context(), page.Rows)
 	m := views.CustomerPage{
 		Row: views.CustomerRow{Row: row, Zone: s.zone}, Next: page.Next,
-		Stamp: s.listStamp(r.Context(), projections.CustomerOrderSummary), ListStamp: s.listStamp(r.Context(), projections.OrderList),
+		Stamp: summaryStamp, ListStamp: listStamp,
 	}
 	for i, o := range page.Rows {
 		m.Orders = append(m.Orders, views.OrderRow{Row: o, Stamp: stamps[i], Zone: s.zone})

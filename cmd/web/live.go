@@ -249,7 +249,11 @@ func (b *bridge) orderFragment(ctx context.Context, id domain.OrderID) {
 	})
 }
 
-// customerRow tells the lists of customers. A customer's row has no version of its own; the time of its writing serves.
+// customerVersion stands for the version that a customer's row has not: a moment in microseconds. A row that is read after the moment has
+// everything that was written before it.
+func customerVersion(at time.Time) int { return int(at.UnixMicro()) }
+
+// customerRow tells the lists of customers.
 func (b *bridge) customerRow(ctx context.Context, customer string, at time.Time) {
 	topics, key := []string{"customers"}, "row/customer/"+customer
 	if !b.s.hub.Watched("customers") {
@@ -261,10 +265,10 @@ func (b *bridge) customerRow(ctx context.Context, customer string, at time.Time)
 		b.s.hub.Publish(live.Message{Topics: topics, Key: key})
 		return
 	}
-	version := at.UnixMilli()
+	version := customerVersion(at)
 	b.publish(topics, key, func() any {
-		return rowFrame{"row", projections.CustomerOrderSummary, customer, version, int(version),
-			b.render(ctx, views.CustomerRowLive(views.CustomerRow{Row: row, Version: int(version), Head: int(version), Zone: b.s.zone})), nil}
+		return rowFrame{"row", projections.CustomerOrderSummary, customer, int64(version), version,
+			b.render(ctx, views.CustomerRowLive(views.CustomerRow{Row: row, Version: version, Head: version, Zone: b.s.zone})), nil}
 	})
 }
 

@@ -28,12 +28,12 @@ func (s *server) orders(r *http.Request) (answer, error) {
 	}
 	a := answer{title: "Orders", nav: views.NavOrders, watch: []string{"orders", "projections"}, search: query.Text,
 		page: func(f views.Frame) templ.Component { return views.Orders(f, m) }}
+	m.Stamp = s.listStamp(r.Context(), projections.OrderList) // before the rows: they must not lack what it says they have
 	err := q.Err()
 	var page projections.OrderPage
 	if err == nil {
 		page, err = s.read.Orders(r.Context(), query)
 	}
-	m.Stamp = s.listStamp(r.Context(), projections.OrderList)
 	if err != nil {
 		return answer{}, s.listError(a, err, &m.Errors, &m.Problem)
 	}

@@ -34,6 +34,7 @@ func (s *server) overview(r *http.Request) (answer, error) {
 			problems = append(problems, problemOf(err).message)
 		}
 	}
+	stamp := s.listStamp(r.Context(), projections.OrderList) // before the numbers: they must not lack what it says they have
 	newest, _, err := s.events.ByType(r.Context(), "", "", eventstore.MaxPage)
 	part(err)
 	totals, err := s.read.Totals(r.Context(), today, today.AddDate(0, 0, 1))
@@ -43,7 +44,7 @@ func (s *server) overview(r *http.Request) (answer, error) {
 	}
 	m := views.OverviewPage{
 		ByStatus: totals.ByStatus, Today: now, Value: totals.Value, PerMinute: perMinute(newest, now), Problems: problems,
-		Stamp: s.listStamp(r.Context(), projections.OrderList), Projections: s.cards(r.Context()),
+		Stamp: stamp, Projections: s.cards(r.Context()),
 		Latest: s.happenings(r.Context(), newest[:min(len(newest), latestShown)]),
 	}
 	list := s.projectionsOf(r.Context())

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -243,6 +244,60 @@ func TestStamps(t *testing.T) {
 	}
 }
 
+// arriving is a read store whose projections catch up just after each list was read.
+type arriving struct {
+	projections.Reader
+	project func()
+}
+
+func (a arriving) Orders(ctx context.Context, q projections.OrderQuery) (projections.OrderPage, error) {
+	defer a.project()
+	return a.Reader.Orders(ctx, q)
+}
+
+func (a arriving) Customer(ctx context.Context, id string) (projections.CustomerRow, error) {
+	defer a.project()
+	return a.Reader.Customer(ctx, id)
+}
+
+// What arrives between the rows and the end of the page is not in the rows, so the stamp above them does not say current.
+func TestStampIsNotNewerThanRows(t *testing.T) {
+	c := openConsole(t)
+	c.newOrder("R-1")
+	c.project()
+	c.s.read = arriving{c.s.read, c.project}
+	c.newOrder("R-2")
+	list := decoded[wire.Orders](t, c.getJSON("/orders"))
+	if len(list.Orders) != 1 || list.Stamp.State != "behind" {
+		t.Errorf("%d orders, stamped %+v", len(list.Orders), list.Stamp)
+	}
+	customer := list.Orders[0].CustomerID
+	c.newOrder("R-3")
+	page := decoded[wire.CustomerPage](t, c.getJSON("/customers/"+url.PathEscape(customer)))
+	if page.Customer.TotalOrders != 2 || page.Customer.Stamp.State != "behind" {
+		t.Errorf("%d orders, stamped %+v", page.Customer.TotalOrders, page.Customer.Stamp)
+	}
+}
+
+// A row of a customer is numbered so that a page never goes back to an older one, nor misses the next.
+func TestCustomerRowsHaveAnOrder(t *testing.T) {
+	at := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
+	if customerVersion(at.Add(100*time.Microsecond)) <= customerVersion(at) {
+		t.Error("two writes within a millisecond look like one")
+	}
+	c := openConsole(t)
+	c.newOrder("R-1")
+	c.project()
+	written := customerVersion(time.Now())
+	row := regexp.MustCompile(`data-live="customer_order_summary"[^>]*data-version="(\d+)"`).FindStringSubmatch(c.get("/customers").body)
+	if len(row) != 2 {
+		t.Fatal("the list has no row")
+	}
+	if version, _ := strconv.Atoi(row[1]); version < written {
+		t.Errorf("the row read later has version %s, want at least %d: news from before it would replace it", row[1], written)
+	}
+}
+
 // A command on an order that has moved is a conflict that shows what happened and what would happen now, and goes on with one press.
 func TestConflict(t *testing.T) {
 	c := openConsole(t)
@@ -284,6 +339,12 @@ func TestConflict(t *testing.T) {
 	last := page.Events[len(page.Events)-1]
 	if last.Version != 4 || last.Metadata.SeenVersion == nil || *last.Metadata.SeenVersion != 1 {
 		t.Errorf("the version first seen is not stored: %+v", last.Metadata)
+	}
+	// A version that the order never had is no evidence.
+	r = c.postForm("/orders/"+id+"/cancel", "commandId", uuid.NewString(), "expectedVersion", "9", "reason", "Typed by hand")
+	r.wants(t, 409)
+	if fields := formFields(t, r.body, "/orders/"+id+"/cancel"); fields["expectedVersion"] != "4" || fields["seenVersion"] == "9" {
+		t.Errorf("the form goes on with %v", fields)
 	}
 	// A refusal at the head is said beforehand.
 	p = decoded[problemSeen](t, add(1))
