@@ -78,6 +78,7 @@ func stateOf(status Status) StampState {
 		return StampRebuilding
 	case Stalled:
 		return StampStalled
+	case Unreachable:
 	}
 	return StampUnknown
 }
@@ -85,10 +86,10 @@ func stateOf(status Status) StampState {
 // Words is the stamp for people: "current", "2 events behind, 1.4 s", "held at version 5: reason". A reason that says the state itself stands
 // alone; any other follows it.
 func (s Stamp) Words() string {
-	switch s.State {
-	case StampCurrent:
+	if s.State == StampCurrent {
 		return "current"
-	case StampBehind:
+	}
+	if s.State == StampBehind {
 		return s.Behind.words()
 	}
 	state := string(s.State)

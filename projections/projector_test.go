@@ -425,9 +425,9 @@ func TestNudgesAreAppliedAtOnceAndMayRepeat(t *testing.T) {
 	var rows, moved atomic.Int32
 	p := projections.New(w.events, w.read, projections.Options{
 		Clock:  w.clock,
-		OnRows: func(_ string, r []projections.Row, _ time.Time) { rows.Add(int32(len(r))) }, //nolint:gosec // few
+		OnRows: func(_ string, r []projections.Row, _ time.Time) { rows.Add(int32(len(r))) },
 		OnMoved: func(h []eventstore.Head) {
-			moved.Add(int32(len(h))) //nolint:gosec // few
+			moved.Add(int32(len(h)))
 		},
 	})
 	id := w.create("ada", "A-1", 500)

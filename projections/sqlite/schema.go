@@ -151,7 +151,7 @@ func create(path string) error {
 // prepare makes the schema in an empty file, and counts the rows of any other. Rows of another schema are thrown away, which dropped tells: they can be made again. A file
 // that is not a read store is refused untouched.
 func prepare(ctx context.Context, conn *sql.Conn, path string) (dropped bool, err error) {
-	application, version, tables, err := inspect(ctx, conn)
+	application, _, tables, err := inspect(ctx, conn)
 	if err != nil {
 		return false, err
 	}
@@ -164,7 +164,7 @@ func prepare(ctx context.Context, conn *sql.Conn, path string) (dropped bool, er
 	if _, err := conn.ExecContext(ctx, `BEGIN IMMEDIATE`); err != nil {
 		return false, err
 	}
-	application, version, tables, err = inspect(ctx, conn) // another process may have been faster
+	application, version, tables, err := inspect(ctx, conn) // another process may have been faster
 	if err == nil && (application != applicationID || version != schemaVersion) {
 		if err = dropAll(ctx, conn); err == nil {
 			_, err = conn.ExecContext(ctx, schema+fmt.Sprintf(`PRAGMA application_id = %d; PRAGMA user_version = %d;`,
@@ -193,20 +193,18 @@ func inspect(ctx context.Context, conn *sql.Conn) (application, version, tables 
 
 // dropAll empties the file: virtual tables first, which take their own tables with them.
 func dropAll(ctx context.Context, conn *sql.Conn) error {
-	for _, kind := range []string{
-		`type = 'table' AND sql LIKE 'CREATE VIRTUAL%'`, `type = 'view'`, `type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`,
+	for _, kind := range []struct{ which, drop string }{
+		{`type = 'table' AND sql LIKE 'CREATE VIRTUAL%'`, `DROP TABLE "%s"`},
+		{`type = 'view'`, `DROP VIEW "%s"`},
+		{`type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`, `DROP TABLE "%s"`},
 	} {
-		rows, err := conn.QueryContext(ctx, `SELECT name FROM sqlite_schema WHERE `+kind)
-		names, err := collect(rows, err, func(rows *sql.Rows) (name string, err error) { return name, rows.Scan(&name) })
+		rows, err := conn.QueryContext(ctx, fmt.Sprintf(`SELECT name FROM sqlite_schema WHERE %s`, kind.which))
+		names, err := collect(rows, err, scanText)
 		if err != nil {
 			return err
 		}
 		for _, name := range names {
-			drop := `DROP TABLE "`
-			if kind == `type = 'view'` {
-				drop = `DROP VIEW "`
-			}
-			if _, err := conn.ExecContext(ctx, drop+strings.ReplaceAll(name, `"`, `""`)+`"`); err != nil {
+			if _, err := conn.ExecContext(ctx, fmt.Sprintf(kind.drop, strings.ReplaceAll(name, `"`, `""`))); err != nil {
 				return err
 			}
 		}
@@ -223,7 +221,11 @@ func useLog(ctx context.Context, conn *sql.Conn) error {
 		if err = conn.QueryRowContext(ctx, `PRAGMA journal_mode = WAL`).Scan(&mode); err == nil {
 			break
 		}
-		time.Sleep(wait)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	if err == nil && !strings.EqualFold(mode, "wal") {
 		err = fmt.Errorf("journal mode is %q, not wal", mode)
@@ -246,6 +248,11 @@ func collect[T any](rows *sql.Rows, err error, one func(*sql.Rows) (T, error)) (
 		all = append(all, v)
 	}
 	return all, rows.Err()
+}
+
+func scanText(rows *sql.Rows) (text string, err error) {
+	err = rows.Scan(&text)
+	return text, err
 }
 
 func micros(t time.Time) int64 { return t.UnixMicro() }
