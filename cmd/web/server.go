@@ -118,7 +118,10 @@ func (s *server) show(w http.ResponseWriter, r *http.Request, a answer, seq stri
 // fail answers an error, and logs it with its cause if it is ours.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
-		return // nobody waits for the answer any more
+		// Who asked has stopped sending, which need not mean that they have stopped reading: silence would be a 200, a promise.
+		setErrorHeaders(w.Header(), http.StatusServiceUnavailable)
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
 	}
 	p := problemOf(err)
 	if p.status >= http.StatusInternalServerError {

@@ -65,6 +65,21 @@ func TestPanic(t *testing.T) {
 	}
 }
 
+// Who closes their half of the connection may still read: what was not stored is never answered with a 2xx.
+func TestCancelledRequestIsNoSuccess(t *testing.T) {
+	c := openConsole(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w := &answerWriter{header: http.Header{}}
+	body := `{"commandId":"` + uuid.NewString() + `","customerId":"Ada","currency":"EUR","items":[{"sku":"A","name":"B","quantity":1,"price":"1"}]}`
+	r, _ := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/orders", strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	c.s.handler().ServeHTTP(w, r)
+	if n := c.events(); n != 0 || w.status != 503 {
+		t.Errorf("%d events were stored, and the answer was %d", n, w.status)
+	}
+}
+
 type answerWriter struct {
 	header http.Header
 	status int
