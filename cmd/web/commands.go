@@ -97,7 +97,7 @@ func (s *server) command(r *http.Request, read func(*input.Body, domain.Order) d
 
 // stored answers a command that was stored, now or by an earlier copy of the same request: a receipt, or the order's page.
 func (s *server) stored(r *http.Request, result eventstore.Result, status int) answer {
-	if !wantsJSON(r) {
+	if !input.WantsJSON(r) {
 		return answer{location: fmt.Sprintf("/orders/%s?after=%s@%d", result.OrderID, result.OrderID, result.Version)}
 	}
 	receipt := s.receiptOf(r.Context(), result)

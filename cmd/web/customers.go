@@ -77,7 +77,7 @@ func (s *server) customer(r *http.Request) (answer, error) {
 	for i, o := range page.Rows {
 		m.Orders = append(m.Orders, views.OrderRow{Row: o, Stamp: stamps[i], Zone: s.zone})
 	}
-	if !wantsJSON(r) {
+	if !input.WantsJSON(r) {
 		for _, o := range page.Rows[:min(len(page.Rows), mergedOrders)] {
 			records, err := s.events.Read(r.Context(), o.ID, max(o.Version-mergedEvents, 0))
 			if err != nil {

@@ -36,7 +36,8 @@ func problemOf(err error) problem {
 		return problem{e.status, e.kind, e.message, nil}
 	}
 	if errors.Is(err, input.ErrMediaType) {
-		return problem{http.StatusUnsupportedMediaType, "unsupported_media_type", err.Error(), nil}
+		return problem{http.StatusUnsupportedMediaType, "unsupported_media_type",
+			"Send the body as application/json or as a form (application/x-www-form-urlencoded).", nil}
 	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		err = domain.Errorf(domain.TooLarge, "The request is larger than %d KiB.", MaxBodyBytes>>10)

@@ -45,7 +45,7 @@ func (s *server) allEvents(r *http.Request) (answer, error) {
 		return answer{}, s.listError(a, err, nil, &m.Problem)
 	}
 	m.Rows, m.Next = s.happenings(r.Context(), records), string(next)
-	if !wantsJSON(r) {
+	if !input.WantsJSON(r) {
 		newest, _, err := s.events.ByType(r.Context(), "", "", censusOf)
 		if err == nil {
 			m.Census, m.CensusOf = census(newest), len(newest)
@@ -223,7 +223,7 @@ func (s *server) event(r *http.Request) (answer, error) {
 			m.Effects = append(m.Effects, s.happening(other, stream.Order.Reference))
 		}
 	}
-	if c := record.Metadata.CorrelationID; c != "" && !wantsJSON(r) {
+	if c := record.Metadata.CorrelationID; c != "" && !input.WantsJSON(r) {
 		related, next, err := s.events.ByCorrelation(r.Context(), c, "", eventsPerPage)
 		if err == nil {
 			m.Related, m.RelatedMore = max(len(related)-1, 0), next != ""

@@ -55,7 +55,7 @@ func (s *server) order(r *http.Request) (answer, error) {
 	m := s.orderPage(stream)
 	m.Receipt = s.pageReceipt(r.Context(), stream, after)
 	stamps := map[string]wire.Stamp{}
-	if wantsJSON(r) {
+	if input.WantsJSON(r) {
 		for _, name := range projections.Names() {
 			stamps[name] = wire.StampOf(s.rowStamp(r.Context(), name, stream.Records[len(stream.Records)-1]))
 		}

@@ -39,7 +39,7 @@ func (s *server) overview(r *http.Request) (answer, error) {
 	part(err)
 	totals, err := s.read.Totals(r.Context(), today, today.AddDate(0, 0, 1))
 	part(err)
-	if failed != nil && wantsJSON(r) {
+	if failed != nil && input.WantsJSON(r) {
 		return answer{}, failed
 	}
 	m := views.OverviewPage{

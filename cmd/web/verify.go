@@ -3,10 +3,9 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"time"
 
+	"headway/cmd/web/internal/terminal"
 	"headway/cmd/web/internal/wire"
 	"headway/projections"
 )
@@ -45,29 +44,10 @@ func (c VerifyCmd) Run(app *App) (err error) {
 	if c.JSON {
 		err = json.NewEncoder(app.Stdout).Encode(wire.VerificationOf(report))
 	} else {
-		printReport(app.Stdout, report)
+		terminal.PrintVerification(app.Stdout, report)
 	}
 	if err == nil && !report.Clean() {
 		return ExitCode(1)
 	}
 	return err
-}
-
-func printReport(w io.Writer, r projections.Report) {
-	for _, h := range r.Holds {
-		fmt.Fprintf(w, "%s: order %s is held at version %d: %s\n", h.Projection, h.OrderID, h.Version, printable(h.Reason))
-	}
-	for _, d := range r.Differences {
-		fmt.Fprintln(w, printable(d.String()))
-	}
-	if r.Unnamed > 0 {
-		fmt.Fprintf(w, "… and %s more.\n", count(r.Unnamed, "difference"))
-	}
-	covered := fmt.Sprintf("%s with %s, %s, %s", count(r.Orders, "order"), count(r.Events, "event"), count(r.Rows, "row"),
-		count(r.Customers, "customer"))
-	if r.Clean() {
-		fmt.Fprintf(w, "Every row matches the log: %s.\n", covered)
-		return
-	}
-	fmt.Fprintf(w, "%s between the rows and the log (%s).\n", count(len(r.Differences)+r.Unnamed, "difference"), covered)
 }

@@ -32,8 +32,8 @@ const (
 	maxComplaints = 2_500 // about one body: more than the fields of 501 items
 )
 
-// ErrMediaType is a body that is neither JSON nor a form; its text is for the asker.
-var ErrMediaType = errors.New("Send the body as application/json or as a form (application/x-www-form-urlencoded).")
+// ErrMediaType is a body that is neither JSON nor a form.
+var ErrMediaType = errors.New("neither JSON nor a form")
 
 // Body is a body, from a form or JSON alike: every value by its path, such as "items[2].price". A command reads the fields it
 // knows; unread then names one that nobody asked for.
