@@ -149,7 +149,7 @@ export function tick(document, frame) {
 export function drawShare(document, frame) {
   for (const bar of document.querySelectorAll(`[data-headway="${CSS.escape(frame.id)}"]`)) {
     const share = Math.min(Math.max(Number(frame.share) || 0, 0), 1);
-    bar.style.setProperty('--share', share);
+    bar.querySelector('rect')?.setAttribute('width', share * 100);
     bar.dataset.percent = Math.floor(share * 100);
   }
 }
@@ -237,7 +237,7 @@ export function takeOver(document, page, isOlder) {
   for (const bar of page.querySelectorAll('[data-headway]')) {
     const old = document.querySelector(`[data-headway="${CSS.escape(bar.dataset.headway)}"]`);
     const width = bar.querySelector('rect')?.getAttribute('width');
-    if (old && width) old.style.setProperty('--share', Number(width) / 100);
+    if (old && width) old.querySelector('rect')?.setAttribute('width', width);
     if (old) {
       old.dataset.state = bar.dataset.state;
       delete old.dataset.drawn;
