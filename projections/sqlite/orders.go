@@ -473,7 +473,7 @@ func (o *orderSearch) segments() []segment {
 		return o.ranges(0, o.after, nil)
 	}
 	var all []segment
-	for rank := int64(0); rank <= 2; rank++ {
+	for rank := range int64(3) {
 		switch {
 		case o.after == nil || rank > o.after.rank:
 			all = append(all, o.ranges(rank, nil, o.hasRank(rank))...)
@@ -570,9 +570,10 @@ func (o *orderSearch) walkSegment(s segment, limit int) ([]candidate, error) {
 		if err != nil {
 			return nil, err
 		}
-		if few { // the indexes of references and ids answer it
-			text, args := where(conditions)
-			return o.read(` FROM orders AS o`+text, args, s, limit)
+		if few { // the indexes of references and ids answer it, and no other is to be tried first
+			rest, more := where(conditions)
+			from := ` FROM (SELECT o.no AS found FROM orders AS o` + filter + `) CROSS JOIN orders AS o ON o.no = found` + rest
+			return o.read(from, append(args, more...), s, limit)
 		}
 	}
 	text, args := where(append(conditions, o.hasWords()...))

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"net/url"
 	"os"
@@ -18,14 +19,21 @@ import (
 
 const (
 	applicationID = 0x48647772 // "Hdwr" in the header of the file
-	schemaVersion = 1          // user_version; another one means that the rows are made again
+	wordsVersion  = 1          // to be raised when projections.Words cuts or folds in another way
 )
+
+// schemaVersion is the user_version of a file whose rows this program can use. It follows the schema by itself; rows of another one are made
+// again.
+func schemaVersion() int {
+	return int(crc32.ChecksumIEEE(fmt.Appendf(nil, "%d %s", wordsVersion, schema)) >> 1) // positive, as an int32
+}
 
 // Times are microseconds since 1970; the zero time is year 1, so that nothing is NULL.
 //
 // head is the words of reference, id and customer, words those of the lines, refKey the words of the reference alone. They are
 // made by projections.Words, and the full-text index takes them as they are: its tokenizer splits at spaces only, as far as words
-// go. Prefixes of one to three characters have an index of their own.
+// go. Prefixes of up to six characters have an index of their own: without it a
+// common word costs ten times as much to look up, and with it a write hardly more.
 //
 // The full-text index also knows the status, as a token that no word can be, so that it can count the matches of each status alone.
 //
@@ -63,7 +71,7 @@ CREATE INDEX orders_by_itemsdesc ON orders (items DESC, id);
 CREATE INDEX orders_refkey       ON orders (refKey);
 CREATE VIEW orders_text AS SELECT no, '§' || status AS status, head, words FROM orders;
 CREATE VIRTUAL TABLE orders_fts USING fts5 (
-	status, head, words, content='orders_text', content_rowid='no', tokenize='ascii', detail='none', columnsize=0, prefix='1 2 3'
+	status, head, words, content='orders_text', content_rowid='no', tokenize='ascii', detail='none', columnsize=0, prefix='1 2 3 4 5 6'
 );
 CREATE TABLE tally (status TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
@@ -98,7 +106,7 @@ CREATE TABLE spent (
 	PRIMARY KEY (customer, currency)
 ) STRICT, WITHOUT ROWID;
 CREATE VIRTUAL TABLE customers_fts USING fts5 (
-	words, content='customers', content_rowid='no', tokenize='ascii', detail='none', columnsize=0, prefix='1 2 3'
+	words, content='customers', content_rowid='no', tokenize='ascii', detail='none', columnsize=0, prefix='1 2 3 4 5 6'
 );
 
 CREATE TABLE projections (
@@ -165,10 +173,10 @@ func prepare(ctx context.Context, conn *sql.Conn, path string) (dropped bool, er
 		return false, err
 	}
 	application, version, tables, err := inspect(ctx, conn) // another process may have been faster
-	if err == nil && (application != applicationID || version != schemaVersion) {
+	if err == nil && (application != applicationID || version != schemaVersion()) {
 		if err = dropAll(ctx, conn); err == nil {
 			_, err = conn.ExecContext(ctx, schema+fmt.Sprintf(`PRAGMA application_id = %d; PRAGMA user_version = %d;`,
-				applicationID, schemaVersion))
+				applicationID, schemaVersion()))
 		}
 		dropped = tables > 0
 	}
