@@ -30,7 +30,8 @@ func (s *server) customers(r *http.Request) (answer, error) {
 	m := views.CustomersPage{Text: query.Text, Sort: query.Sort, Cursor: query.Cursor}
 	a := answer{title: "Customers", nav: views.NavCustomers, watch: []string{"customers", "projections"},
 		page: func(f views.Frame) templ.Component { return views.Customers(f, m) }}
-	m.Stamp = s.listStamp(r.Context(), projections.CustomerOrderSummary)
+	stamp, stampOf := s.customerStamps(r.Context())
+	m.Stamp = stamp
 	version := customerVersion(s.clock())
 	page, err := s.read.Customers(r.Context(), query)
 	if domain.KindOf(err) == domain.Malformed && err != nil {
@@ -45,7 +46,7 @@ func (s *server) customers(r *http.Request) (answer, error) {
 	m.Next, m.Total, m.TotalIsExact = page.Next, page.Total, page.TotalIsExact
 	a.json = func() any {
 		return wire.Customers{
-			Customers: wire.ListOf(page.Rows, func(c projections.CustomerRow) wire.Customer { return wire.CustomerOf(c, m.Stamp.Stamp) }),
+			Customers: wire.ListOf(page.Rows, func(c projections.CustomerRow) wire.Customer { return wire.CustomerOf(c, stampOf(c.ID)) }),
 			Next:      wire.OrNull(page.Next), Total: page.Total, TotalIsExact: page.TotalIsExact,
 		}
 	}
@@ -60,7 +61,9 @@ func (s *server) customer(r *http.Request) (answer, error) {
 	}
 	id := r.PathValue("id")
 	// Before the rows: they must not lack what the stamps say they have.
-	summaryStamp, listStamp := s.listStamp(r.Context(), projections.CustomerOrderSummary), s.listStamp(r.Context(), projections.OrderList)
+	_, stampOf := s.customerStamps(r.Context())
+	summaryStamp := views.Stamp{Projection: projections.CustomerOrderSummary, Stamp: stampOf(id)}
+	listStamp := s.listStamp(r.Context(), projections.OrderList)
 	row, err := s.read.Customer(r.Context(), id)
 	if err != nil {
 		return answer{}, err

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -73,6 +75,29 @@ func (s *server) bars(ctx context.Context) []views.Bar {
 // listStamp is the stamp of a whole list or summary: the projection's own.
 func (s *server) listStamp(ctx context.Context, projection string) views.Stamp {
 	return views.Stamp{Projection: projection, Stamp: projections.StampList(s.status(ctx, projection))}
+}
+
+// customerStamps is the stamp of each customer's sums: the projection's own, but held where an order of theirs is, because its later events
+// are missing from the sums. all is the stamp of the whole list; of gives one customer's.
+func (s *server) customerStamps(ctx context.Context) (all views.Stamp, of func(customer string) projections.Stamp) {
+	all = s.listStamp(ctx, projections.CustomerOrderSummary)
+	own, held := all.Stamp, map[string]projections.Stamp{}
+	holds := s.status(ctx, projections.CustomerOrderSummary).Holds
+	if len(holds) > 0 && own.State == projections.StampCurrent {
+		rows, _ := s.read.OrderRows(ctx, wire.ListOf(holds, func(h projections.Hold) domain.OrderID { return h.OrderID })...)
+		for _, h := range slices.Backward(holds) { // the oldest is named
+			held[rows[h.OrderID].CustomerID] = projections.Stamp{
+				State: projections.StampHeld, Reason: fmt.Sprintf("Held: order %s at version %d: %s", h.OrderID, h.Version, h.Reason),
+			}
+		}
+		all.State, all.Reason = projections.StampHeld, fmt.Sprintf("Held: %d of the orders; the sums of their customers lack events.", len(holds))
+	}
+	return all, func(customer string) projections.Stamp {
+		if stamp, ok := held[customer]; ok {
+			return stamp
+		}
+		return own
+	}
 }
 
 // rowStamps compares the rows of one page with the heads of their orders, by one read of each.

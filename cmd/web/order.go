@@ -116,7 +116,7 @@ func (s *server) orderPage(stream eventstore.Stream) views.OrderPage {
 
 func actionsOf(stream eventstore.Stream) domain.Actions {
 	if stream.Hold != nil {
-		return domain.Blocked("This order is held at version " + strconv.Itoa(stream.Hold.Version) + ": " + stream.Hold.Reason)
+		return domain.Blocked("This order is held at version " + strconv.Itoa(stream.Hold.Version) + ".") // the page says why, once
 	}
 	return domain.ActionsOf(stream.Order)
 }

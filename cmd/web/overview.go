@@ -42,6 +42,9 @@ func (s *server) overview(r *http.Request) (answer, error) {
 	if failed != nil && input.WantsJSON(r) {
 		return answer{}, failed
 	}
+	if err != nil {
+		totals = projections.Totals{} // not known is not zero
+	}
 	m := views.OverviewPage{
 		ByStatus: totals.ByStatus, Today: now, Value: totals.Value, PerMinute: perMinute(newest, now), Problems: problems,
 		Stamp: stamp, Projections: s.cards(r.Context()),

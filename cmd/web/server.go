@@ -159,6 +159,9 @@ func (s *server) errorPage(r *http.Request, p problem, kind domain.Kind) answer 
 	if p.status == http.StatusServiceUnavailable {
 		m.RetryIn = retryAfter
 	}
+	if r.Method == http.MethodGet {
+		m.Kept = "Nothing was changed."
+	}
 	a.page = func(f views.Frame) templ.Component { return views.Error(f, m) }
 	return a
 }

@@ -585,6 +585,24 @@ func TestSecondWindowWithoutReadStore(t *testing.T) {
 	})
 }
 
+// The sums of a customer lack what a held order keeps back, so they are not called current.
+func TestCustomerOfAHeldOrder(t *testing.T) {
+	c := openConsole(t)
+	id := c.newOrder("R-1").OrderID
+	c.project()
+	if err := c.app.Read.Write(t.Context(), projections.Batch{Projection: projections.CustomerOrderSummary, Holds: []projections.Hold{
+		{Projection: projections.CustomerOrderSummary, OrderID: id, Version: 2, Reason: "Unknown event type.", Since: time.Now()},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	list := decoded[wire.Customers](t, c.getJSON("/customers"))
+	if len(list.Customers) != 1 || list.Customers[0].Stamp.State != "held" {
+		t.Fatalf("in the list: %+v", list.Customers)
+	}
+	page := c.get("/customers/" + url.PathEscape(list.Customers[0].ID))
+	page.wants(t, 200, "held: order "+string(id)+" at version 2")
+}
+
 // A hold changes no version, so pages that show the order are asked to read themselves again.
 func TestHoldReachesPages(t *testing.T) {
 	c := openConsole(t)
