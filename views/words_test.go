@@ -81,7 +81,7 @@ func TestStampWords(t *testing.T) {
 		{projections.Stamp{State: projections.StampBehind, Version: 5, Head: 7, Behind: projections.Lag{Events: 2, Age: 1400 * time.Millisecond}}, "2 events behind, 1.4 s"},
 		{projections.Stamp{State: projections.StampBehind, Behind: projections.Lag{Events: 1}}, "1 event behind"},
 		{projections.Stamp{State: projections.StampBehind}, "behind"},
-		{projections.Stamp{State: projections.StampHeld, Version: 4, Reason: "Schema 7 is not known."}, "held at version 5: Schema 7 is not known"},
+		{projections.Stamp{State: projections.StampHeld, Version: 4, Reason: "Held at version 5: Schema 7 is not known."}, "held at version 5: Schema 7 is not known"},
 		{projections.Stamp{State: projections.StampPaused, Reason: "Paused by an administrator since 14:02."}, "paused by an administrator since 14:02"},
 		{projections.Stamp{State: projections.StampRebuilding, Reason: "61 %"}, "rebuilding: 61 %"},
 		{projections.Stamp{State: projections.StampStalled}, "stalled"},

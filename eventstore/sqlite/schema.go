@@ -142,7 +142,7 @@ func useLog(ctx context.Context, conn *sql.Conn) error {
 		if err = conn.QueryRowContext(ctx, `PRAGMA journal_mode = WAL`).Scan(&mode); err == nil {
 			break
 		}
-		time.Sleep(wait)
+		time.Sleep(wait) //nolint:forbidigo // nothing tells when the other process is done
 	}
 	if err == nil && !strings.EqualFold(mode, "wal") {
 		err = fmt.Errorf("journal mode is %q, not wal", mode)
