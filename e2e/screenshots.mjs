@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { chromium } from '@playwright/test';
 import build from './build.mjs';
 import { empty, failing, full } from './pages.mjs';
-import { form, line, live, typeItem } from './person.mjs';
+import { form, line, live, orderBody, typeItem } from './person.mjs';
 import { launchOptions } from './playwright.config.mjs';
 import { seed } from './seed.mjs';
 import { root, Server } from './server.mjs';
@@ -77,6 +77,7 @@ async function takeAnswers(page, server) {
   const cancel = await form(page, 'cancel');
   await cancel.getByLabel('Reason').fill('Ordered twice');
   await server.add(order.id, 1);
+  await orderBody(page).and(page.locator('[data-version="2"]')).waitFor();
   await cancel.getByRole('button', { name: 'Cancel order' }).click();
   await settle(page);
   await takeEach(page, 'failing-conflict');
