@@ -115,13 +115,13 @@ func (l Lag) words() string {
 		words = fmt.Sprintf("%d events behind", l.Events)
 	}
 	if l.Age > 0 {
-		words += ", " + span(l.Age)
+		words += ", " + Span(l.Age)
 	}
 	return words
 }
 
-// span is a length of time for people, cut, not rounded: nothing looks older than it is.
-func span(d time.Duration) string {
+// Span is a length of time for people, cut, not rounded, so that nothing looks older than it is: "38 ms", "1.4 s", "3 min", "2 h", "5 days".
+func Span(d time.Duration) string {
 	switch {
 	case d < time.Second:
 		return fmt.Sprintf("%d ms", max(0, d.Milliseconds()))
