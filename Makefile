@@ -52,7 +52,7 @@ race: ## The packages in which goroutines meet, under the race detector
 	go test -race -timeout 10m $(RACED)
 
 lint: $(LINT) ## golangci-lint with .golangci.yml
-	$(LINT) run
+	$(LINT) run --allow-parallel-runners
 
 e2e: need node_modules ## The browser tests; ARGS="firstend.spec.mjs --headed" goes to Playwright
 	cd e2e && npx --no-install playwright test $(ARGS)
