@@ -26,13 +26,13 @@ run: ## Serve the demo on 127.0.0.1:8080
 	go run ./cmd/web --demo
 
 generate: $(TEMPL) ## Make the Go files of the pages from their .templ files
-	$(TEMPL) generate -path views -log-level warn
+	$(TEMPL) generate -log-level warn
 
 check: fresh go js ## The inner loop: generated files fresh, gofmt, vet, go test, node --test; under a minute when warm
 
 fresh: $(TEMPL)
 	@before=$$(find views -name '*_templ.go' -exec sha256sum {} + | sort); \
-	$(TEMPL) generate -path views -log-level warn; \
+	$(TEMPL) generate -log-level warn; \
 	after=$$(find views -name '*_templ.go' -exec sha256sum {} + | sort); \
 	[ "$$before" = "$$after" ] || { echo 'Generated files were stale; they are made again now. Commit them.'; exit 1; }
 
@@ -52,7 +52,7 @@ race: ## The packages in which goroutines meet, under the race detector
 	go test -race -timeout 10m $(RACED)
 
 lint: $(LINT) ## golangci-lint with .golangci.yml
-	$(LINT) run
+	$(LINT) run --allow-parallel-runners
 
 e2e: need node_modules ## The browser tests; ARGS="firstend.spec.mjs --headed" goes to Playwright
 	cd e2e && npx --no-install playwright test $(ARGS)

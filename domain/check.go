@@ -43,8 +43,16 @@ func (f *fieldErrors) text(field, name, s string, shortest, longest int) {
 		f.add(field, "%s can have at most %d characters, not %d.", name, longest, n)
 	case strings.TrimSpace(s) != s:
 		f.add(field, "%s must not begin or end with a space.", name)
+	case strings.ContainsFunc(s, turnsText):
+		f.add(field, "%s must not turn the direction of text around.", name)
+	case n > 0 && !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) }):
+		f.add(field, "%s needs something that can be seen.", name)
 	}
 }
+
+// turnsText finds the explicit marks of direction, with which one text can look like another (Unicode Standard Annex 9). Scripts that
+// are written from right to left need none of them.
+func turnsText(r rune) bool { return r >= 0x202A && r <= 0x202E || r >= 0x2066 && r <= 0x2069 }
 
 // item checks one line by itself; at is the prefix of its fields, such as "items[2].".
 func (f *fieldErrors) item(at string, item Item) {

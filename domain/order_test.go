@@ -323,6 +323,8 @@ func TestEachFieldHasItsBounds(t *testing.T) {
 		{"a customer is valid UTF-8", customer("a\xffb"), "customerId", "The customer must be valid UTF-8."},
 		{"a customer does not begin with a space", customer(" a"), "customerId", "The customer must not begin or end with a space."},
 		{"a customer does not end with a wide space", customer("a\u3000"), "customerId", "The customer must not begin or end with a space."},
+		{"a customer does not turn text around", customer("a\u202Eb"), "customerId", "The customer must not turn the direction of text around."},
+		{"a customer can be seen", customer("\u200B"), "customerId", "The customer needs something that can be seen."},
 		{"a customer is not only spaces", customer("  "), "customerId", "The customer must not begin or end with a space."},
 
 		{"a reference may be empty", reference(""), "", ""},

@@ -1,7 +1,7 @@
 import { AxeBuilder } from '@axe-core/playwright';
 import { test, expect, serve, answered } from './test.mjs';
 import { empty, failing, full } from './pages.mjs';
-import { form, line, typeItem } from './person.mjs';
+import { form, line, orderBody, typeItem } from './person.mjs';
 import { seed } from './seed.mjs';
 
 const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
@@ -87,6 +87,7 @@ test('forms that come back with messages, and the conflict page, are accessible'
   const cancel = await form(page, 'cancel');
   await cancel.getByLabel('Reason').fill('Ordered twice');
   await server.add(order.id, 1);
+  await expect(orderBody(page)).toHaveAttribute('data-version', '2');
   const answer = page.waitForResponse((response) => response.request().method() === 'POST');
   await cancel.getByRole('button', { name: 'Cancel order' }).click();
   expect((await answer).status()).toBe(409);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { chromium } from '@playwright/test';
 import build from './build.mjs';
 import { empty, failing, full } from './pages.mjs';
-import { form, line, typeItem } from './person.mjs';
+import { form, line, live, orderBody, typeItem } from './person.mjs';
 import { launchOptions } from './playwright.config.mjs';
 import { seed } from './seed.mjs';
 import { root, Server } from './server.mjs';
@@ -22,6 +22,7 @@ const looks = [
 
 async function settle(page) {
   await page.waitForLoadState('networkidle');
+  if ((await page.locator('body[data-watch]').count()) > 0) await live(page);
   await page.evaluate(() => document.fonts.ready);
 }
 
@@ -76,6 +77,7 @@ async function takeAnswers(page, server) {
   const cancel = await form(page, 'cancel');
   await cancel.getByLabel('Reason').fill('Ordered twice');
   await server.add(order.id, 1);
+  await orderBody(page).and(page.locator('[data-version="2"]')).waitFor();
   await cancel.getByRole('button', { name: 'Cancel order' }).click();
   await settle(page);
   await takeEach(page, 'failing-conflict');
@@ -101,7 +103,7 @@ try {
   const { body } = await demo.ask('GET', '/orders?status=confirmed&sort=-items');
   const id = body.orders[0].id;
   await takeAll(page, 'demo', demo.url, [{ name: 'order', path: `/orders/${id}` }]);
-  await keep(page, 'orders-light.png', demo.url + '/orders', 'light');
+  await keep(page, 'orders-light.png', demo.url + '/orders?q=H-119&sort=-items', 'light');
   await keep(page, 'order-dark.png', `${demo.url}/orders/${id}`, 'dark');
 } finally {
   await browser.close();

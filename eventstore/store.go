@@ -17,11 +17,11 @@ const (
 // Store keeps the streams of orders. It is safe for concurrent use; results share no memory with the caller. Any method
 // fails with Unavailable when the store cannot be reached, and with the context's error when that ended first.
 type Store interface {
-	// Append writes all events or none, as versions expect+1…, durably before it returns. A stream that is not at expect
-	// is a Conflict that carries the head, unless it holds the command id already: then the answer is that command's first
-	// result, or with another CommandHash Invalid. A stream that is at expect is not searched: who decided on it has read it,
-	// as Execute has. An order that does not exist is at 0. Events over MaxEventBytes or MaxOrderEvents are TooLarge.
-	// An outcome that could not be learned is Unavailable and safe to retry with the same command id.
+	// Append writes all events or none, as versions expect+1…, durably before it returns. A command id that the stream holds
+	// already answers its first result, whatever expect says; with another CommandHash, or if another order holds it, it is
+	// Invalid. Else a stream that is not at expect is a Conflict that carries the head. An order that does not exist is at 0.
+	// Events over MaxEventBytes or MaxOrderEvents are TooLarge. An outcome that could not be learned is Unavailable and safe
+	// to retry with the same command id.
 	Append(ctx context.Context, id domain.OrderID, expect int, m Metadata, events ...domain.Event) ([]Record, error)
 	// Read returns events with version > after, oldest first, strongly consistent; none for an order that does not exist.
 	Read(ctx context.Context, id domain.OrderID, after int) ([]Record, error)

@@ -178,7 +178,7 @@ func TestRowsConvergeUnderAnyDelivery(t *testing.T) {
 			want[o.CustomerID] = w.Plus(projections.Contribution{CustomerID: o.CustomerID, Status: o.Status, Total: o.Total, CreatedAt: o.CreatedAt})
 		}
 		for customer, all := range sums {
-			rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] }) //nolint:gosec // any order will do
+			rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 			if got := projections.SumCustomer(customer, all...); !reflect.DeepEqual(got, want[customer]) {
 				t.Fatalf("the customer is\n%+v, want\n%+v", got, want[customer])
 			}

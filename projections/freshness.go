@@ -78,6 +78,7 @@ func stateOf(status Status) StampState {
 		return StampRebuilding
 	case Stalled:
 		return StampStalled
+	case Unreachable:
 	}
 	return StampUnknown
 }
@@ -85,10 +86,10 @@ func stateOf(status Status) StampState {
 // Words is the stamp for people: "current", "2 events behind, 1.4 s", "held at version 5: reason". A reason that says the state itself stands
 // alone; any other follows it.
 func (s Stamp) Words() string {
-	switch s.State {
-	case StampCurrent:
+	if s.State == StampCurrent {
 		return "current"
-	case StampBehind:
+	}
+	if s.State == StampBehind {
 		return s.Behind.words()
 	}
 	state := string(s.State)
@@ -114,13 +115,13 @@ func (l Lag) words() string {
 		words = fmt.Sprintf("%d events behind", l.Events)
 	}
 	if l.Age > 0 {
-		words += ", " + span(l.Age)
+		words += ", " + Span(l.Age)
 	}
 	return words
 }
 
-// span is a length of time for people, cut, not rounded: nothing looks older than it is.
-func span(d time.Duration) string {
+// Span is a length of time for people, cut, not rounded, so that nothing looks older than it is: "38 ms", "1.4 s", "3 min", "2 h", "5 days".
+func Span(d time.Duration) string {
 	switch {
 	case d < time.Second:
 		return fmt.Sprintf("%d ms", max(0, d.Milliseconds()))

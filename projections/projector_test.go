@@ -1,10 +1,14 @@
 package projections_test
 
 import (
+	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -166,5 +170,324 @@ func TestAStepBringsEveryRowToItsHead(t *testing.T) {
 	}
 	if diffs := w.verified(0); len(diffs) > 0 {
 		t.Error(diffs)
+	}
+}
+
+func TestPoisonHoldsItsOwnOrderAndNothingElse(t *testing.T) {
+	for _, c := range []struct{ rule, eventType, data string }{
+		{"an unknown type", "OrderEaten", `{}`},
+		{"data that is not JSON", domain.TypeOrderItemAdded, `{"item":`},
+		{"unknown fields", domain.TypeOrderConfirmed, `{"by":"nobody"}`},
+		{"a second creation", domain.TypeOrderCreated, `{"customerId":"eve","currency":"EUR","reference":"","items":[]}`},
+		{"another currency", domain.TypeOrderItemAdded,
+			`{"item":{"sku":"A","name":"B","quantity":1,"price":{"minor":1,"currency":"USD"}}}`},
+		{"a total that does not fit", domain.TypeOrderItemAdded,
+			`{"item":{"sku":"A","name":"B","quantity":2,"price":{"minor":9223372036854775807,"currency":"EUR"}}}`},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			w := newWorld(t)
+			p := w.projector()
+			sick, well := w.create("ada", "A-1", 500), w.create("ada", "A-2", 700)
+			w.raw(sick, 2, c.eventType, c.data)
+			w.raw(sick, 3, domain.TypeOrderConfirmed, `{}`)
+			w.do(well, 1, domain.ConfirmOrder{})
+			w.step(p)
+			if at := w.versions(sick); at != [2]int{1, 1} {
+				t.Errorf("the order stays before the poison: %v", at)
+			}
+			if at := w.versions(well); at != [2]int{2, 2} {
+				t.Errorf("the others go on: %v", at)
+			}
+			holds, err := w.read.Holds(t.Context(), "")
+			if err != nil || len(holds) != 2 || holds[0].OrderID != sick || holds[0].Version != 2 || holds[0].Reason == "" {
+				t.Errorf("both projections hold it: %+v, %v", holds, err)
+			}
+			w.raw(sick, 4, domain.TypeOrderCancelled, `{"reason":"no"}`)
+			w.do(well, 2, domain.CancelOrder{Reason: "no"})
+			w.step(p)
+			if at := w.versions(sick); at != [2]int{1, 1} {
+				t.Errorf("later events of it wait: %v", at)
+			}
+			if at := w.versions(well); at != [2]int{3, 3} {
+				t.Errorf("later events of others do not: %v", at)
+			}
+			statuses, err := projections.Look(t.Context(), w.events, w.read, w.now)
+			if err != nil || statuses[0].Lag.Events != 0 || !statuses[0].LagIsExact || len(statuses[0].Holds) != 1 {
+				t.Errorf("what waits behind a hold is a hold, no lag: %+v, %v", statuses[0], err)
+			}
+			report, err := projections.Verify(t.Context(), w.events, w.read, domain.Codec{}, projections.VerifyOptions{})
+			if err != nil || !report.Clean() || len(report.Holds) != 2 {
+				t.Errorf("the domain says the same: %+v, %v", report, err)
+			}
+		})
+	}
+}
+
+func TestAnOrderThatBeginsWithPoisonHasNoRow(t *testing.T) {
+	w := newWorld(t)
+	id := domain.OrderID("11111111-1111-5111-8111-111111111111")
+	w.raw(id, 1, "OrderEaten", `{}`)
+	well := w.create("ada", "A-2", 700)
+	w.step(w.projector())
+	if at := w.versions(id); at != [2]int{} {
+		t.Errorf("rows at %v", at)
+	}
+	if at := w.versions(well); at != [2]int{1, 1} {
+		t.Errorf("the other is at %v", at)
+	}
+	if diffs := w.verified(0); len(diffs) > 0 {
+		t.Error(diffs)
+	}
+}
+
+func TestHeldOrdersAreTriedAgainWhenTheProgramStarts(t *testing.T) {
+	w := newWorld(t)
+	sick, mended := w.create("ada", "A-1", 500), w.create("ada", "A-2", 700)
+	w.raw(sick, 2, "OrderEaten", `{}`)
+	w.step(w.projector())
+	w.do(mended, 1, domain.ConfirmOrder{})
+	before, err := w.read.Holds(t.Context(), projections.OrderList)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Older code could not read version 2 of the second order.
+	old := projections.Hold{Projection: projections.OrderList, OrderID: mended, Version: 2, Reason: "Too new.", Since: w.now}
+	if err := w.read.Write(t.Context(), projections.Batch{Projection: projections.OrderList, Holds: []projections.Hold{old}}); err != nil {
+		t.Fatal(err)
+	}
+	w.now = w.now.Add(time.Hour)
+	w.step(w.projector())
+	if at := w.versions(mended); at != [2]int{2, 2} {
+		t.Errorf("what can be read now is applied: %v", at)
+	}
+	after, err := w.read.Holds(t.Context(), projections.OrderList)
+	if err != nil || !slices.Equal(after, before) {
+		t.Errorf("and what cannot stays held, since when it was:\n%+v, want\n%+v; %v", after, before, err)
+	}
+}
+
+// failing is a read store whose calls can be made to fail.
+type failing struct {
+	projections.Store
+	mu     sync.Mutex
+	fails  func(method string) error
+	writes func(projections.Batch) error
+}
+
+func (f *failing) check(method string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.fails == nil {
+		return nil
+	}
+	return f.fails(method)
+}
+
+func (f *failing) set(fails func(method string) error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fails = fails
+}
+
+func (f *failing) setWrite(fails func(projections.Batch) error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.writes = fails
+}
+
+func (f *failing) checkWrite(b projections.Batch) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.writes == nil {
+		return nil
+	}
+	return f.writes(b)
+}
+
+func (f *failing) Rows(ctx context.Context, projection string, ids ...domain.OrderID) (map[domain.OrderID]projections.Row, error) {
+	if err := f.check("Rows"); err != nil {
+		return nil, err
+	}
+	return f.Store.Rows(ctx, projection, ids...)
+}
+
+func (f *failing) Write(ctx context.Context, b projections.Batch) error {
+	if err := f.check("Write"); err != nil {
+		return err
+	}
+	if err := f.checkWrite(b); err != nil {
+		return err
+	}
+	if err := f.Store.Write(ctx, b); err != nil {
+		return err
+	}
+	return f.check("written")
+}
+
+func (f *failing) Beat(ctx context.Context, s projections.State) error {
+	if err := f.check("Beat"); err != nil {
+		return err
+	}
+	return f.Store.Beat(ctx, s)
+}
+
+func gone() error {
+	return domain.Unreachable(errors.New("connection refused"), "The read store cannot be reached.")
+}
+
+func TestAReadStoreThatIsAwayHoldsNothing(t *testing.T) {
+	for _, method := range []string{"Rows", "Write", "written"} {
+		w := newWorld(t)
+		id := w.create("ada", "A-1", 500)
+		store := &failing{Store: w.read}
+		var told []projections.State
+		p := projections.New(w.events, store, projections.Options{Clock: w.clock, OnState: func(s projections.State) { told = append(told, s) }})
+		store.set(func(m string) error {
+			if m == method || m == "Beat" {
+				return gone()
+			}
+			return nil
+		})
+		if _, err := p.Step(t.Context()); domain.KindOf(err) != domain.Unavailable {
+			t.Errorf("%s: the failure comes back: %v", method, err)
+		}
+		if len(told) != 2 || told[0].Reason != "The read store cannot be reached; it is tried again." {
+			t.Errorf("%s: the states say so: %+v", method, told)
+		}
+		store.set(nil)
+		w.step(p)
+		holds, err := w.read.Holds(t.Context(), "")
+		if err != nil || len(holds) > 0 || w.versions(id) != [2]int{1, 1} {
+			t.Errorf("%s: afterwards all is there, and nothing is held: %v, %v, %v", method, w.versions(id), holds, err)
+		}
+		if last := told[len(told)-1]; last.Reason != "" {
+			t.Errorf("%s: and the states have nothing to complain of: %+v", method, last)
+		}
+	}
+}
+
+func TestACrashBetweenAnyTwoWritesChangesNothing(t *testing.T) {
+	for crash := range 12 {
+		w := newWorld(t)
+		var ids []domain.OrderID
+		for i := range 4 {
+			id := w.create([]string{"ada", "bob"}[i%2], fmt.Sprint("A-", i), int64(100*i))
+			ids = append(ids, id)
+			if i == 1 {
+				w.raw(id, 2, "OrderEaten", `{}`)
+			}
+		}
+		store := &failing{Store: w.read}
+		calls := 0
+		store.set(func(string) error {
+			if calls++; calls > crash {
+				return gone() // from here on the process is dead
+			}
+			return nil
+		})
+		p := projections.New(w.events, store, projections.Options{Clock: w.clock})
+		_, _ = p.Step(t.Context())
+		w.do(ids[0], 1, domain.ConfirmOrder{})
+		_, _ = p.Step(t.Context())
+		w.close()
+		w.open()
+		w.step(w.projector())
+		if diffs := w.verified(0); len(diffs) > 0 {
+			t.Errorf("after a crash at call %d: %v", crash, diffs)
+		}
+		if holds, err := w.read.Holds(t.Context(), ""); err != nil || len(holds) != 2 {
+			t.Errorf("after a crash at call %d: holds %v, %v", crash, holds, err)
+		}
+	}
+}
+
+func TestALostOrForeignCheckpointCostsTimeOnly(t *testing.T) {
+	for _, checkpoint := range []eventstore.Cursor{"nonsense", "of another log"} {
+		w := newWorld(t)
+		id := w.create("ada", "A-1", 500)
+		w.step(w.projector())
+		if err := w.read.Write(t.Context(), projections.Batch{Projection: projections.OrderList, Checkpoint: checkpoint}); err != nil {
+			t.Fatal(err)
+		}
+		w.do(id, 1, domain.ConfirmOrder{})
+		if moved := w.step(w.projector()); moved != 2 {
+			t.Errorf("%s: %d rows were written, want 2", checkpoint, moved)
+		}
+		states, err := w.read.States(t.Context())
+		if err != nil || states[projections.OrderList].Checkpoint != states[projections.CustomerOrderSummary].Checkpoint {
+			t.Errorf("%s: the checkpoint is ours again: %+v, %v", checkpoint, states, err)
+		}
+	}
+}
+
+func TestNudgesAreAppliedAtOnceAndMayRepeat(t *testing.T) {
+	w := newWorld(t)
+	var rows, moved atomic.Int32
+	p := projections.New(w.events, w.read, projections.Options{
+		Clock:  w.clock,
+		OnRows: func(_ string, r []projections.Row, _ time.Time) { rows.Add(int32(len(r))) },
+		OnMoved: func(h []eventstore.Head) {
+			moved.Add(int32(len(h)))
+		},
+	})
+	id := w.create("ada", "A-1", 500)
+	head := eventstore.Head{OrderID: id, Version: 1, At: w.now}
+	for range 3 {
+		p.Nudge(head, head)
+		w.step(p)
+	}
+	if rows.Load() != 2 || moved.Load() != 1 {
+		t.Errorf("%d rows told (want one for each projection), %d moves told (want 1)", rows.Load(), moved.Load())
+	}
+	p.Nudge(eventstore.Head{OrderID: "no such order", Version: 3})
+	w.step(p)
+	for i := range 2 * projections.MaxNudges {
+		p.Nudge(eventstore.Head{OrderID: domain.OrderID(fmt.Sprint(i)), Version: 1}) // never blocks, and forgets what is too much
+	}
+}
+
+func TestWaitForArrivals(t *testing.T) {
+	w := newWorld(t)
+	p := w.projector()
+	id := w.create("ada", "A-1", 500)
+	appended := w.now
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if got := p.WaitFor(ended, id, 1); len(got) != 0 {
+		t.Errorf("nothing has arrived: %v", got)
+	}
+	w.now = w.now.Add(38 * time.Millisecond)
+	go func() { _, _ = p.Step(context.WithoutCancel(t.Context())) }()
+	got := p.WaitFor(t.Context(), id, 1)
+	for _, name := range projections.Names() {
+		if a := got[name]; a.Version != 1 || a.At.Sub(appended) != 38*time.Millisecond {
+			t.Errorf("%s arrived as %+v", name, a)
+		}
+	}
+	again := w.projector().WaitFor(t.Context(), id, 1)
+	if len(again) != 2 || again[projections.OrderList].Version != 1 || !again[projections.OrderList].At.IsZero() {
+		t.Errorf("another projector finds it in the read store, without a time: %+v", again)
+	}
+	w.do(id, 1, domain.ConfirmOrder{})
+	w.step(p)
+	if first := p.Arrivals(id, 1)[projections.OrderList]; first.Version != 1 || first.At.Sub(appended) != 38*time.Millisecond {
+		t.Errorf("a later arrival does not change an earlier one: %+v", first)
+	}
+}
+
+func TestALongLogIsCaughtUpInBatches(t *testing.T) {
+	w := newWorld(t)
+	for i := range projections.BatchOrders + 7 {
+		w.create(fmt.Sprint("customer-", i%5), fmt.Sprint("A-", i), 100)
+	}
+	var batches atomic.Int32
+	p := projections.New(w.events, w.read, projections.Options{
+		Clock: w.clock, OnRows: func(string, []projections.Row, time.Time) { batches.Add(1) },
+	})
+	if moved := w.step(p); moved != 2*(projections.BatchOrders+7) || batches.Load() != 4 {
+		t.Errorf("%d rows in %d batches", moved, batches.Load())
+	}
+	if diffs := w.verified(0); len(diffs) > 0 {
+		t.Error(diffs[:min(3, len(diffs))])
 	}
 }

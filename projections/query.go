@@ -102,7 +102,7 @@ func fingerprint(parts ...any) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// EncodeCursor makes the cursor of a query that goes on after the row with these sort values, each a string or an int64.
+// EncodeCursor makes the cursor of a query that goes on after the row with these sort values: strings and int64s, or pointers to them.
 func EncodeCursor(fingerprint string, values ...any) string {
 	text, err := json.Marshal(append([]any{cursorForm, fingerprint}, values...))
 	if err != nil {

@@ -60,7 +60,7 @@ func statusOf(name string, state State, now time.Time) Status {
 	case state.HeartbeatAt.IsZero():
 		s.State, s.Reason, s.Rate = Stalled, "It has not started yet.", 0
 	case silence > StalledAfter:
-		s.State, s.Reason, s.Rate = Stalled, "No heartbeat for "+span(silence)+".", 0
+		s.State, s.Reason, s.Rate = Stalled, "No heartbeat for "+Span(silence)+".", 0
 	}
 	return s
 }

@@ -459,7 +459,8 @@ func (v *verification) customers() error {
 		if found, err = v.sumAgain(wrong); err != nil {
 			return err
 		}
-		if same++; !slices.Equal(before, found) {
+		same++
+		if !slices.Equal(before, found) {
 			same = 1
 		}
 		if len(wrong) > 0 && same < settled && !v.rest() {

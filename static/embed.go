@@ -135,7 +135,7 @@ func compress(content []byte) []byte {
 // acceptsGzip reads Accept-Encoding (RFC 9110, 12.5.3): gzip, or any with "*", unless its weight is 0.
 func acceptsGzip(values []string) bool {
 	accepted := false
-	for _, item := range strings.Split(strings.Join(values, ","), ",") {
+	for item := range strings.SplitSeq(strings.Join(values, ","), ",") {
 		coding, parameter, _ := strings.Cut(item, ";")
 		named := strings.EqualFold(strings.TrimSpace(coding), "gzip")
 		if !named && strings.TrimSpace(coding) != "*" {

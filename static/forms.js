@@ -66,6 +66,7 @@ export function start(document) {
   const sending = new Set();
   const guards = new Map();
   for (const form of document.querySelectorAll('form[data-guard]')) guards.set(form, guard(form));
+  document.querySelector('[data-error-summary]')?.focus(); // an alert that was there from the start is not always read out
 
   document.addEventListener('input', (event) => {
     const form = event.target.form;

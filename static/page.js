@@ -118,6 +118,9 @@ export function moveForms(document, { id, version, actions }) {
       if (element.textContent.trim() !== (reason ?? '')) element.textContent = reason ?? '';
     }
   }
+  for (const receipt of document.querySelectorAll('section:not([role="status"]) > [data-receipt]')) {
+    if (Number(receipt.dataset.version) < version) receipt.parentElement.remove(); // the timeline tells of the new head
+  }
   for (const field of document.querySelectorAll('input[name="expectedVersion"]')) {
     if (!('touched' in field.form.dataset) && Number(field.value) < version) field.value = version;
   }
@@ -146,7 +149,7 @@ export function tick(document, frame) {
 export function drawShare(document, frame) {
   for (const bar of document.querySelectorAll(`[data-headway="${CSS.escape(frame.id)}"]`)) {
     const share = Math.min(Math.max(Number(frame.share) || 0, 0), 1);
-    bar.style.setProperty('--share', share);
+    bar.querySelector('rect')?.setAttribute('width', share * 100);
     bar.dataset.percent = Math.floor(share * 100);
   }
 }
@@ -234,7 +237,7 @@ export function takeOver(document, page, isOlder) {
   for (const bar of page.querySelectorAll('[data-headway]')) {
     const old = document.querySelector(`[data-headway="${CSS.escape(bar.dataset.headway)}"]`);
     const width = bar.querySelector('rect')?.getAttribute('width');
-    if (old && width) old.style.setProperty('--share', Number(width) / 100);
+    if (old && width) old.querySelector('rect')?.setAttribute('width', width);
     if (old) {
       old.dataset.state = bar.dataset.state;
       delete old.dataset.drawn;

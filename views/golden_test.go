@@ -134,7 +134,7 @@ func TestPagesHoldTogether(t *testing.T) {
 		primaries := 0
 		for _, e := range elements {
 			for _, refers := range []string{"for", "aria-describedby", "aria-labelledby", "list"} {
-				for _, id := range strings.Fields(e.attrs[refers]) {
+				for id := range strings.FieldsSeq(e.attrs[refers]) {
 					if !ids[id] {
 						t.Errorf("%s: %s of %s names %q, which is not there", s.name, refers, e.name, id)
 					}

@@ -43,15 +43,21 @@ func eventHref(id domain.OrderID, version int) templ.SafeURL {
 }
 
 func correlationHref(id, before string) templ.SafeURL {
-	return with("/events/correlation/"+url.PathEscape(id), "before", before)
+	return with("/events/correlation/"+nameSegment(id), "before", before)
 }
 
-func customerHref(id string) templ.SafeURL {
-	switch id { // a dot segment would be cleaned away
-	case ".", "..":
-		return templ.SafeURL("/customers/" + strings.ReplaceAll(id, ".", "%2E"))
+func customerHref(id string) templ.SafeURL { return templ.SafeURL("/customers/" + nameSegment(id)) }
+
+// nameSegment is a name that people chose, as one segment of a path. Dots are escaped where they would mean something else: a dot segment
+// would be cleaned away, and ".json" asks for JSON.
+func nameSegment(name string) string {
+	if name == "." || name == ".." {
+		return strings.ReplaceAll(name, ".", "%2E")
 	}
-	return templ.SafeURL("/customers/" + url.PathEscape(id))
+	if rest, asks := strings.CutSuffix(name, ".json"); asks {
+		return url.PathEscape(rest) + "%2Ejson"
+	}
+	return url.PathEscape(name)
 }
 
 func projectionHref(name string) templ.SafeURL {

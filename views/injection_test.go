@@ -9,6 +9,7 @@ import (
 	"github.com/a-h/templ"
 
 	"headway/domain"
+	"headway/projections"
 	"headway/views"
 )
 
@@ -134,5 +135,9 @@ func TestLinksLeadNowhereElse(t *testing.T) {
 	row := render(t, views.CustomerRowLive(customerRows()[1]))
 	if !strings.Contains(row, `href="/customers/a%2Fb%3Fc=d&amp;e"`) {
 		t.Errorf("a customer's id is not one segment of the path: %s", row)
+	}
+	row = render(t, views.CustomerRowLive(views.CustomerRow{Row: projections.CustomerRow{ID: "Ada.json"}}))
+	if !strings.Contains(row, `href="/customers/Ada%2Ejson"`) {
+		t.Errorf("the end of a customer's id asks for JSON: %s", row)
 	}
 }

@@ -112,7 +112,7 @@ func rows() []views.OrderRow {
 		case projections.StampBehind:
 			stamp.Head, stamp.Behind = row.Version+2, projections.Lag{Events: 2, Age: 1400 * time.Millisecond}
 		case projections.StampHeld:
-			row.Reference, stamp.Reason = "", "version 6 cannot be read: unknown type."
+			row.Reference, stamp.Reason = "", "Held at version 6: Unknown event type."
 		case projections.StampPaused:
 			stamp.Reason = "Paused by an administrator since 14:02."
 		case projections.StampRebuilding:

@@ -81,7 +81,7 @@ func TestStampWords(t *testing.T) {
 		{projections.Stamp{State: projections.StampBehind, Version: 5, Head: 7, Behind: projections.Lag{Events: 2, Age: 1400 * time.Millisecond}}, "2 events behind, 1.4 s"},
 		{projections.Stamp{State: projections.StampBehind, Behind: projections.Lag{Events: 1}}, "1 event behind"},
 		{projections.Stamp{State: projections.StampBehind}, "behind"},
-		{projections.Stamp{State: projections.StampHeld, Version: 4, Reason: "Schema 7 is not known."}, "held at version 5: Schema 7 is not known"},
+		{projections.Stamp{State: projections.StampHeld, Version: 4, Reason: "Held at version 5: Schema 7 is not known."}, "held at version 5: Schema 7 is not known"},
 		{projections.Stamp{State: projections.StampPaused, Reason: "Paused by an administrator since 14:02."}, "paused by an administrator since 14:02"},
 		{projections.Stamp{State: projections.StampRebuilding, Reason: "61 %"}, "rebuilding: 61 %"},
 		{projections.Stamp{State: projections.StampStalled}, "stalled"},
@@ -100,7 +100,7 @@ func TestDuration(t *testing.T) {
 		-time.Second: "0 ms", 0: "0 ms", 38 * time.Millisecond: "38 ms", 999 * time.Millisecond: "999 ms", 1499 * time.Millisecond: "1.4 s",
 		12 * time.Second: "12 s", 119 * time.Second: "119 s", 2 * time.Minute: "2 min", 3 * time.Hour: "3 h", 50 * time.Hour: "2 days",
 	} {
-		if got := views.Duration(d); got != want {
+		if got := projections.Span(d); got != want {
 			t.Errorf("%v: got %q, want %q", d, got, want)
 		}
 	}
@@ -209,6 +209,19 @@ func TestLiveElementsCarryWhatTheScriptsRead(t *testing.T) {
 		}
 		if c.not != "" && strings.Contains(c.html, c.not) {
 			t.Errorf("%s: %s", c.rule, c.not)
+		}
+	}
+}
+
+// TestAnUnreachableProjectionClaimsNothing: without an answer, nothing is said to be applied, quiet or free of holds.
+func TestAnUnreachableProjectionClaimsNothing(t *testing.T) {
+	card := render(t, views.ProjectionCardLive(views.ProjectionCard{Name: "order_list", State: views.Unreachable}))
+	if got := strings.Count(card, "not known"); got != 4 {
+		t.Errorf("%d of 4 numbers are not known:\n%s", got, card)
+	}
+	for _, claim := range []string{"nothing", "quiet", "never", ">none<"} {
+		if strings.Contains(card, claim) {
+			t.Errorf("it claims %q", claim)
 		}
 	}
 }

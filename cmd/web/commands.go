@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"headway/cmd/web/internal/input"
+	"headway/cmd/web/internal/wire"
 	"headway/domain"
 	"headway/eventstore"
 	"headway/projections"
@@ -96,7 +97,7 @@ func (s *server) command(r *http.Request, read func(*input.Body, domain.Order) d
 
 // stored answers a command that was stored, now or by an earlier copy of the same request: a receipt, or the order's page.
 func (s *server) stored(r *http.Request, result eventstore.Result, status int) answer {
-	if !wantsJSON(r) {
+	if !input.WantsJSON(r) {
 		return answer{location: fmt.Sprintf("/orders/%s?after=%s@%d", result.OrderID, result.OrderID, result.Version)}
 	}
 	receipt := s.receiptOf(r.Context(), result)
@@ -160,17 +161,17 @@ func keepTyped(forms *views.OrderForms, c domain.Command, in *input.Body) {
 }
 
 // receiptOf says where a stored command has arrived as of now.
-func (s *server) receiptOf(ctx context.Context, result eventstore.Result) receiptJSON {
+func (s *server) receiptOf(ctx context.Context, result eventstore.Result) wire.Receipt {
 	last := result.Records[len(result.Records)-1]
-	receipt := receiptJSON{
-		OrderID: result.OrderID, Version: result.Version, Projections: map[string]receiptProjectionJSON{},
-		Events: listOf(result.Records, func(r eventstore.Record) string { return r.EventID }),
+	receipt := wire.Receipt{
+		OrderID: result.OrderID, Version: result.Version, Projections: map[string]wire.ReceiptProjection{},
+		Events: wire.ListOf(result.Records, func(r eventstore.Record) string { return r.EventID }),
 	}
 	for _, name := range projections.Names() {
 		row := s.rowVersion(ctx, name, result.OrderID)
-		p := receiptProjectionJSON{Version: orNull(row), Current: row >= result.Version}
+		p := wire.ReceiptProjection{Version: wire.OrNull(row), Current: row >= result.Version}
 		if took, ok := s.took(name, last); ok && p.Current {
-			ms := millis(took)
+			ms := wire.Millis(took)
 			p.MS = &ms
 		}
 		receipt.Projections[name] = p

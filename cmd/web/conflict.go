@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"headway/cmd/web/internal/input"
+	"headway/cmd/web/internal/wire"
 	"headway/domain"
 	"headway/eventstore"
 	"headway/views"
@@ -40,8 +41,8 @@ func (s *server) conflict(ctx context.Context, in *input.Body, req eventstore.Re
 	for _, r := range since {
 		m.Since = append(m.Since, s.happening(r, stream.Order.Reference))
 	}
-	// A new command id, because it is a new wish; the version first seen stays, because it is the evidence.
-	form := views.Form{OrderID: req.OrderID, CommandID: uuid.NewString(), Expected: head, Seen: seen, Action: redecided, Open: true}
+	// A new command id, because it is a new wish; the version first seen stays, because it is the evidence. The order must have it.
+	form := views.Form{OrderID: req.OrderID, CommandID: uuid.NewString(), Expected: head, Seen: min(seen, head), Action: redecided, Open: true}
 	forms := views.OrderForms{
 		AddItem: views.AddItemForm{Form: form, Currency: stream.Order.Currency}, Confirm: views.ConfirmForm{Form: form}, Cancel: views.CancelForm{Form: form},
 	}
@@ -56,7 +57,7 @@ func (s *server) conflict(ctx context.Context, in *input.Body, req eventstore.Re
 	}
 	return &shown{
 		err:      cause,
-		conflict: &conflictJSON{Seen: seen, Head: head, Since: s.eventsOf(since), Redecided: actionOf(redecided)},
+		conflict: &wire.Conflict{Seen: seen, Head: head, Since: wire.EventsOf(s.codec, since), Redecided: wire.ActionOf(redecided)},
 		answer: answer{title: "The order moved", nav: views.NavOrders,
 			page: func(f views.Frame) templ.Component { return views.Conflict(f, m) }},
 	}

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"headway/cmd/web/internal/wire"
 )
 
 // console is a server on real stores whose projections move when a test says so.
@@ -129,20 +131,20 @@ func decoded[T any](t *testing.T, r reply) T {
 type problemSeen struct {
 	Type, Title, Detail string
 	Status              int
-	Error               errorJSON
+	Error               wire.Error
 	Seen, Head          int
-	Since               []eventJSON
-	Redecided           actionJSON
+	Since               []wire.Event
+	Redecided           wire.Action
 }
 
-func (c *console) newOrder(reference string) receiptJSON {
+func (c *console) newOrder(reference string) wire.Receipt {
 	c.t.Helper()
 	r := c.postJSON("/orders", fmt.Sprintf(`{"commandId":%q,"customerId":"Ada","currency":"EUR","reference":%q,`+
 		`"items":[{"sku":"LAMP","name":"Desk lamp","quantity":2,"price":"12.50"}]}`, uuid.NewString(), reference))
 	if r.status != http.StatusCreated {
 		c.t.Fatalf("create: %d %s", r.status, r.body)
 	}
-	return decoded[receiptJSON](c.t, r)
+	return decoded[wire.Receipt](c.t, r)
 }
 
 // events counts everything that is stored.

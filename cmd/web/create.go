@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"headway/cmd/web/internal/input"
+	"headway/cmd/web/internal/wire"
 	"headway/domain"
 	"headway/eventstore"
 	"headway/projections"
@@ -30,13 +31,17 @@ func (s *server) newOrder(r *http.Request) (answer, error) {
 		return answer{}, err
 	}
 	m := views.NewOrderPage{CommandID: uuid.NewString(), Currency: usualCurrency, Lines: []views.Line{{Quantity: "1"}}}
-	if id := q.Get("copy"); id != "" {
-		stream, err := eventstore.Load(r.Context(), s.events, s.codec, domain.OrderID(id))
+	if text := q.Get("copy"); text != "" {
+		id, err := input.ParseOrderID(text)
+		if err != nil {
+			return answer{}, err
+		}
+		stream, err := eventstore.Load(r.Context(), s.events, s.codec, id)
 		if err != nil {
 			return answer{}, err
 		}
 		o := stream.Order
-		m.CopyOf = &views.OrderName{ID: domain.OrderID(id), Reference: o.Reference}
+		m.CopyOf = &views.OrderName{ID: id, Reference: o.Reference}
 		m.CustomerID, m.Currency, m.Lines = o.CustomerID, string(o.Currency), nil
 		for _, i := range o.Items[:min(len(o.Items), domain.MaxCommandItems)] {
 			m.Lines = append(m.Lines, views.Line{SKU: i.SKU, Name: i.Name, Quantity: strconv.FormatInt(i.Quantity, 10), Price: i.Price.Decimal()})
@@ -48,8 +53,8 @@ func (s *server) newOrder(r *http.Request) (answer, error) {
 	}
 	a := s.newOrderPage(r.Context(), m)
 	a.json = func() any {
-		return map[string]any{"commandId": m.CommandID, "customerId": orNull(m.CustomerID), "currency": m.Currency,
-			"items": listOf(m.Lines, func(l views.Line) map[string]string {
+		return map[string]any{"commandId": m.CommandID, "customerId": wire.OrNull(m.CustomerID), "currency": m.Currency,
+			"items": wire.ListOf(m.Lines, func(l views.Line) map[string]string {
 				return map[string]string{"sku": l.SKU, "name": l.Name, "quantity": l.Quantity, "price": l.Price}
 			})}
 	}
@@ -59,7 +64,7 @@ func (s *server) newOrder(r *http.Request) (answer, error) {
 func (s *server) newOrderPage(ctx context.Context, m views.NewOrderPage) answer {
 	// Suggestions are a comfort: without the read store the form still works.
 	if page, err := s.read.Customers(ctx, projections.CustomerQuery{Limit: suggestions}); err == nil {
-		m.Customers = listOf(page.Rows, func(c projections.CustomerRow) string { return c.ID })
+		m.Customers = wire.ListOf(page.Rows, func(c projections.CustomerRow) string { return c.ID })
 		slices.Sort(m.Customers)
 	}
 	return answer{title: "New order", nav: views.NavOrders,

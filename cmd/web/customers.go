@@ -8,6 +8,7 @@ import (
 	"github.com/a-h/templ"
 
 	"headway/cmd/web/internal/input"
+	"headway/cmd/web/internal/wire"
 	"headway/domain"
 	"headway/eventstore"
 	"headway/projections"
@@ -29,7 +30,9 @@ func (s *server) customers(r *http.Request) (answer, error) {
 	m := views.CustomersPage{Text: query.Text, Sort: query.Sort, Cursor: query.Cursor}
 	a := answer{title: "Customers", nav: views.NavCustomers, watch: []string{"customers", "projections"},
 		page: func(f views.Frame) templ.Component { return views.Customers(f, m) }}
-	m.Stamp = s.listStamp(r.Context(), projections.CustomerOrderSummary)
+	stamp, stampOf := s.customerStamps(r.Context())
+	m.Stamp = stamp
+	version := customerVersion(s.clock())
 	page, err := s.read.Customers(r.Context(), query)
 	if domain.KindOf(err) == domain.Malformed && err != nil {
 		return answer{}, err
@@ -37,12 +40,14 @@ func (s *server) customers(r *http.Request) (answer, error) {
 	if err != nil {
 		return answer{}, s.listError(a, err, nil, &m.Problem)
 	}
-	m.Rows = listOf(page.Rows, func(c projections.CustomerRow) views.CustomerRow { return views.CustomerRow{Row: c, Zone: s.zone} })
+	m.Rows = wire.ListOf(page.Rows, func(c projections.CustomerRow) views.CustomerRow {
+		return views.CustomerRow{Row: c, Version: version, Zone: s.zone}
+	})
 	m.Next, m.Total, m.TotalIsExact = page.Next, page.Total, page.TotalIsExact
 	a.json = func() any {
-		return customersJSON{
-			Customers: listOf(page.Rows, func(c projections.CustomerRow) customerJSON { return customerOf(c, m.Stamp.Stamp) }),
-			Next:      orNull(page.Next), Total: page.Total, TotalIsExact: page.TotalIsExact,
+		return wire.Customers{
+			Customers: wire.ListOf(page.Rows, func(c projections.CustomerRow) wire.Customer { return wire.CustomerOf(c, stampOf(c.ID)) }),
+			Next:      wire.OrNull(page.Next), Total: page.Total, TotalIsExact: page.TotalIsExact,
 		}
 	}
 	return a, nil
@@ -55,6 +60,10 @@ func (s *server) customer(r *http.Request) (answer, error) {
 		return answer{}, err
 	}
 	id := r.PathValue("id")
+	// Before the rows: they must not lack what the stamps say they have.
+	_, stampOf := s.customerStamps(r.Context())
+	summaryStamp := views.Stamp{Projection: projections.CustomerOrderSummary, Stamp: stampOf(id)}
+	listStamp := s.listStamp(r.Context(), projections.OrderList)
 	row, err := s.read.Customer(r.Context(), id)
 	if err != nil {
 		return answer{}, err
@@ -66,18 +75,18 @@ func (s *server) customer(r *http.Request) (answer, error) {
 	stamps := s.rowStamps(r.Context(), page.Rows)
 	m := views.CustomerPage{
 		Row: views.CustomerRow{Row: row, Zone: s.zone}, Next: page.Next,
-		Stamp: s.listStamp(r.Context(), projections.CustomerOrderSummary), ListStamp: s.listStamp(r.Context(), projections.OrderList),
+		Stamp: summaryStamp, ListStamp: listStamp,
 	}
 	for i, o := range page.Rows {
 		m.Orders = append(m.Orders, views.OrderRow{Row: o, Stamp: stamps[i], Zone: s.zone})
 	}
-	if !wantsJSON(r) {
+	if !input.WantsJSON(r) {
 		for _, o := range page.Rows[:min(len(page.Rows), mergedOrders)] {
 			records, err := s.events.Read(r.Context(), o.ID, max(o.Version-mergedEvents, 0))
 			if err != nil {
 				break // the order list says more than half a timeline
 			}
-			m.Timeline = append(m.Timeline, listOf(records, func(e eventstore.Record) views.Happening { return s.happening(e, o.Reference) })...)
+			m.Timeline = append(m.Timeline, wire.ListOf(records, func(e eventstore.Record) views.Happening { return s.happening(e, o.Reference) })...)
 		}
 		slices.SortStableFunc(m.Timeline, func(a, b views.Happening) int {
 			return cmp.Or(b.StoredAt.Compare(a.StoredAt), b.Version-a.Version)
@@ -88,9 +97,9 @@ func (s *server) customer(r *http.Request) (answer, error) {
 		title: id, nav: views.NavCustomers, watch: []string{"customers", "orders", "projections"},
 		page: func(f views.Frame) templ.Component { return views.Customer(f, m) },
 		json: func() any {
-			out := customerPageJSON{Customer: customerOf(row, m.Stamp.Stamp), Orders: []orderRowJSON{}, Next: orNull(page.Next)}
+			out := wire.CustomerPage{Customer: wire.CustomerOf(row, m.Stamp.Stamp), Orders: []wire.OrderRow{}, Next: wire.OrNull(page.Next)}
 			for i, o := range page.Rows {
-				out.Orders = append(out.Orders, orderRowOf(o, stamps[i]))
+				out.Orders = append(out.Orders, wire.OrderRowOf(o, stamps[i]))
 			}
 			return out
 		},

@@ -36,7 +36,8 @@ func problemOf(err error) problem {
 		return problem{e.status, e.kind, e.message, nil}
 	}
 	if errors.Is(err, input.ErrMediaType) {
-		return problem{http.StatusUnsupportedMediaType, "unsupported_media_type", err.Error(), nil}
+		return problem{http.StatusUnsupportedMediaType, "unsupported_media_type",
+			"Send the body as application/json or as a form (application/x-www-form-urlencoded).", nil}
 	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		err = domain.Errorf(domain.TooLarge, "The request is larger than %d KiB.", MaxBodyBytes>>10)
@@ -76,38 +77,6 @@ func statusOf(kind domain.Kind) int {
 	case domain.Internal:
 	}
 	return http.StatusInternalServerError
-}
-
-// problemJSON is an error as application/problem+json.
-type problemJSON struct {
-	Type   string    `json:"type"`
-	Title  string    `json:"title"`
-	Status int       `json:"status"`
-	Detail string    `json:"detail"`
-	Error  errorJSON `json:"error"`
-
-	*conflictJSON // only for a conflict
-}
-
-type errorJSON struct {
-	Kind      string              `json:"kind"`
-	Message   string              `json:"message"`
-	Field     *string             `json:"field"`
-	Fields    []domain.FieldError `json:"fields"`
-	RequestID string              `json:"requestId"`
-}
-
-func problemJSONOf(o problem, requestID string) problemJSON {
-	p := problemJSON{
-		Type: "about:blank", Title: http.StatusText(o.status), Status: o.status, Detail: o.message,
-		Error: errorJSON{Kind: o.kind, Message: o.message, Fields: o.fields, RequestID: requestID},
-	}
-	if len(o.fields) > 0 {
-		p.Error.Field = &o.fields[0].Field
-	} else {
-		p.Error.Fields = []domain.FieldError{}
-	}
-	return p
 }
 
 // setErrorHeaders adds what a status asks for beside its body.

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"headway/cmd/web/internal/input"
+	"headway/cmd/web/internal/wire"
 	"headway/domain"
 	"headway/eventstore"
 	"headway/projections"
@@ -44,13 +45,15 @@ func (s *server) allEvents(r *http.Request) (answer, error) {
 		return answer{}, s.listError(a, err, nil, &m.Problem)
 	}
 	m.Rows, m.Next = s.happenings(r.Context(), records), string(next)
-	if !wantsJSON(r) {
+	if !input.WantsJSON(r) {
 		newest, _, err := s.events.ByType(r.Context(), "", "", censusOf)
 		if err == nil {
 			m.Census, m.CensusOf = census(newest), len(newest)
 		}
 	}
-	a.json = func() any { return eventsJSON{s.eventsOf(records), orNull(string(next))} }
+	a.json = func() any {
+		return wire.Events{Events: wire.EventsOf(s.codec, records), Next: wire.OrNull(string(next))}
+	}
 	return a, nil
 }
 
@@ -124,7 +127,7 @@ func (s *server) happenings(ctx context.Context, records []eventstore.Record) []
 			rows = known
 		}
 	}
-	return listOf(records, func(r eventstore.Record) views.Happening { return s.happening(r, rows[r.OrderID].Reference) })
+	return wire.ListOf(records, func(r eventstore.Record) views.Happening { return s.happening(r, rows[r.OrderID].Reference) })
 }
 
 // correlation is GET /events/correlation/{id}.
@@ -142,7 +145,9 @@ func (s *server) correlation(r *http.Request) (answer, error) {
 	return answer{
 		title: "Correlation", nav: views.NavEvents,
 		page: func(f views.Frame) templ.Component { return views.Correlation(f, m) },
-		json: func() any { return eventsJSON{s.eventsOf(records), orNull(string(next))} },
+		json: func() any {
+			return wire.Events{Events: wire.EventsOf(s.codec, records), Next: wire.OrNull(string(next))}
+		},
 	}, nil
 }
 
@@ -181,7 +186,7 @@ func (s *server) orderEvents(r *http.Request) (answer, error) {
 	return answer{
 		title: "Events of order " + m.Name.String(), nav: views.NavOrders,
 		page: func(f views.Frame) templ.Component { return views.OrderEvents(f, m) },
-		json: func() any { return eventsJSON{s.eventsOf(page), orNull(next)} },
+		json: func() any { return wire.Events{Events: wire.EventsOf(s.codec, page), Next: wire.OrNull(next)} },
 	}, nil
 }
 
@@ -203,11 +208,11 @@ func (s *server) event(r *http.Request) (answer, error) {
 	m := views.EventPage{
 		Event: s.happening(record, stream.Order.Reference), Head: stream.Head(), Stored: string(record.Data), CommandHash: record.Metadata.CommandHash,
 	}
-	var upcast *eventJSON
+	var upcast *wire.Event
 	if _, data, err := s.codec.Upcast(record.Raw()); err != nil {
 		m.Unreadable = domain.Sentence(err)
 	} else {
-		e := upcastEvent(s.codec, record)
+		e := wire.UpcastEvent(s.codec, record)
 		m.Upcast, upcast = string(data), &e
 	}
 	if stream.Hold != nil && stream.Hold.Version == version {
@@ -218,7 +223,7 @@ func (s *server) event(r *http.Request) (answer, error) {
 			m.Effects = append(m.Effects, s.happening(other, stream.Order.Reference))
 		}
 	}
-	if c := record.Metadata.CorrelationID; c != "" && !wantsJSON(r) {
+	if c := record.Metadata.CorrelationID; c != "" && !input.WantsJSON(r) {
 		related, next, err := s.events.ByCorrelation(r.Context(), c, "", eventsPerPage)
 		if err == nil {
 			m.Related, m.RelatedMore = max(len(related)-1, 0), next != ""
@@ -227,6 +232,6 @@ func (s *server) event(r *http.Request) (answer, error) {
 	return answer{
 		title: record.EventType, nav: views.NavEvents,
 		page: func(f views.Frame) templ.Component { return views.Event(f, m) },
-		json: func() any { return eventPageJSON{storedEvent(record), upcast} },
+		json: func() any { return wire.EventPage{Stored: wire.StoredEvent(record), Upcast: upcast} },
 	}, nil
 }

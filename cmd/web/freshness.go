@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"sync"
 	"time"
 
+	"headway/cmd/web/internal/wire"
 	"headway/domain"
 	"headway/eventstore"
 	"headway/projections"
@@ -39,7 +42,7 @@ func (s *server) status(ctx context.Context, projection string) projections.Stat
 
 // cards is what each projection does now, in the order in which pages show them.
 func (s *server) cards(ctx context.Context) []views.ProjectionCard {
-	return listOf(s.look(ctx), func(st projections.Status) views.ProjectionCard {
+	return wire.ListOf(s.look(ctx), func(st projections.Status) views.ProjectionCard {
 		return views.ProjectionCard{
 			Name: st.Name, State: views.ProjectionState(st.State), Reason: st.Reason, Stamp: projections.StampList(st), Share: s.share(ctx, st),
 			Lag: st.Lag, Rate: st.Rate, HeartbeatAt: st.HeartbeatAt, Holds: len(st.Holds), Zone: s.zone,
@@ -64,7 +67,7 @@ func (s *server) share(ctx context.Context, st projections.Status) float64 {
 }
 
 func (s *server) bars(ctx context.Context) []views.Bar {
-	return listOf(s.cards(ctx), func(c views.ProjectionCard) views.Bar {
+	return wire.ListOf(s.cards(ctx), func(c views.ProjectionCard) views.Bar {
 		return views.Bar{Projection: c.Name, Share: c.Share, Stamp: views.Stamp{Projection: c.Name, Stamp: c.Stamp}}
 	})
 }
@@ -74,13 +77,36 @@ func (s *server) listStamp(ctx context.Context, projection string) views.Stamp {
 	return views.Stamp{Projection: projection, Stamp: projections.StampList(s.status(ctx, projection))}
 }
 
+// customerStamps is the stamp of each customer's sums: the projection's own, but held where an order of theirs is, because its later events
+// are missing from the sums. all is the stamp of the whole list; of gives one customer's.
+func (s *server) customerStamps(ctx context.Context) (all views.Stamp, of func(customer string) projections.Stamp) {
+	all = s.listStamp(ctx, projections.CustomerOrderSummary)
+	own, held := all.Stamp, map[string]projections.Stamp{}
+	holds := s.status(ctx, projections.CustomerOrderSummary).Holds
+	if len(holds) > 0 && own.State == projections.StampCurrent {
+		rows, _ := s.read.OrderRows(ctx, wire.ListOf(holds, func(h projections.Hold) domain.OrderID { return h.OrderID })...)
+		for _, h := range slices.Backward(holds) { // the oldest is named
+			held[rows[h.OrderID].CustomerID] = projections.Stamp{
+				State: projections.StampHeld, Reason: fmt.Sprintf("Held: order %s at version %d: %s", h.OrderID, h.Version, h.Reason),
+			}
+		}
+		all.State, all.Reason = projections.StampHeld, fmt.Sprintf("Held: %d of the orders; the sums of their customers lack events.", len(holds))
+	}
+	return all, func(customer string) projections.Stamp {
+		if stamp, ok := held[customer]; ok {
+			return stamp
+		}
+		return own
+	}
+}
+
 // rowStamps compares the rows of one page with the heads of their orders, by one read of each.
 func (s *server) rowStamps(ctx context.Context, rows []projections.OrderRow) []projections.Stamp {
 	stamps := make([]projections.Stamp, len(rows))
 	if len(rows) == 0 {
 		return stamps
 	}
-	ids := listOf(rows, func(r projections.OrderRow) domain.OrderID { return r.ID })
+	ids := wire.ListOf(rows, func(r projections.OrderRow) domain.OrderID { return r.ID })
 	status := s.status(ctx, projections.OrderList)
 	heads, _ := s.events.Heads(ctx, ids...) // without heads the stamps are unknown, which is the truth
 	newest := map[domain.OrderID]eventstore.Head{}

@@ -2,21 +2,16 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
-	"time"
 
 	"headway/cmd/web/internal/csvimport"
 	"headway/cmd/web/internal/importer"
+	"headway/cmd/web/internal/terminal"
 	"headway/domain"
 )
-
-// maxListedLines is how many bad lines are printed; the rest are counted.
-const maxListedLines = 1000
 
 // ImportCmd makes orders from a file.
 type ImportCmd struct {
@@ -45,16 +40,16 @@ func (c ImportCmd) Run(app *App) (err error) {
 		Events: app.Events, Read: app.Read, Codec: app.Codec, Clock: app.Clock, Log: app.Log,
 		ServerRuns: func() bool { return serverRuns(app.Settings.Folder()) },
 	}
-	bar := newProgressBar(app.Stderr, app.Clock, len(orders))
-	report, err := bring.Store(app.Context, orders, bad, func() { bar.add(1) })
-	bar.end()
+	bar := terminal.NewProgressBar(app.Stderr, app.Clock, len(orders))
+	report, err := bring.Store(app.Context, orders, bad, func() { bar.Add(1) })
+	bar.End()
 	if err != nil {
 		return err
 	}
 	if err := bring.AwaitRows(app.Context, report); err != nil {
 		return err
 	}
-	printImport(app.Stdout, app.Stderr, report)
+	terminal.PrintImport(app.Stdout, app.Stderr, report)
 	if len(report.Bad) > 0 {
 		return ExitCode(1)
 	}
@@ -82,54 +77,6 @@ func (c ImportCmd) read(stdin io.Reader) ([]byte, error) {
 	return data, nil
 }
 
-// badLines counts lines; one may have several mistakes.
-func badLines(bad []csvimport.LineError) int {
-	lines := map[int]bool{}
-	for _, e := range bad {
-		lines[e.Line] = true
-	}
-	return len(lines)
-}
-
-func printImport(stdout, stderr io.Writer, r importer.Report) {
-	if len(r.Bad) > 0 {
-		fmt.Fprintf(stderr, "%s:\n", count(badLines(r.Bad), "bad line"))
-	}
-	for i, e := range r.Bad {
-		if i == maxListedLines {
-			fmt.Fprintf(stderr, "  … and %d more\n", len(r.Bad)-maxListedLines)
-			break
-		}
-		fmt.Fprintf(stderr, "  line %d", e.Line)
-		if e.Order != "" {
-			fmt.Fprintf(stderr, ", order %s", printable(e.Order))
-		}
-		if e.Field != "" {
-			fmt.Fprintf(stderr, ", %s", e.Field)
-		}
-		fmt.Fprintf(stderr, ": %s\n", printable(e.Reason))
-	}
-	fmt.Fprintf(stdout, "%s imported, %d finished, %d there already, %d left out.\n",
-		count(r.Imported, "order"), r.Finished, r.Unchanged, r.LeftOut)
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// printable drops what a terminal would obey.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return '�'
-		}
-		return r
-	}, s)
-}
-
 // serverRuns tells whether a server holds the data folder. It asks for a share of the lock and lets go of it at once.
 func serverRuns(folder string) bool {
 	lock, err := os.Open(filepath.Join(folder, "server.lock"))
@@ -138,40 +85,4 @@ func serverRuns(folder string) bool {
 	}
 	defer lock.Close()
 	return errors.Is(syscall.Flock(int(lock.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
-}
-
-// progressBar draws on a terminal, at most ten times a second, and nowhere else.
-type progressBar struct {
-	out   io.Writer // nil if nobody sees it
-	clock func() time.Time
-	drawn time.Time
-	done  int
-	total int
-}
-
-func newProgressBar(out io.Writer, clock func() time.Time, total int) *progressBar {
-	b := &progressBar{clock: clock, total: total}
-	if file, ok := out.(*os.File); ok {
-		if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-			b.out = out
-		}
-	}
-	return b
-}
-
-func (b *progressBar) add(n int) {
-	b.done += n
-	if b.out == nil || b.clock().Sub(b.drawn) < 100*time.Millisecond {
-		return
-	}
-	b.drawn = b.clock()
-	const width = 40
-	full := width * b.done / max(b.total, 1)
-	fmt.Fprintf(b.out, "\r  %s%s %d of %d ", strings.Repeat("█", full), strings.Repeat("░", width-full), b.done, b.total)
-}
-
-func (b *progressBar) end() {
-	if b.out != nil && b.done > 0 {
-		fmt.Fprint(b.out, "\r\x1b[K")
-	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"headway/cmd/web/internal/input"
+	"headway/cmd/web/internal/wire"
 	"headway/domain"
 )
 
@@ -30,7 +31,7 @@ func TestBadJSON(t *testing.T) {
 		"a body of white space":           {" \n", "", "empty", 400},
 		"half a body":                     {`{"commandId":`, "", "not valid JSON", 400},
 		"a list for an object":            {`[]`, "", "must be a JSON object", 400},
-		"null for an object":              {`null`, "", "must be a JSON object", 400},
+		"null for an object":              {`null`, "", "must be a JSON object, not null", 400},
 		"two objects":                     {`{}{}`, "", "more after", 400},
 		"a field twice":                   {`{"commandId":"a","commandId":"b"}`, "commandId", "twice", 400},
 		"an unknown field":                {create(`"customerId":"Ada","currency":"EUR","colour":"red","items":[]`), "colour", "no field", 400},
@@ -108,6 +109,18 @@ func TestAllMistakesAtOnce(t *testing.T) {
 	want := "[customerId items[0].quantity items[0].price items[1].sku items[1].name]"
 	if got := fmt.Sprint(fields); got != want {
 		t.Errorf("fields %s, want %s", got, want)
+	}
+}
+
+// However much is wrong, the answer is bounded.
+func TestMistakesAreBounded(t *testing.T) {
+	c := openConsole(t)
+	for _, item := range []string{"1", "{}"} {
+		items := strings.TrimSuffix(strings.Repeat(item+",", 9_990), ",")
+		r := c.postJSON("/orders", `{"commandId":"`+uuid.NewString()+`","customerId":"Ada","currency":"EUR","items":[`+items+`]}`)
+		if n := len(decoded[problemSeen](t, r).Error.Fields); n == 0 || n > 2_500 {
+			t.Errorf("items of %s: %d complaints", item, n)
+		}
 	}
 }
 
@@ -222,7 +235,7 @@ func TestFormPostedTwice(t *testing.T) {
 	// Once more as JSON: same status, Location, version and events.
 	body := `{"commandId":"` + uuid.NewString() + `","customerId":"Ada","currency":"EUR","items":[{"sku":"A","name":"B","quantity":1,"price":"1"}]}`
 	a, b := c.postJSON("/orders", body), c.postJSON("/orders", body)
-	ra, rb := decoded[receiptJSON](t, a), decoded[receiptJSON](t, b)
+	ra, rb := decoded[wire.Receipt](t, a), decoded[wire.Receipt](t, b)
 	if a.status != 201 || b.status != 201 || a.header.Get("Location") != b.header.Get("Location") ||
 		fmt.Sprint(ra.OrderID, ra.Version, ra.Events) != fmt.Sprint(rb.OrderID, rb.Version, rb.Events) {
 		t.Errorf("a repeat answers otherwise: %d %+v, %d %+v", a.status, ra, b.status, rb)
@@ -245,6 +258,8 @@ func TestBadCommands(t *testing.T) {
 		"a text as expected version":     {"/confirm", `{` + id + `"expectedVersion":"1"}`, 400, "expectedVersion"},
 		"a version not stored yet":       {"/confirm", `{` + id + `"expectedVersion":9}`, 409, ""},
 		"a version nobody can have seen": {"/confirm", `{` + id + `"expectedVersion":1,"seenVersion":2}`, 422, "seenVersion"},
+		"true as seen version":           {"/confirm", `{` + id + `"expectedVersion":1,"seenVersion":true}`, 400, "seenVersion"},
+		"an empty text as seen version":  {"/confirm", `{` + id + `"expectedVersion":1,"seenVersion":""}`, 400, "seenVersion"},
 		"an unknown field":               {"/confirm", `{` + id + `"expectedVersion":1,"reason":"x"}`, 400, "reason"},
 		"no reason":                      {"/cancel", `{` + id + `"expectedVersion":1}`, 422, "reason"},
 		"a reason that is too long":      {"/cancel", `{` + id + `"expectedVersion":1,"reason":"` + strings.Repeat("x", 501) + `"}`, 422, "reason"},
@@ -293,6 +308,8 @@ func TestBadQueries(t *testing.T) {
 		"/orders?sort=total&sort=items":               {400, "sort"},
 		"/orders?q=%ff":                               {400, "q"},
 		"/orders?q=" + strings.Repeat("x", 501):       {400, "q"},
+		"/orders/new?copy=%00":                        {404, ""},
+		"/orders/new?copy=" + strings.ToUpper(order):  {200, ""},
 		"/orders/" + order + "?at=first":              {400, "at"},
 		"/orders/" + order + "?at=2":                  {404, ""},
 		"/orders/" + order + "?at=0":                  {404, ""},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/a-h/templ"
 
+	"headway/cmd/web/internal/wire"
 	"headway/domain"
 	"headway/eventstore"
 	"headway/live"
@@ -85,14 +86,14 @@ type rowFrame struct {
 }
 
 type projectionFrame struct {
-	Type   string  `json:"type"`
-	ID     string  `json:"id"`
-	State  string  `json:"state"`
-	Stamp  string  `json:"stamp"`
-	Share  float64 `json:"share"`
-	Lag    lagJSON `json:"lag"`
-	Reason string  `json:"reason"`
-	HTML   string  `json:"html"`
+	Type   string   `json:"type"`
+	ID     string   `json:"id"`
+	State  string   `json:"state"`
+	Stamp  string   `json:"stamp"`
+	Share  float64  `json:"share"`
+	Lag    wire.Lag `json:"lag"`
+	Reason string   `json:"reason"`
+	HTML   string   `json:"html"`
 }
 
 // moved tells that an order's head is now at least this. It is told by the append and again by the feed, which also knows what other
@@ -109,7 +110,7 @@ func (b *bridge) moved(h eventstore.Head) {
 	b.heads[h.OrderID] = h.Version
 	id := string(h.OrderID)
 	b.publish([]string{"orders", "order:" + id}, "head/"+id, func() any {
-		return headFrame{"head", h.OrderID, h.Version, timeJSON(h.At)}
+		return headFrame{"head", h.OrderID, h.Version, wire.Time(h.At)}
 	})
 	if len(b.moves) >= maxNewRows {
 		b.s.hub.Publish(live.Message{Topics: []string{"order:" + id}, Key: "row/order/" + id})
@@ -248,7 +249,11 @@ func (b *bridge) orderFragment(ctx context.Context, id domain.OrderID) {
 	})
 }
 
-// customerRow tells the lists of customers. A customer's row has no version of its own; the time of its writing serves.
+// customerVersion stands for the version that a customer's row has not: a moment in microseconds. A row that is read after the moment has
+// everything that was written before it.
+func customerVersion(at time.Time) int { return int(at.UnixMicro()) }
+
+// customerRow tells the lists of customers.
 func (b *bridge) customerRow(ctx context.Context, customer string, at time.Time) {
 	topics, key := []string{"customers"}, "row/customer/"+customer
 	if !b.s.hub.Watched("customers") {
@@ -260,17 +265,17 @@ func (b *bridge) customerRow(ctx context.Context, customer string, at time.Time)
 		b.s.hub.Publish(live.Message{Topics: topics, Key: key})
 		return
 	}
-	version := at.UnixMilli()
+	version := customerVersion(at)
 	b.publish(topics, key, func() any {
-		return rowFrame{"row", projections.CustomerOrderSummary, customer, version, int(version),
-			b.render(ctx, views.CustomerRowLive(views.CustomerRow{Row: row, Version: int(version), Head: int(version), Zone: b.s.zone})), nil}
+		return rowFrame{"row", projections.CustomerOrderSummary, customer, int64(version), version,
+			b.render(ctx, views.CustomerRowLive(views.CustomerRow{Row: row, Version: version, Head: version, Zone: b.s.zone})), nil}
 	})
 }
 
 // state tells what a projection does now.
 func (b *bridge) state(ctx context.Context, c views.ProjectionCard) {
 	b.publish([]string{"projections"}, "projection/"+c.Name, func() any {
-		return projectionFrame{"projection", c.Name, string(c.State), string(c.Stamp.State), c.Share, lagOf(c.Lag), c.Reason,
+		return projectionFrame{"projection", c.Name, string(c.State), string(c.Stamp.State), c.Share, wire.LagOf(c.Lag), c.Reason,
 			b.render(ctx, views.ProjectionCardLive(c))}
 	})
 }

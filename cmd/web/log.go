@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
-	"time"
 
 	"headway/static"
 )
@@ -87,6 +86,3 @@ func (w *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 }
 
 var _ http.Hijacker = (*recorder)(nil)
-
-// since is a duration in whole milliseconds, at least 0.
-func millis(d time.Duration) int64 { return max(d.Milliseconds(), 0) }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"headway/cmd/web/internal/input"
+	"headway/cmd/web/internal/wire"
 	"headway/domain"
 	"headway/eventstore"
 	"headway/projections"
@@ -53,25 +54,25 @@ func (s *server) order(r *http.Request) (answer, error) {
 	}
 	m := s.orderPage(stream)
 	m.Receipt = s.pageReceipt(r.Context(), stream, after)
-	stamps := map[string]stampJSON{}
-	if wantsJSON(r) {
+	stamps := map[string]wire.Stamp{}
+	if input.WantsJSON(r) {
 		for _, name := range projections.Names() {
-			stamps[name] = stampOf(s.rowStamp(r.Context(), name, stream.Records[len(stream.Records)-1]))
+			stamps[name] = wire.StampOf(s.rowStamp(r.Context(), name, stream.Records[len(stream.Records)-1]))
 		}
 	}
 	return s.orderAnswer(stream, m, stamps), nil
 }
 
-func (s *server) orderAnswer(stream eventstore.Stream, m views.OrderPage, stamps map[string]stampJSON) answer {
+func (s *server) orderAnswer(stream eventstore.Stream, m views.OrderPage, stamps map[string]wire.Stamp) answer {
 	id := m.Body.Order.ID
 	return answer{
 		title: "Order " + views.OrderName{ID: id, Reference: m.Body.Order.Reference}.String(), nav: views.NavOrders, watch: []string{"order:" + string(id), "projections"},
 		page: func(f views.Frame) templ.Component { return views.Order(f, m) },
 		json: func() any {
 			trail := stream.Records[max(len(stream.Records)-maxJSONTrail, 0):]
-			return orderPageJSON{
-				Order: orderOf(m.Body.Order), Version: m.Body.Order.Version, Head: stream.Head(), Stamps: stamps,
-				Events: s.eventsOf(trail), Actions: actionsJSONOf(actionsOf(stream)),
+			return wire.OrderPage{
+				Order: wire.OrderOf(m.Body.Order), Version: m.Body.Order.Version, Head: stream.Head(), Stamps: stamps,
+				Events: wire.EventsOf(s.codec, trail), Actions: wire.ActionsOf(actionsOf(stream)),
 			}
 		},
 	}
@@ -90,9 +91,9 @@ func (s *server) orderAt(stream eventstore.Stream, at int) answer {
 		title: "Order " + views.OrderName{ID: m.Body.Order.ID, Reference: then.Order.Reference}.String(), nav: views.NavOrders,
 		page: func(f views.Frame) templ.Component { return views.Order(f, m) },
 		json: func() any {
-			return orderPageJSON{
-				Order: orderOf(m.Body.Order), Version: then.Order.Version, Head: stream.Head(), Stamps: map[string]stampJSON{},
-				Events: s.eventsOf(then.Records[max(len(then.Records)-maxJSONTrail, 0):]), Actions: actionsJSONOf(actionsOf(stream)), At: &at, Changes: &changes,
+			return wire.OrderPage{
+				Order: wire.OrderOf(m.Body.Order), Version: then.Order.Version, Head: stream.Head(), Stamps: map[string]wire.Stamp{},
+				Events: wire.EventsOf(s.codec, then.Records[max(len(then.Records)-maxJSONTrail, 0):]), Actions: wire.ActionsOf(actionsOf(stream)), At: &at, Changes: &changes,
 			}
 		},
 	}
@@ -115,7 +116,7 @@ func (s *server) orderPage(stream eventstore.Stream) views.OrderPage {
 
 func actionsOf(stream eventstore.Stream) domain.Actions {
 	if stream.Hold != nil {
-		return domain.Blocked("This order is held at version " + strconv.Itoa(stream.Hold.Version) + ": " + stream.Hold.Reason)
+		return domain.Blocked("This order is held at version " + strconv.Itoa(stream.Hold.Version) + ".") // the page says why, once
 	}
 	return domain.ActionsOf(stream.Order)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/a-h/templ"
 
 	"headway/cmd/web/internal/input"
+	"headway/cmd/web/internal/wire"
 	"headway/domain"
 	"headway/projections"
 	"headway/views"
@@ -27,12 +28,12 @@ func (s *server) orders(r *http.Request) (answer, error) {
 	}
 	a := answer{title: "Orders", nav: views.NavOrders, watch: []string{"orders", "projections"}, search: query.Text,
 		page: func(f views.Frame) templ.Component { return views.Orders(f, m) }}
+	m.Stamp = s.listStamp(r.Context(), projections.OrderList) // before the rows: they must not lack what it says they have
 	err := q.Err()
 	var page projections.OrderPage
 	if err == nil {
 		page, err = s.read.Orders(r.Context(), query)
 	}
-	m.Stamp = s.listStamp(r.Context(), projections.OrderList)
 	if err != nil {
 		return answer{}, s.listError(a, err, &m.Errors, &m.Problem)
 	}
@@ -42,9 +43,9 @@ func (s *server) orders(r *http.Request) (answer, error) {
 	}
 	m.Next, m.Total, m.TotalIsExact, m.ByStatus = page.Next, page.Total, page.TotalIsExact, page.ByStatus
 	a.json = func() any {
-		out := ordersJSON{Orders: []orderRowJSON{}, Next: orNull(m.Next), Total: m.Total, TotalIsExact: m.TotalIsExact, Stamp: stampOf(m.Stamp.Stamp)}
+		out := wire.Orders{Orders: []wire.OrderRow{}, Next: wire.OrNull(m.Next), Total: m.Total, TotalIsExact: m.TotalIsExact, Stamp: wire.StampOf(m.Stamp.Stamp)}
 		for i, row := range page.Rows {
-			out.Orders = append(out.Orders, orderRowOf(row, stamps[i]))
+			out.Orders = append(out.Orders, wire.OrderRowOf(row, stamps[i]))
 		}
 		return out
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/a-h/templ"
 
 	"headway/cmd/web/internal/input"
+	"headway/cmd/web/internal/wire"
 	"headway/domain"
 	"headway/eventstore"
 	"headway/projections"
@@ -33,16 +34,20 @@ func (s *server) overview(r *http.Request) (answer, error) {
 			problems = append(problems, problemOf(err).message)
 		}
 	}
+	stamp := s.listStamp(r.Context(), projections.OrderList) // before the numbers: they must not lack what it says they have
 	newest, _, err := s.events.ByType(r.Context(), "", "", eventstore.MaxPage)
 	part(err)
 	totals, err := s.read.Totals(r.Context(), today, today.AddDate(0, 0, 1))
 	part(err)
-	if failed != nil && wantsJSON(r) {
+	if failed != nil && input.WantsJSON(r) {
 		return answer{}, failed
+	}
+	if err != nil {
+		totals = projections.Totals{} // not known is not zero
 	}
 	m := views.OverviewPage{
 		ByStatus: totals.ByStatus, Today: now, Value: totals.Value, PerMinute: perMinute(newest, now), Problems: problems,
-		Stamp: s.listStamp(r.Context(), projections.OrderList), Projections: s.cards(r.Context()),
+		Stamp: stamp, Projections: s.cards(r.Context()),
 		Latest: s.happenings(r.Context(), newest[:min(len(newest), latestShown)]),
 	}
 	list := s.projectionsOf(r.Context())
@@ -54,9 +59,9 @@ func (s *server) overview(r *http.Request) (answer, error) {
 			for _, status := range domain.Statuses() {
 				statuses[status] = totals.ByStatus[status]
 			}
-			return overviewJSON{
-				Statuses: statuses, Today: listOf(totals.Value, func(v domain.Money) domain.Money { return v }), EventsPerMinute: m.PerMinute,
-				Projections: list, Events: s.eventsOf(newest[:min(len(newest), latestShown)]),
+			return wire.Overview{
+				Statuses: statuses, Today: wire.ListOf(totals.Value, func(v domain.Money) domain.Money { return v }), EventsPerMinute: m.PerMinute,
+				Projections: list, Events: wire.EventsOf(s.codec, newest[:min(len(newest), latestShown)]),
 			}
 		},
 	}, nil

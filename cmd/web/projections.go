@@ -9,6 +9,7 @@ import (
 	"github.com/a-h/templ"
 
 	"headway/cmd/web/internal/input"
+	"headway/cmd/web/internal/wire"
 	"headway/domain"
 	"headway/projections"
 	"headway/views"
@@ -52,13 +53,8 @@ func (s *server) projection(r *http.Request) (answer, error) {
 }
 
 // projectionsOf is every projection with its cursor and holds.
-func (s *server) projectionsOf(ctx context.Context) []projectionJSON {
-	return listOf(s.look(ctx), func(st projections.Status) projectionJSON {
-		return projectionJSON{
-			Name: st.Name, State: string(st.State), Reason: orNull(st.Reason), Lag: lagOf(st.Lag), Rate: st.Rate,
-			HeartbeatAt: timeJSON(st.HeartbeatAt), Cursor: orNull(string(st.Cursor)), Holds: listOf(st.Holds, holdOf),
-		}
-	})
+func (s *server) projectionsOf(ctx context.Context) []wire.Projection {
+	return wire.ListOf(s.look(ctx), wire.ProjectionOf)
 }
 
 // tellStates tells the sockets about projections whose state has changed, until ctx ends.

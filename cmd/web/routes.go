@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 
+	"headway/cmd/web/internal/input"
 	"headway/domain"
 	"headway/static"
 )
@@ -10,7 +11,7 @@ import (
 // handler is everything the server answers: the chain from the outside in, then the list of routes.
 func (s *server) handler() http.Handler {
 	var h http.Handler = s.routed(s.routes())
-	h = jsonSuffix(h)
+	h = input.JSONSuffix(h, static.Prefix)
 	h = s.sameOrigin(h)
 	h = s.knownHost(h)
 	h = secure(h)

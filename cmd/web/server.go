@@ -6,14 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"mime"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/a-h/templ"
 
+	"headway/cmd/web/internal/input"
+	"headway/cmd/web/internal/wire"
 	"headway/domain"
 	"headway/eventstore"
 	"headway/live"
@@ -77,7 +77,7 @@ type handler func(r *http.Request) (answer, error)
 type shown struct {
 	err      error
 	answer   answer
-	conflict *conflictJSON
+	conflict *wire.Conflict
 }
 
 func (e *shown) Error() string { return e.err.Error() }
@@ -100,7 +100,7 @@ func (s *server) page(h handler) http.Handler {
 }
 
 func (s *server) show(w http.ResponseWriter, r *http.Request, a answer, seq string) {
-	if wantsJSON(r) {
+	if input.WantsJSON(r) {
 		if a.location != "" {
 			w.Header().Set("Location", a.location)
 		}
@@ -117,7 +117,10 @@ func (s *server) show(w http.ResponseWriter, r *http.Request, a answer, seq stri
 // fail answers an error, and logs it with its cause if it is ours.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
-		return // nobody waits for the answer any more
+		// Who asked has stopped sending, which need not mean that they have stopped reading: silence would be a 200, a promise.
+		setErrorHeaders(w.Header(), http.StatusServiceUnavailable)
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
 	}
 	p := problemOf(err)
 	if p.status >= http.StatusInternalServerError {
@@ -126,10 +129,10 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	setErrorHeaders(w.Header(), p.status)
 	own, _ := errors.AsType[*shown](err)
 	switch {
-	case wantsJSON(r):
-		body := problemJSONOf(p, requestID(r.Context()))
+	case input.WantsJSON(r):
+		body := wire.ProblemOf(p.status, p.kind, p.message, p.fields, requestID(r.Context()))
 		if own != nil {
-			body.conflictJSON = own.conflict
+			body.Conflict = own.conflict
 		}
 		s.writeJSON(w, r, p.status, "application/problem+json", body)
 	case own != nil && own.answer.page != nil:
@@ -155,6 +158,9 @@ func (s *server) errorPage(r *http.Request, p problem, kind domain.Kind) answer 
 	}
 	if p.status == http.StatusServiceUnavailable {
 		m.RetryIn = retryAfter
+	}
+	if r.Method == http.MethodGet {
+		m.Kept = "Nothing was changed."
 	}
 	a.page = func(f views.Frame) templ.Component { return views.Error(f, m) }
 	return a
@@ -201,55 +207,6 @@ func (s *server) frame(r *http.Request, a answer, seq string) views.Frame {
 		f.DemoStaff = demoStaff()
 	}
 	return f
-}
-
-type formatKey struct{}
-
-// jsonSuffix takes ".json" off the path of a GET and remembers it. A dot that is escaped (%2E) is part of a name.
-func jsonSuffix(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		const suffix = ".json"
-		if r.Method == http.MethodGet && strings.HasSuffix(r.URL.EscapedPath(), suffix) && !strings.HasPrefix(r.URL.Path, static.Prefix) {
-			r = r.WithContext(context.WithValue(r.Context(), formatKey{}, true))
-			url := *r.URL
-			url.Path = strings.TrimSuffix(url.Path, suffix)
-			url.RawPath = strings.TrimSuffix(url.RawPath, suffix)
-			if url.Path == "" || url.Path == "/index" {
-				url.Path, url.RawPath = "/", ""
-			}
-			r.URL = &url
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-// wantsJSON tells whether a program asks: by the path, by Accept, or by a JSON body without a wish for HTML.
-func wantsJSON(r *http.Request) bool {
-	if suffix, _ := r.Context().Value(formatKey{}).(bool); suffix {
-		return true
-	}
-	html, jsonType := 0.0, 0.0
-	for part := range strings.SplitSeq(r.Header.Get("Accept"), ",") {
-		media, params, err := mime.ParseMediaType(part)
-		if err != nil {
-			continue
-		}
-		q, err := strconv.ParseFloat(params["q"], 64)
-		if err != nil {
-			q = 1
-		}
-		switch media {
-		case "text/html", "application/xhtml+xml", "text/*":
-			html = max(html, q)
-		case "application/json", "application/problem+json", "application/*":
-			jsonType = max(jsonType, q)
-		}
-	}
-	if jsonType != html {
-		return jsonType > html
-	}
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	return html == 0 && err == nil && (media == "application/json" || strings.HasSuffix(media, "+json"))
 }
 
 // assets are the files that every page loads.

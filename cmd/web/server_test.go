@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +21,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
 
+	"headway/cmd/web/internal/wire"
 	"headway/domain"
 	"headway/eventstore"
 	"headway/projections"
@@ -60,6 +62,21 @@ func TestPanic(t *testing.T) {
 	}
 	if !strings.Contains(c.log.String(), "the cause") {
 		t.Error("the log does not say why")
+	}
+}
+
+// Who closes their half of the connection may still read: what was not stored is never answered with a 2xx.
+func TestCancelledRequestIsNoSuccess(t *testing.T) {
+	c := openConsole(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w := &answerWriter{header: http.Header{}}
+	body := `{"commandId":"` + uuid.NewString() + `","customerId":"Ada","currency":"EUR","items":[{"sku":"A","name":"B","quantity":1,"price":"1"}]}`
+	r, _ := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/orders", strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	c.s.handler().ServeHTTP(w, r)
+	if n := c.events(); n != 0 || w.status != 503 {
+		t.Errorf("%d events were stored, and the answer was %d", n, w.status)
 	}
 }
 
@@ -194,17 +211,17 @@ func TestShapes(t *testing.T) {
 	}
 	empty := c.getJSON("/events/correlation/x")
 	empty.wants(t, 200, `"events": []`, `"next": null`)
-	overview := decoded[overviewJSON](t, c.getJSON("/"))
+	overview := decoded[wire.Overview](t, c.getJSON("/"))
 	if len(overview.EventsPerMinute) != 60 || overview.Statuses[domain.Created] != 1 || overview.Today[0] != (domain.Money{Minor: 2500, Currency: "EUR"}) {
 		t.Errorf("overview %+v", overview)
 	}
-	receipt := decoded[receiptJSON](t, c.postJSON("/orders/"+id+"/confirm", `{"commandId":"`+uuid.NewString()+`","expectedVersion":1}`))
+	receipt := decoded[wire.Receipt](t, c.postJSON("/orders/"+id+"/confirm", `{"commandId":"`+uuid.NewString()+`","expectedVersion":1}`))
 	p := receipt.Projections[projections.OrderList]
 	if receipt.Version != 2 || len(receipt.Events) != 1 || *p.Version != 1 || p.Current || p.MS != nil || receipt.Searchable {
 		t.Errorf("a receipt before any projection moved: %+v", receipt)
 	}
 	c.project()
-	seen := decoded[orderPageJSON](t, c.getJSON("/orders/"+id+"?at=2"))
+	seen := decoded[wire.OrderPage](t, c.getJSON("/orders/"+id+"?at=2"))
 	if len(*seen.Changes) == 0 || (*seen.Changes)[0].Field != "status" || (*seen.Changes)[0].To != "confirmed" {
 		t.Errorf("what version 2 changed: %+v", seen.Changes)
 	}
@@ -224,7 +241,7 @@ func TestStamps(t *testing.T) {
 	c := openConsole(t)
 	id := string(c.newOrder("R-1").OrderID)
 	c.project()
-	stamp := func() stampJSON { return decoded[ordersJSON](t, c.getJSON("/orders")).Orders[0].Stamp }
+	stamp := func() wire.Stamp { return decoded[wire.Orders](t, c.getJSON("/orders")).Orders[0].Stamp }
 	if s := stamp(); s.State != "current" || *s.Head != 1 {
 		t.Errorf("after projecting: %+v", s)
 	}
@@ -232,13 +249,67 @@ func TestStamps(t *testing.T) {
 	if s := stamp(); s.State != "behind" || s.Behind.Events != 1 || *s.Version != 1 || *s.Head != 2 {
 		t.Errorf("before projecting: %+v", s)
 	}
-	page := decoded[orderPageJSON](t, c.getJSON("/orders/"+id))
+	page := decoded[wire.OrderPage](t, c.getJSON("/orders/"+id))
 	if page.Version != 2 || page.Order.Status != domain.Confirmed || page.Stamps[projections.OrderList].State != "behind" {
 		t.Errorf("the order's page: %+v", page)
 	}
 	c.project()
 	if s := stamp(); s.State != "current" || *s.Version != 2 {
 		t.Errorf("after projecting again: %+v", s)
+	}
+}
+
+// arriving is a read store whose projections catch up just after each list was read.
+type arriving struct {
+	projections.Reader
+	project func()
+}
+
+func (a arriving) Orders(ctx context.Context, q projections.OrderQuery) (projections.OrderPage, error) {
+	defer a.project()
+	return a.Reader.Orders(ctx, q)
+}
+
+func (a arriving) Customer(ctx context.Context, id string) (projections.CustomerRow, error) {
+	defer a.project()
+	return a.Reader.Customer(ctx, id)
+}
+
+// What arrives between the rows and the end of the page is not in the rows, so the stamp above them does not say current.
+func TestStampIsNotNewerThanRows(t *testing.T) {
+	c := openConsole(t)
+	c.newOrder("R-1")
+	c.project()
+	c.s.read = arriving{c.s.read, c.project}
+	c.newOrder("R-2")
+	list := decoded[wire.Orders](t, c.getJSON("/orders"))
+	if len(list.Orders) != 1 || list.Stamp.State != "behind" {
+		t.Errorf("%d orders, stamped %+v", len(list.Orders), list.Stamp)
+	}
+	customer := list.Orders[0].CustomerID
+	c.newOrder("R-3")
+	page := decoded[wire.CustomerPage](t, c.getJSON("/customers/"+url.PathEscape(customer)))
+	if page.Customer.TotalOrders != 2 || page.Customer.Stamp.State != "behind" {
+		t.Errorf("%d orders, stamped %+v", page.Customer.TotalOrders, page.Customer.Stamp)
+	}
+}
+
+// A row of a customer is numbered so that a page never goes back to an older one, nor misses the next.
+func TestCustomerRowsHaveAnOrder(t *testing.T) {
+	at := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
+	if customerVersion(at.Add(100*time.Microsecond)) <= customerVersion(at) {
+		t.Error("two writes within a millisecond look like one")
+	}
+	c := openConsole(t)
+	c.newOrder("R-1")
+	c.project()
+	written := customerVersion(time.Now())
+	row := regexp.MustCompile(`data-live="customer_order_summary"[^>]*data-version="(\d+)"`).FindStringSubmatch(c.get("/customers").body)
+	if len(row) != 2 {
+		t.Fatal("the list has no row")
+	}
+	if version, _ := strconv.Atoi(row[1]); version < written {
+		t.Errorf("the row read later has version %s, want at least %d: news from before it would replace it", row[1], written)
 	}
 }
 
@@ -279,10 +350,16 @@ func TestConflict(t *testing.T) {
 	if r.status != http.StatusSeeOther || r.header.Get("Location") != fmt.Sprintf("/orders/%s?after=%s@4", id, id) {
 		t.Fatalf("%d %s", r.status, r.header.Get("Location"))
 	}
-	page := decoded[orderPageJSON](t, c.getJSON("/orders/"+id))
+	page := decoded[wire.OrderPage](t, c.getJSON("/orders/"+id))
 	last := page.Events[len(page.Events)-1]
 	if last.Version != 4 || last.Metadata.SeenVersion == nil || *last.Metadata.SeenVersion != 1 {
 		t.Errorf("the version first seen is not stored: %+v", last.Metadata)
+	}
+	// A version that the order never had is no evidence.
+	r = c.postForm("/orders/"+id+"/cancel", "commandId", uuid.NewString(), "expectedVersion", "9", "reason", "Typed by hand")
+	r.wants(t, 409)
+	if fields := formFields(t, r.body, "/orders/"+id+"/cancel"); fields["expectedVersion"] != "4" || fields["seenVersion"] == "9" {
+		t.Errorf("the form goes on with %v", fields)
 	}
 	// A refusal at the head is said beforehand.
 	p = decoded[problemSeen](t, add(1))
@@ -379,7 +456,7 @@ func TestMarkupIsText(t *testing.T) {
 	watch(t, ws, "orders", "customers", "projections")
 	r := c.send("POST", "/orders", "application/json", string(create), "X-Correlation-Id", `<script>alert(1)</script>`)
 	r.wants(t, 201)
-	id := string(decoded[receiptJSON](t, r).OrderID)
+	id := string(decoded[wire.Receipt](t, r).OrderID)
 	watch(t, ws, "orders", "customers", "projections", "order:"+id)
 	cancel, err := json.Marshal(map[string]any{"commandId": uuid.NewString(), "expectedVersion": 1, "reason": evil})
 	if err != nil {
@@ -506,6 +583,24 @@ func TestSecondWindowWithoutReadStore(t *testing.T) {
 	readFrames(t, ws, func(f frameJSON) bool {
 		return f.Projection == "order" && f.Version == 2 && strings.Contains(f.HTML, "confirmed")
 	})
+}
+
+// The sums of a customer lack what a held order keeps back, so they are not called current.
+func TestCustomerOfAHeldOrder(t *testing.T) {
+	c := openConsole(t)
+	id := c.newOrder("R-1").OrderID
+	c.project()
+	if err := c.app.Read.Write(t.Context(), projections.Batch{Projection: projections.CustomerOrderSummary, Holds: []projections.Hold{
+		{Projection: projections.CustomerOrderSummary, OrderID: id, Version: 2, Reason: "Unknown event type.", Since: time.Now()},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	list := decoded[wire.Customers](t, c.getJSON("/customers"))
+	if len(list.Customers) != 1 || list.Customers[0].Stamp.State != "held" {
+		t.Fatalf("in the list: %+v", list.Customers)
+	}
+	page := c.get("/customers/" + url.PathEscape(list.Customers[0].ID))
+	page.wants(t, 200, "held: order "+string(id)+" at version 2")
 }
 
 // A hold changes no version, so pages that show the order are asked to read themselves again.
@@ -667,8 +762,8 @@ func TestChoices(t *testing.T) {
 	c.get("/", "Cookie", "headway_staff=operator").wants(t, 200, "operator", "banner-demo")
 	r = c.send("POST", "/orders", "application/json", `{"commandId":"`+uuid.NewString()+`","customerId":"Ada","currency":"EUR",`+
 		`"items":[{"sku":"A","name":"B","quantity":1,"price":"1"}]}`, "X-Demo-Staff", "operator2")
-	id := string(decoded[receiptJSON](t, r).OrderID)
-	if e := decoded[orderPageJSON](t, c.getJSON("/orders/"+id)).Events[0]; *e.Metadata.UserID != "operator2" {
+	id := string(decoded[wire.Receipt](t, r).OrderID)
+	if e := decoded[wire.OrderPage](t, c.getJSON("/orders/"+id)).Events[0]; *e.Metadata.UserID != "operator2" {
 		t.Errorf("the event names %q", *e.Metadata.UserID)
 	}
 	openConsole(t).postForm("/demo/staff", "staff", "admin", "back", "/").wants(t, 404)
@@ -692,7 +787,7 @@ func TestCorrelation(t *testing.T) {
 	}
 	send("call-7").wants(t, 201)
 	send("call-7").wants(t, 201)
-	if events := decoded[eventsJSON](t, c.getJSON("/events/correlation/call-7")).Events; len(events) != 2 {
+	if events := decoded[wire.Events](t, c.getJSON("/events/correlation/call-7")).Events; len(events) != 2 {
 		t.Errorf("%d events, want 2", len(events))
 	}
 	send(strings.Repeat("x", maxCorrelationID+1)).wants(t, 400, "X-Correlation-Id")
@@ -718,7 +813,7 @@ func TestLongOrder(t *testing.T) {
 	}
 	var versions []int
 	for next, pages := "", 0; pages < 9; pages++ {
-		page := decoded[eventsJSON](t, c.getJSON("/orders/"+string(id)+"/events?before="+next))
+		page := decoded[wire.Events](t, c.getJSON("/orders/"+string(id)+"/events?before="+next))
 		for _, e := range page.Events {
 			versions = append(versions, e.Version)
 		}

@@ -3,11 +3,10 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"time"
 
-	"headway/domain"
+	"headway/cmd/web/internal/terminal"
+	"headway/cmd/web/internal/wire"
 	"headway/projections"
 )
 
@@ -43,72 +42,12 @@ func (c VerifyCmd) Run(app *App) (err error) {
 		return err
 	}
 	if c.JSON {
-		err = json.NewEncoder(app.Stdout).Encode(verifyJSONOf(report))
+		err = json.NewEncoder(app.Stdout).Encode(wire.VerificationOf(report))
 	} else {
-		printReport(app.Stdout, report)
+		terminal.PrintVerification(app.Stdout, report)
 	}
 	if err == nil && !report.Clean() {
 		return ExitCode(1)
 	}
 	return err
-}
-
-func printReport(w io.Writer, r projections.Report) {
-	for _, h := range r.Holds {
-		fmt.Fprintf(w, "%s: order %s is held at version %d: %s\n", h.Projection, h.OrderID, h.Version, printable(h.Reason))
-	}
-	for _, d := range r.Differences {
-		fmt.Fprintln(w, printable(d.String()))
-	}
-	if r.Unnamed > 0 {
-		fmt.Fprintf(w, "… and %s more.\n", count(r.Unnamed, "difference"))
-	}
-	covered := fmt.Sprintf("%s with %s, %s, %s", count(r.Orders, "order"), count(r.Events, "event"), count(r.Rows, "row"),
-		count(r.Customers, "customer"))
-	if r.Clean() {
-		fmt.Fprintf(w, "Every row matches the log: %s.\n", covered)
-		return
-	}
-	fmt.Fprintf(w, "%s between the rows and the log (%s).\n", count(len(r.Differences)+r.Unnamed, "difference"), covered)
-}
-
-type verifyJSON struct {
-	Clean       bool                   `json:"clean"`
-	Orders      int                    `json:"orders"`
-	Events      int                    `json:"events"`
-	Rows        int                    `json:"rows"`
-	Customers   int                    `json:"customers"`
-	Holds       []verifyHoldJSON       `json:"holds"`
-	Differences []verifyDifferenceJSON `json:"differences"`
-	Unnamed     int                    `json:"unnamed"` // differences beyond those that are listed
-}
-
-type verifyHoldJSON struct {
-	Projection string         `json:"projection"`
-	OrderID    domain.OrderID `json:"orderId"`
-	Version    int            `json:"version"`
-	Reason     string         `json:"reason"`
-	Since      time.Time      `json:"since"`
-}
-
-type verifyDifferenceJSON struct {
-	Projection string `json:"projection"`
-	ID         string `json:"id"`    // of the order or customer
-	Field      string `json:"field"` // empty: the whole row
-	Want       string `json:"want"`
-	Got        string `json:"got"`
-}
-
-func verifyJSONOf(r projections.Report) verifyJSON {
-	v := verifyJSON{
-		Clean: r.Clean(), Orders: r.Orders, Events: r.Events, Rows: r.Rows, Customers: r.Customers, Unnamed: r.Unnamed,
-		Holds: []verifyHoldJSON{}, Differences: []verifyDifferenceJSON{},
-	}
-	for _, h := range r.Holds {
-		v.Holds = append(v.Holds, verifyHoldJSON{h.Projection, h.OrderID, h.Version, h.Reason, h.Since.UTC()})
-	}
-	for _, d := range r.Differences {
-		v.Differences = append(v.Differences, verifyDifferenceJSON(d))
-	}
-	return v
 }

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"headway/cmd/web/internal/wire"
 )
 
 // A row that somebody has changed by hand is named with its field, and the exit says so, in words and as JSON.
@@ -31,7 +33,7 @@ func TestVerifyNamesDifferences(t *testing.T) {
 		t.Errorf("changed: exit %d: %s", code, stdout)
 	}
 	stdout, _, code = webHere(t, nil, "verify", "--json", "--data", dir)
-	var report verifyJSON
+	var report wire.Verification
 	if err := json.Unmarshal([]byte(stdout), &report); err != nil {
 		t.Fatalf("%v: %s", err, stdout)
 	}

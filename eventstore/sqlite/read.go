@@ -22,7 +22,7 @@ type readStatements struct {
 	walkStart, walk, all, byType, related *sql.Stmt
 }
 
-func (r *readStatements) prepare(db *sql.DB) error {
+func (r *readStatements) prepare(ctx context.Context, db *sql.DB) error {
 	const head = `(SELECT max(version) FROM events AS h WHERE h.aggregateId = `
 	for _, p := range []struct {
 		to  **sql.Stmt
@@ -42,7 +42,7 @@ func (r *readStatements) prepare(db *sql.DB) error {
 		{&r.related, `SELECT ` + columns + ` FROM events INDEXED BY correlations
 			WHERE correlationId = ? AND seq < ? ORDER BY seq DESC LIMIT ?`},
 	} {
-		stmt, err := db.Prepare(p.sql)
+		stmt, err := db.PrepareContext(ctx, p.sql)
 		if err != nil {
 			return err
 		}

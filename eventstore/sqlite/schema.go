@@ -49,10 +49,14 @@ CREATE TABLE events (
 CREATE UNIQUE INDEX firsts ON events (seq) WHERE version = 1;
 CREATE INDEX types ON events (eventType);
 CREATE INDEX correlations ON events (correlationId);
+CREATE INDEX ids ON events (eventId) WHERE eventId <> ''; -- those of schema 1 had none
 CREATE TRIGGER events_follow BEFORE INSERT ON events
 WHEN NEW.version <> 1 + coalesce((SELECT max(version) FROM events WHERE aggregateId = NEW.aggregateId), 0)
 	OR NEW.seq NOT IN (-1, 1 + coalesce((SELECT max(seq) FROM events), 0)) -- it is -1 here if none was given
 BEGIN SELECT RAISE(ABORT, 'an event follows the newest one of its order, and seq is given by the database'); END;
+CREATE TRIGGER events_differ BEFORE INSERT ON events
+WHEN NEW.eventId <> '' AND EXISTS (SELECT 1 FROM events WHERE eventId = NEW.eventId AND eventId <> '')
+BEGIN SELECT RAISE(ABORT, 'an event id stands for one event'); END;
 CREATE TRIGGER events_stay BEFORE UPDATE ON events
 BEGIN SELECT RAISE(ABORT, 'a stored event never changes'); END;
 CREATE TRIGGER events_last BEFORE DELETE ON events
@@ -138,7 +142,7 @@ func useLog(ctx context.Context, conn *sql.Conn) error {
 		if err = conn.QueryRowContext(ctx, `PRAGMA journal_mode = WAL`).Scan(&mode); err == nil {
 			break
 		}
-		time.Sleep(wait)
+		time.Sleep(wait) //nolint:forbidigo // nothing tells when the other process is done
 	}
 	if err == nil && !strings.EqualFold(mode, "wal") {
 		err = fmt.Errorf("journal mode is %q, not wal", mode)

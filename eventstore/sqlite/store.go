@@ -71,8 +71,7 @@ func Open(path string, options Options) (*Store, error) {
 	}
 	s := &Store{codec: options.Codec, queue: newQueue(), writer: w}
 	if err := s.openReaders(path); err != nil {
-		w.disconnect()
-		return nil, err
+		return nil, errors.Join(err, w.disconnect())
 	}
 	go w.run(s.queue)
 	return s, nil
@@ -84,7 +83,7 @@ func (s *Store) openReaders(path string) error {
 		db.SetMaxOpenConns(MaxReaders)
 		db.SetMaxIdleConns(MaxReaders)
 		s.readers = db
-		err = s.read.prepare(db)
+		err = s.read.prepare(context.Background(), db)
 	}
 	if err != nil {
 		err = errors.Join(err, closeIfOpen(db))

@@ -14,12 +14,15 @@ import (
 // Every answer comes after a sync of the log that began after the command was sent and after its last byte was written. The kernel says so:
 // strace watches the store at work.
 func TestSyncBeforeAnswer(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux has strace; there this test must run")
+	}
 	strace, err := exec.LookPath("strace")
 	if err != nil {
-		t.Skip("strace is not installed")
+		t.Fatal("This test watches the store with strace: apt-get install strace, or make need.")
 	}
-	if runtime.GOOS != "linux" || exec.Command(strace, "-o", os.DevNull, "true").Run() != nil {
-		t.Skip("strace is not allowed to watch here")
+	if err := exec.Command(strace, "-o", os.DevNull, "true").Run(); err != nil {
+		t.Fatalf("strace is not allowed to watch here: %v", err)
 	}
 	for name, c := range map[string]struct{ clients, each int }{"one client": {1, 30}, "many clients": {16, 6}} {
 		t.Run(name, func(t *testing.T) {

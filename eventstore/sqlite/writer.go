@@ -29,6 +29,7 @@ type writeStatements struct {
 	begin, commit                     *sql.Stmt
 	savepoint, release, rollbackTo    *sql.Stmt
 	lastStored, head, insert, repeats *sql.Stmt
+	byID                              *sql.Stmt
 	all                               []*sql.Stmt
 }
 
@@ -46,6 +47,7 @@ func (d *writeStatements) prepare(ctx context.Context, conn *sql.Conn) error {
 		{&d.head, `SELECT coalesce(max(version), 0) FROM events WHERE aggregateId = ?`},
 		{&d.insert, `INSERT INTO events (aggregateId, version, eventId, eventType, schemaVersion, storedAt, timestamp, causationId,
 			correlationId, userId, seenVersion, commandHash, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
+		{&d.byID, `SELECT coalesce(max(aggregateId), '') FROM events WHERE eventId = ? AND eventId <> ''`},
 		{&d.repeats, `SELECT ` + columns + ` FROM events WHERE aggregateId = ? AND causationId = ? ORDER BY version`},
 	} {
 		stmt, err := conn.PrepareContext(ctx, p.sql)
@@ -192,7 +194,7 @@ func (w *writer) append(ctx context.Context, c *command, last *int64) ([]eventst
 		stored = max(now, stored+1)
 		c.records[i].StoredAt = time.UnixMicro(stored).UTC()
 		if err := w.insert(ctx, &c.records[i]); err != nil {
-			return nil, w.undo(ctx, err)
+			return w.undo(ctx, c, head, err)
 		}
 	}
 	*last = stored
@@ -207,18 +209,29 @@ func (w *writer) insert(ctx context.Context, r *eventstore.Record) error {
 	return err
 }
 
-// undo takes one command back if only that command is at fault: a value that the table does not allow.
-func (w *writer) undo(ctx context.Context, cause error) error {
+// undo takes one command back if only that command is at fault: its command id was used before, which its event ids show, or it has a
+// value that the table does not allow.
+func (w *writer) undo(ctx context.Context, c *command, head int, cause error) ([]eventstore.Record, error) {
 	if e, ok := errors.AsType[*driver.Error](cause); !ok || e.Code()&0xff != codes.SQLITE_CONSTRAINT {
-		return cause
+		return nil, cause
 	}
 	if _, err := w.do.rollbackTo.ExecContext(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	if _, err := w.do.release.ExecContext(ctx); err != nil {
-		return err
+		return nil, err
 	}
-	return &domain.Error{Kind: domain.Internal, Message: "The event store does not allow this event.", Cause: cause}
+	var holder string
+	if err := w.do.byID.QueryRowContext(ctx, c.records[0].EventID).Scan(&holder); err != nil {
+		return nil, err
+	}
+	switch holder {
+	case "":
+		return nil, &domain.Error{Kind: domain.Internal, Message: "The event store does not allow this event.", Cause: cause}
+	case string(c.order):
+		return w.repeat(ctx, c, head)
+	}
+	return nil, eventstore.OtherContent()
 }
 
 // repeat answers a command whose stream is not where it expects: its own first result, if it has one.

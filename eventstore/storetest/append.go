@@ -284,6 +284,17 @@ func otherContent(t *testing.T, p Place) {
 		checkField(t, err, domain.Invalid, "commandId")
 	}
 	checkLength(t, s, id, 2)
+
+	elsewhere := newOrder() // a command id belongs to one order
+	_, err = s.Append(t.Context(), elsewhere, 0, m, created())
+	checkField(t, err, domain.Invalid, "commandId")
+	checkLength(t, s, elsewhere, 0)
+	stored, err := s.Append(t.Context(), id, 2, m, created()) // at the head, too, it finds its first result
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkRecords(t, "a repeat at the head", stored, mustRead(t, s, id)[:1])
+	checkLength(t, s, id, 2)
 }
 
 func abandonedCommand(t *testing.T, p Place) {

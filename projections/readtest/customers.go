@@ -19,7 +19,7 @@ func customers(t *testing.T, s *subject) {
 	if _, err := s.Customer(t.Context(), "ada"); domain.KindOf(err) != domain.NotFound {
 		t.Errorf("a customer without orders is not found: %v", err)
 	}
-	random := rand.New(rand.NewSource(1)) //nolint:gosec // the same contributions each time
+	random := rand.New(rand.NewSource(1))
 	newest := map[domain.OrderID]projections.Contribution{}
 	var deliveries []projections.Contribution
 	for n := range 30 {

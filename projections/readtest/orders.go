@@ -114,7 +114,7 @@ func hostile(t *testing.T, s *subject) {
 
 // pages reads every page of many queries and compares them with a plain model.
 func pages(t *testing.T, s *subject, n, limit int) {
-	random := rand.New(rand.NewSource(int64(n))) //nolint:gosec // the same orders each time
+	random := rand.New(rand.NewSource(int64(n)))
 	pick := func(of ...string) string { return of[random.Intn(len(of))] }
 	var all []projections.OrderRow
 	for i := range n {

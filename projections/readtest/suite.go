@@ -131,6 +131,6 @@ func idsOf(rows []projections.OrderRow) []domain.OrderID {
 
 // complains tells whether an error is Malformed and names the field.
 func complains(err error, field string) bool {
-	e, ok := err.(*domain.Error) //nolint:errorlint // the contract promises ours, unwrapped
+	e, ok := err.(*domain.Error)
 	return ok && e.Kind == domain.Malformed && len(e.Fields) == 1 && e.Fields[0].Field == field
 }

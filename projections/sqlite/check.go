@@ -34,7 +34,7 @@ func (s *Store) Check(ctx context.Context, report func(projections.Difference)) 
 		}
 	}
 	rows, err := s.readers.QueryContext(ctx, `PRAGMA integrity_check(10)`)
-	complaints, err := collect(rows, err, func(rows *sql.Rows) (text string, err error) { return text, rows.Scan(&text) })
+	complaints, err := collect(rows, err, scanText)
 	for _, text := range complaints {
 		// A virtual table is checked above, and named there.
 		if text != "ok" && !strings.Contains(text, "_fts") {
@@ -58,7 +58,8 @@ func (s *Store) checkDerived(ctx context.Context, report func(projections.Differ
 	}
 	err := each(ctx, s, `SELECT id, reference, customer, refKey, head FROM orders WHERE id > ? ORDER BY id LIMIT ?`,
 		func(rows *sql.Rows) (d derived, err error) {
-			return d, rows.Scan(&d.ID, &d.Reference, &d.CustomerID, &d.refKey, &d.head)
+			err = rows.Scan(&d.ID, &d.Reference, &d.CustomerID, &d.refKey, &d.head)
+			return d, err
 		},
 		func(d derived) string { return string(d.ID) },
 		func(d derived) error {
@@ -82,7 +83,10 @@ func (s *Store) checkDerived(ctx context.Context, report func(projections.Differ
 	}
 	type customer struct{ id, words string }
 	return each(ctx, s, `SELECT id, words FROM customers WHERE id > ? ORDER BY id LIMIT ?`,
-		func(rows *sql.Rows) (c customer, err error) { return c, rows.Scan(&c.id, &c.words) },
+		func(rows *sql.Rows) (c customer, err error) {
+			err = rows.Scan(&c.id, &c.words)
+			return c, err
+		},
 		func(c customer) string { return c.id },
 		func(c customer) error {
 			differ(c.id, "words", projections.Key(c.id), c.words)

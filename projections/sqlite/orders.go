@@ -56,7 +56,20 @@ type candidate struct {
 	status  domain.Status
 	rank    int64 // 0 exact, 1 prefix of reference or id, 2 any other; 0 if the query is not ranked
 	created int64
-	keys    []any // the sort columns, string or int64
+	keys    []sortValue
+}
+
+// sortValue is the value of a sort column: text or number, the other is empty.
+type sortValue struct {
+	text   string
+	number int64
+}
+
+// place is where a match stands in the sort: what a cursor holds.
+type place struct {
+	rank int64 // in a ranked query
+	keys []sortValue
+	id   string
 }
 
 // orderSearch is one query of orders while it is answered.
@@ -68,7 +81,7 @@ type orderSearch struct {
 	key    string // the words of the query as one text
 	ranked bool
 	sort   orderSort
-	after  []any // the cursor: rank (if ranked), sort columns, id; nil on the first page
+	after  *place // the cursor; nil on the first page
 }
 
 // Orders is projections.Reader's.
@@ -108,37 +121,31 @@ func newOrderSearch(q projections.OrderQuery) (*orderSearch, error) {
 	if q.Cursor == "" {
 		return o, nil
 	}
-	return o, o.readCursor()
+	o.after = &place{keys: make([]sortValue, len(o.sort.columns))}
+	if err := projections.DecodeCursor(q.Cursor, q.Fingerprint(), o.cursor(o.after)...); err != nil {
+		return nil, err
+	}
+	return o, nil
 }
 
-// readCursor takes the place where the page before ended.
-func (o *orderSearch) readCursor() error {
-	var rank int64
-	var id string
-	into := []any{}
+// cursor is the values of a place that a cursor of this query holds, to be read from it or into it.
+func (o *orderSearch) cursor(p *place) []any {
+	var values []any
 	if o.ranked {
-		into = append(into, &rank)
+		values = append(values, &p.rank)
 	}
-	for _, c := range o.sort.columns {
-		if c.text {
-			into = append(into, new(string))
-		} else {
-			into = append(into, new(int64))
-		}
+	for i, c := range o.sort.columns {
+		values = append(values, p.keys[i].of(c))
 	}
-	into = append(into, &id)
-	if err := projections.DecodeCursor(o.q.Cursor, o.q.Fingerprint(), into...); err != nil {
-		return err
+	return append(values, &p.id)
+}
+
+// of is the half of the value that a column uses.
+func (v *sortValue) of(c sortColumn) any {
+	if c.text {
+		return &v.text
 	}
-	for _, v := range into {
-		switch v := v.(type) {
-		case *string:
-			o.after = append(o.after, *v)
-		case *int64:
-			o.after = append(o.after, *v)
-		}
-	}
-	return nil
+	return &v.number
 }
 
 func (o *orderSearch) answer(page *projections.OrderPage) error {
@@ -322,20 +329,25 @@ func (o *orderSearch) count(from string, args []any, limit int) (n int, err erro
 
 // candidates reads all matches.
 func (o *orderSearch) candidates(from string, args []any) ([]candidate, error) {
-	columns := `o.no, o.id, o.status, o.createdAt, o.refKey`
-	for _, c := range o.sort.columns {
-		columns += `, o.` + c.name
-	}
-	rows, err := o.tx.QueryContext(o.ctx, `SELECT `+columns+from, args...)
+	rows, err := o.tx.QueryContext(o.ctx, fmt.Sprintf(`SELECT %s%s`, o.columns(), from), args...)
 	return collect(rows, err, o.scanCandidate)
+}
+
+// columns are those of a candidate, in the order in which scanCandidate takes them.
+func (o *orderSearch) columns() string {
+	columns := []string{`o.no`, `o.id`, `o.status`, `o.createdAt`, `o.refKey`}
+	for _, c := range o.sort.columns {
+		columns = append(columns, `o.`+c.name)
+	}
+	return strings.Join(columns, `, `)
 }
 
 func (o *orderSearch) scanCandidate(rows *sql.Rows) (c candidate, err error) {
 	var refKey string
-	c.keys = make([]any, len(o.sort.columns))
+	c.keys = make([]sortValue, len(o.sort.columns))
 	into := []any{&c.no, &c.id, &c.status, &c.created, &refKey}
-	for i := range c.keys {
-		into = append(into, &c.keys[i])
+	for i, column := range o.sort.columns {
+		into = append(into, c.keys[i].of(column))
 	}
 	err = rows.Scan(into...)
 	if o.ranked {
@@ -356,42 +368,31 @@ func (o *orderSearch) rankOf(refKey, id string) int64 {
 	return 2
 }
 
-// place is the sort values of a match: what a cursor holds.
-func (o *orderSearch) place(c candidate) []any {
-	var place []any
-	if o.ranked {
-		place = append(place, c.rank)
-	}
-	return append(append(place, c.keys...), c.id)
-}
+func (c candidate) place() place { return place{rank: c.rank, keys: c.keys, id: c.id} }
 
 // compare orders two places.
-func (o *orderSearch) compare(a, b []any) int {
-	ranks := len(a) - len(o.sort.columns) - 1
-	for i := range a {
-		var n int
-		switch v := a[i].(type) {
-		case int64:
-			n = cmp.Compare(v, b[i].(int64))
-		case string:
-			n = strings.Compare(v, b[i].(string))
-		}
-		if column := i - ranks; column >= 0 && column < len(o.sort.columns) && o.sort.columns[column].desc {
+func (o *orderSearch) compare(a, b place) int {
+	if n := cmp.Compare(a.rank, b.rank); n != 0 {
+		return n
+	}
+	for i, c := range o.sort.columns {
+		n := cmp.Or(strings.Compare(a.keys[i].text, b.keys[i].text), cmp.Compare(a.keys[i].number, b.keys[i].number))
+		if c.desc {
 			n = -n
 		}
 		if n != 0 {
 			return n
 		}
 	}
-	return 0
+	return strings.Compare(a.id, b.id)
 }
 
 // cut sorts the matches and takes the page after the cursor.
 func (o *orderSearch) cut(page *projections.OrderPage, matches []candidate) error {
 	if o.after != nil {
-		matches = slices.DeleteFunc(matches, func(c candidate) bool { return o.compare(o.place(c), o.after) <= 0 })
+		matches = slices.DeleteFunc(matches, func(c candidate) bool { return o.compare(c.place(), *o.after) <= 0 })
 	}
-	slices.SortFunc(matches, func(a, b candidate) int { return o.compare(o.place(a), o.place(b)) })
+	slices.SortFunc(matches, func(a, b candidate) int { return o.compare(a.place(), b.place()) })
 	return o.fill(page, matches)
 }
 
@@ -399,7 +400,8 @@ func (o *orderSearch) cut(page *projections.OrderPage, matches []candidate) erro
 func (o *orderSearch) fill(page *projections.OrderPage, matches []candidate) error {
 	if len(matches) > o.q.Limit {
 		matches = matches[:o.q.Limit]
-		page.Next = projections.EncodeCursor(o.q.Fingerprint(), o.place(matches[len(matches)-1])...)
+		last := matches[len(matches)-1].place()
+		page.Next = projections.EncodeCursor(o.q.Fingerprint(), o.cursor(&last)...)
 	}
 	var ids []string
 	for _, c := range matches {
@@ -471,56 +473,50 @@ func (o *orderSearch) segments() []segment {
 		return o.ranges(0, o.after, nil)
 	}
 	var all []segment
-	first := int64(0)
-	if o.after != nil {
-		first = o.after[0].(int64)
-	}
-	for rank := max(first, 0); rank <= 2; rank++ {
-		after := o.after
-		if after != nil {
-			after = after[1:]
+	for rank := range int64(3) {
+		switch {
+		case o.after == nil || rank > o.after.rank:
+			all = append(all, o.ranges(rank, nil, o.hasRank(rank))...)
+		case rank == o.after.rank:
+			all = append(all, o.ranges(rank, o.after, o.hasRank(rank))...)
 		}
-		if rank != first {
-			after = nil
-		}
-		all = append(all, o.ranges(rank, after, o.hasRank(rank))...)
 	}
 	return all
 }
 
-func (o *orderSearch) ranges(rank int64, after []any, conditions []condition) []segment {
+func (o *orderSearch) ranges(rank int64, after *place, conditions []condition) []segment {
 	columns := o.sort.columns
 	if after == nil {
-		return split(segment{rank: rank, conditions: conditions}, columns[0], "")
+		return split(segment{rank: rank, conditions: conditions}, columns[0], nil)
 	}
 	var all []segment
 	for equal := len(columns); equal >= 0; equal-- {
 		s := segment{rank: rank, equal: equal, conditions: slices.Clone(conditions)}
 		for i, c := range columns[:equal] {
-			s.conditions = append(s.conditions, condition{`o.` + c.name + ` = ?`, []any{after[i]}})
+			s.conditions = append(s.conditions, condition{`o.` + c.name + ` = ?`, []any{after.keys[i].of(c)}})
 		}
 		if equal == len(columns) {
-			s.conditions = append(s.conditions, condition{`o.id > ?`, []any{after[equal]}})
+			s.conditions = append(s.conditions, condition{`o.id > ?`, []any{after.id}})
 			all = append(all, s)
 			continue
 		}
 		beyond := columns[equal]
 		if beyond.values != nil {
-			all = append(all, split(s, beyond, after[equal].(string))...)
+			all = append(all, split(s, beyond, &after.keys[equal].text)...)
 			continue
 		}
 		sign := ` > ?`
 		if beyond.desc {
 			sign = ` < ?`
 		}
-		s.conditions = append(s.conditions, condition{`o.` + beyond.name + sign, []any{after[equal]}})
+		s.conditions = append(s.conditions, condition{`o.` + beyond.name + sign, []any{after.keys[equal].of(beyond)}})
 		all = append(all, s)
 	}
 	return all
 }
 
 // split makes a segment for each value after one, if the values are few: an index then serves both directions.
-func split(s segment, c sortColumn, after string) []segment {
+func split(s segment, c sortColumn, after *string) []segment {
 	if c.values == nil {
 		return []segment{s}
 	}
@@ -530,7 +526,7 @@ func split(s segment, c sortColumn, after string) []segment {
 	}
 	var all []segment
 	for _, v := range values {
-		if after != "" && (v == after || (v > after) == c.desc) {
+		if after != nil && (v == *after || (v > *after) == c.desc) {
 			continue
 		}
 		part := segment{rank: s.rank, equal: s.equal + 1, conditions: slices.Clone(s.conditions)}
@@ -574,9 +570,10 @@ func (o *orderSearch) walkSegment(s segment, limit int) ([]candidate, error) {
 		if err != nil {
 			return nil, err
 		}
-		if few { // the indexes of references and ids answer it
-			text, args := where(conditions)
-			return o.read(` FROM orders AS o`+text, args, s, limit)
+		if few { // the indexes of references and ids answer it, and no other is to be tried first
+			rest, more := where(conditions)
+			from := ` FROM (SELECT o.no AS found FROM orders AS o` + filter + `) CROSS JOIN orders AS o ON o.no = found` + rest
+			return o.read(from, append(args, more...), s, limit)
 		}
 	}
 	text, args := where(append(conditions, o.hasWords()...))
@@ -584,18 +581,15 @@ func (o *orderSearch) walkSegment(s segment, limit int) ([]candidate, error) {
 }
 
 func (o *orderSearch) read(from string, args []any, s segment, limit int) ([]candidate, error) {
-	columns, order := `o.no, o.id, o.status, o.createdAt, o.refKey`, ``
-	for i, c := range o.sort.columns {
-		columns += `, o.` + c.name
-		if i < s.equal {
-			continue
-		}
-		order += `o.` + c.name
+	var order []string
+	for _, c := range o.sort.columns[s.equal:] {
+		by := `o.` + c.name
 		if c.desc {
-			order += ` DESC`
+			by += ` DESC`
 		}
-		order += `, `
+		order = append(order, by)
 	}
-	rows, err := o.tx.QueryContext(o.ctx, fmt.Sprintf(`SELECT %s%s ORDER BY %so.id LIMIT %d`, columns, from, order, limit), args...)
+	rows, err := o.tx.QueryContext(o.ctx, fmt.Sprintf(`SELECT %s%s ORDER BY %s LIMIT %d`, o.columns(), from,
+		strings.Join(append(order, `o.id`), `, `), limit), args...)
 	return collect(rows, err, o.scanCandidate)
 }

@@ -86,7 +86,10 @@ func (s *Store) Versions(ctx context.Context, projection string, ids ...domain.O
 		return nil, err
 	}
 	rows, err := byID(ctx, s, ids, `SELECT id, version FROM `+table+` WHERE id IN (SELECT value FROM json_each(?))`,
-		func(rows *sql.Rows) (p position, err error) { return p, rows.Scan(&p.id, &p.version) })
+		func(rows *sql.Rows) (p position, err error) {
+			err = rows.Scan(&p.id, &p.version)
+			return p, err
+		})
 	if err != nil {
 		return nil, err
 	}

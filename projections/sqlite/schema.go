@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"net/url"
 	"os"
@@ -18,14 +19,21 @@ import (
 
 const (
 	applicationID = 0x48647772 // "Hdwr" in the header of the file
-	schemaVersion = 1          // user_version; another one means that the rows are made again
+	wordsVersion  = 1          // to be raised when projections.Words cuts or folds in another way
 )
+
+// schemaVersion is the user_version of a file whose rows this program can use. It follows the schema by itself; rows of another one are made
+// again.
+func schemaVersion() int {
+	return int(crc32.ChecksumIEEE(fmt.Appendf(nil, "%d %s", wordsVersion, schema)) >> 1) // positive, as an int32
+}
 
 // Times are microseconds since 1970; the zero time is year 1, so that nothing is NULL.
 //
 // head is the words of reference, id and customer, words those of the lines, refKey the words of the reference alone. They are
 // made by projections.Words, and the full-text index takes them as they are: its tokenizer splits at spaces only, as far as words
-// go. Prefixes of one to three characters have an index of their own.
+// go. Prefixes of up to six characters have an index of their own: without it a
+// common word costs ten times as much to look up, and with it a write hardly more.
 //
 // The full-text index also knows the status, as a token that no word can be, so that it can count the matches of each status alone.
 //
@@ -63,7 +71,7 @@ CREATE INDEX orders_by_itemsdesc ON orders (items DESC, id);
 CREATE INDEX orders_refkey       ON orders (refKey);
 CREATE VIEW orders_text AS SELECT no, '§' || status AS status, head, words FROM orders;
 CREATE VIRTUAL TABLE orders_fts USING fts5 (
-	status, head, words, content='orders_text', content_rowid='no', tokenize='ascii', detail='none', columnsize=0, prefix='1 2 3'
+	status, head, words, content='orders_text', content_rowid='no', tokenize='ascii', detail='none', columnsize=0, prefix='1 2 3 4 5 6'
 );
 CREATE TABLE tally (status TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
@@ -98,7 +106,7 @@ CREATE TABLE spent (
 	PRIMARY KEY (customer, currency)
 ) STRICT, WITHOUT ROWID;
 CREATE VIRTUAL TABLE customers_fts USING fts5 (
-	words, content='customers', content_rowid='no', tokenize='ascii', detail='none', columnsize=0, prefix='1 2 3'
+	words, content='customers', content_rowid='no', tokenize='ascii', detail='none', columnsize=0, prefix='1 2 3 4 5 6'
 );
 
 CREATE TABLE projections (
@@ -151,7 +159,7 @@ func create(path string) error {
 // prepare makes the schema in an empty file, and counts the rows of any other. Rows of another schema are thrown away, which dropped tells: they can be made again. A file
 // that is not a read store is refused untouched.
 func prepare(ctx context.Context, conn *sql.Conn, path string) (dropped bool, err error) {
-	application, version, tables, err := inspect(ctx, conn)
+	application, _, tables, err := inspect(ctx, conn)
 	if err != nil {
 		return false, err
 	}
@@ -164,11 +172,11 @@ func prepare(ctx context.Context, conn *sql.Conn, path string) (dropped bool, er
 	if _, err := conn.ExecContext(ctx, `BEGIN IMMEDIATE`); err != nil {
 		return false, err
 	}
-	application, version, tables, err = inspect(ctx, conn) // another process may have been faster
-	if err == nil && (application != applicationID || version != schemaVersion) {
+	application, version, tables, err := inspect(ctx, conn) // another process may have been faster
+	if err == nil && (application != applicationID || version != schemaVersion()) {
 		if err = dropAll(ctx, conn); err == nil {
 			_, err = conn.ExecContext(ctx, schema+fmt.Sprintf(`PRAGMA application_id = %d; PRAGMA user_version = %d;`,
-				applicationID, schemaVersion))
+				applicationID, schemaVersion()))
 		}
 		dropped = tables > 0
 	}
@@ -193,20 +201,18 @@ func inspect(ctx context.Context, conn *sql.Conn) (application, version, tables 
 
 // dropAll empties the file: virtual tables first, which take their own tables with them.
 func dropAll(ctx context.Context, conn *sql.Conn) error {
-	for _, kind := range []string{
-		`type = 'table' AND sql LIKE 'CREATE VIRTUAL%'`, `type = 'view'`, `type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`,
+	for _, kind := range []struct{ which, drop string }{
+		{`type = 'table' AND sql LIKE 'CREATE VIRTUAL%'`, `DROP TABLE "%s"`},
+		{`type = 'view'`, `DROP VIEW "%s"`},
+		{`type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`, `DROP TABLE "%s"`},
 	} {
-		rows, err := conn.QueryContext(ctx, `SELECT name FROM sqlite_schema WHERE `+kind)
-		names, err := collect(rows, err, func(rows *sql.Rows) (name string, err error) { return name, rows.Scan(&name) })
+		rows, err := conn.QueryContext(ctx, fmt.Sprintf(`SELECT name FROM sqlite_schema WHERE %s`, kind.which))
+		names, err := collect(rows, err, scanText)
 		if err != nil {
 			return err
 		}
 		for _, name := range names {
-			drop := `DROP TABLE "`
-			if kind == `type = 'view'` {
-				drop = `DROP VIEW "`
-			}
-			if _, err := conn.ExecContext(ctx, drop+strings.ReplaceAll(name, `"`, `""`)+`"`); err != nil {
+			if _, err := conn.ExecContext(ctx, fmt.Sprintf(kind.drop, strings.ReplaceAll(name, `"`, `""`))); err != nil {
 				return err
 			}
 		}
@@ -223,7 +229,11 @@ func useLog(ctx context.Context, conn *sql.Conn) error {
 		if err = conn.QueryRowContext(ctx, `PRAGMA journal_mode = WAL`).Scan(&mode); err == nil {
 			break
 		}
-		time.Sleep(wait)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	if err == nil && !strings.EqualFold(mode, "wal") {
 		err = fmt.Errorf("journal mode is %q, not wal", mode)
@@ -246,6 +256,11 @@ func collect[T any](rows *sql.Rows, err error, one func(*sql.Rows) (T, error)) (
 		all = append(all, v)
 	}
 	return all, rows.Err()
+}
+
+func scanText(rows *sql.Rows) (text string, err error) {
+	err = rows.Scan(&text)
+	return text, err
 }
 
 func micros(t time.Time) int64 { return t.UnixMicro() }

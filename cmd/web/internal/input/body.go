@@ -4,6 +4,7 @@ package input
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,10 +28,12 @@ const (
 	maxFields    = 10_000 // 501 items of a form must be counted, not cut
 	maxDepth     = 8
 	MaxLineIndex = 2_000 // of items[N] in a form
+
+	maxComplaints = 2_500 // about one body: more than the fields of 501 items
 )
 
-// ErrMediaType is a body that is neither JSON nor a form; its text is for the asker.
-var ErrMediaType = errors.New("Send the body as application/json or as a form (application/x-www-form-urlencoded).")
+// ErrMediaType is a body that is neither JSON nor a form.
+var ErrMediaType = errors.New("neither JSON nor a form")
 
 // Body is a body, from a form or JSON alike: every value by its path, such as "items[2].price". A command reads the fields it
 // knows; unread then names one that nobody asked for.
@@ -180,8 +183,8 @@ func (in *Body) parseJSON(body []byte) error {
 	if _, err := tokens.Token(); !errors.Is(err, io.EOF) {
 		return domain.Errorf(domain.Malformed, "There is more after the JSON object.")
 	}
-	if in.values[""].kind != kindObject {
-		return domain.Errorf(domain.Malformed, "The body must be a JSON object, not %s.", in.values[""].kind)
+	if kind := in.values[""].kind; kind != kindObject {
+		return domain.Errorf(domain.Malformed, "The body must be a JSON object, not %s.", cmp.Or(kind, "null"))
 	}
 	delete(in.values, "")
 	return nil
@@ -244,9 +247,9 @@ func notJSON(tokens *json.Decoder, cause error) error {
 		Message: fmt.Sprintf("The body is not valid JSON; it cannot be read after byte %d.", tokens.InputOffset())}
 }
 
-// Complain says what is wrong with a field. Only the first complaint about a field is kept.
+// Complain says what is wrong with a field. Only the first complaint about a field is kept, and of all fields a bounded number.
 func (in *Body) Complain(field, format string, args ...any) {
-	if !slices.ContainsFunc(in.wrong, func(f domain.FieldError) bool { return f.Field == field }) {
+	if len(in.wrong) < maxComplaints && !in.Complained(field) {
 		in.wrong = append(in.wrong, domain.FieldError{Field: field, Message: fmt.Sprintf(format, args...)})
 	}
 }
@@ -298,7 +301,7 @@ func (in *Body) whole(field, what string) int64 {
 
 // Version is a version of an order: required unless optional, at least 1.
 func (in *Body) Version(field, what string, optional bool) int {
-	if optional && in.values[field].text == "" && in.values[field].kind != kindObject && in.values[field].kind != kindList {
+	if v := in.values[field]; optional && (v.kind == "" || in.form && v.kind == kindText && strings.TrimSpace(v.text) == "") {
 		in.read[field] = true
 		return 0
 	}

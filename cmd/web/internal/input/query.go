@@ -139,9 +139,11 @@ func (q *Query) After(id domain.OrderID) int {
 	return n
 }
 
-// OrderID reads the {id} of a path: anything but a UUID is an order that does not exist.
-func OrderID(r *http.Request) (domain.OrderID, error) {
-	text := r.PathValue("id")
+// OrderID reads the {id} of a path.
+func OrderID(r *http.Request) (domain.OrderID, error) { return ParseOrderID(r.PathValue("id")) }
+
+// ParseOrderID reads an order's id: anything but a UUID is an order that does not exist.
+func ParseOrderID(text string) (domain.OrderID, error) {
 	id, err := uuid.Parse(text)
 	if err != nil || len(text) != len(id.String()) {
 		return "", domain.Errorf(domain.NotFound, "There is no order “%s”.", Clip(text))

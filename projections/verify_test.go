@@ -1,0 +1,224 @@
+package projections_test
+
+import (
+	"database/sql"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"headway/domain"
+	"headway/projections"
+)
+
+// corrupt runs a statement on the read store's file as somebody with a shell would, and expects that it changed something.
+func (w *world) corrupt(statement string) {
+	w.t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(w.dir, "read.db"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer db.Close()
+	result, err := db.Exec(statement)
+	if err != nil {
+		w.t.Fatalf("%s: %v", statement, err)
+	}
+	if n, err := result.RowsAffected(); err != nil || n == 0 {
+		w.t.Fatalf("%s changed nothing; %v", statement, err)
+	}
+}
+
+// populated is a world with orders of every status, two customers and a hold, all projected.
+func populated(t *testing.T) (w *world, order domain.OrderID) {
+	t.Helper()
+	w = newWorld(t)
+	order = w.create("ada", "A-1", 500)
+	w.do(order, 1, domain.AddItem{Item: line(250)})
+	w.do(order, 2, domain.ConfirmOrder{})
+	w.do(order, 3, domain.CancelOrder{Reason: "no"})
+	w.create("ada", "A-2", 100)
+	w.do(w.create("bob", "A-3", 100), 1, domain.ConfirmOrder{})
+	w.raw(w.create("bob", "A-4", 100), 2, "OrderEaten", `{}`)
+	w.step(w.projector())
+	if diffs := w.verified(0); len(diffs) > 0 {
+		t.Fatalf("before anything is corrupt: %v", diffs)
+	}
+	return w, order
+}
+
+// Every column of every kind of row is corrupted in turn, and named.
+func TestVerifyNamesEveryCorruption(t *testing.T) {
+	const (
+		orders  = projections.OrderList
+		summary = projections.CustomerOrderSummary
+	)
+	w, order := populated(t)
+	one := ` WHERE id = '` + string(order) + `'`
+	for _, c := range []struct{ statement, projection, id, field string }{
+		{`UPDATE orders SET id = '99999999-9999-5999-8999-999999999999'` + one, orders, "99999999-9999-5999-8999-999999999999", ""},
+		{`UPDATE orders SET id = '99999999-9999-5999-8999-999999999999'` + one, orders, string(order), ""},
+		{`UPDATE orders SET reference = 'x'` + one, orders, string(order), "reference"},
+		{`UPDATE orders SET customer = 'x'` + one, orders, string(order), "customerId"},
+		{`UPDATE orders SET status = 'created'` + one, orders, string(order), "status"},
+		{`UPDATE orders SET items = items + 1` + one, orders, string(order), "itemCount"},
+		{`UPDATE orders SET total = total + 1` + one, orders, string(order), "total"},
+		{`UPDATE orders SET currency = 'USD'` + one, orders, string(order), "total"},
+		{`UPDATE orders SET createdAt = createdAt + 1` + one, orders, string(order), "createdAt"},
+		{`UPDATE orders SET confirmedAt = confirmedAt + 1` + one, orders, string(order), "confirmedAt"},
+		{`UPDATE orders SET cancelledAt = cancelledAt + 1` + one, orders, string(order), "cancelledAt"},
+		{`UPDATE orders SET version = version + 1` + one, orders, string(order), "version"},
+		{`UPDATE orders SET version = version - 1` + one, orders, string(order), "version"},
+		{`UPDATE orders SET version = 0` + one, orders, string(order), "version"},
+		{`UPDATE orders SET storedAt = storedAt + 1` + one, orders, string(order), "storedAt"},
+		{`UPDATE orders SET words = words || ' x'` + one, orders, string(order), "words"},
+		{`UPDATE orders SET words = words || ' x'` + one, "search", "orders_fts", "index"},
+		{`UPDATE orders SET head = head || ' x'` + one, "search", string(order), "head"},
+		{`UPDATE orders SET refKey = refKey || ' x'` + one, "search", string(order), "refKey"},
+		{`UPDATE tally SET n = n + 1 WHERE status = 'created'`, "search", "created", "tally"},
+		{`DELETE FROM orders` + one, orders, string(order), ""},
+		{`INSERT INTO orders SELECT 99, 'stray', reference, customer, status, items, total, currency, createdAt, confirmedAt, cancelledAt,
+			version, storedAt, refKey, head, words FROM orders` + one, orders, "stray", ""},
+
+		{`UPDATE contributions SET id = '99999999-9999-5999-8999-999999999999'` + one, summary, "99999999-9999-5999-8999-999999999999", ""},
+		{`UPDATE contributions SET customer = 'x'` + one, summary, string(order), "customerId"},
+		{`UPDATE contributions SET status = 'created'` + one, summary, string(order), "status"},
+		{`UPDATE contributions SET total = total + 1` + one, summary, string(order), "total"},
+		{`UPDATE contributions SET currency = 'USD'` + one, summary, string(order), "total"},
+		{`UPDATE contributions SET createdAt = createdAt + 1` + one, summary, string(order), "createdAt"},
+		{`UPDATE contributions SET version = version - 1` + one, summary, string(order), "version"},
+		{`UPDATE contributions SET storedAt = storedAt + 1` + one, summary, string(order), "storedAt"},
+		{`DELETE FROM contributions` + one, summary, string(order), ""},
+		{`INSERT INTO contributions SELECT 'stray', customer, status, total, currency, createdAt, version, storedAt FROM contributions` + one,
+			summary, "stray", ""},
+
+		{`UPDATE customers SET id = 'x' WHERE id = 'ada'`, summary, "ada", ""},
+		{`UPDATE customers SET id = 'x' WHERE id = 'ada'`, summary, "x", ""},
+		{`UPDATE customers SET orders = orders + 1 WHERE id = 'ada'`, summary, "ada", "totalOrders"},
+		{`UPDATE customers SET created = created + 1 WHERE id = 'ada'`, summary, "ada", "created"},
+		{`UPDATE customers SET confirmed = confirmed + 1 WHERE id = 'ada'`, summary, "ada", "confirmed"},
+		{`UPDATE customers SET cancelled = cancelled + 1 WHERE id = 'ada'`, summary, "ada", "cancelled"},
+		{`UPDATE customers SET last = last + 1 WHERE id = 'ada'`, summary, "ada", "lastOrderAt"},
+		{`UPDATE customers SET words = 'x' WHERE id = 'ada'`, "search", "ada", "words"},
+		{`UPDATE spent SET minor = minor + 1 WHERE customer = 'ada'`, summary, "ada", "totalSpent"},
+		{`UPDATE spent SET currency = 'USD' WHERE customer = 'ada'`, summary, "ada", "totalSpent"},
+		{`DELETE FROM spent WHERE customer = 'ada'`, summary, "ada", "totalSpent"},
+		{`DELETE FROM customers WHERE id = 'ada'`, summary, "ada", ""},
+		{`INSERT INTO customers VALUES (99, 'stray', 1, 1, 0, 0, 0, 'stray')`, summary, "stray", ""},
+
+		{`UPDATE holds SET version = version + 1 WHERE projection = 'order_list'`, orders, "", "hold"},
+		{`DELETE FROM holds WHERE projection = 'order_list'`, orders, "", "version"},
+		{`INSERT INTO holds SELECT projection, '` + string(order) + `', version, reason, since FROM holds WHERE projection = 'order_list'`,
+			orders, string(order), "hold"},
+	} {
+		t.Run(c.statement, func(t *testing.T) {
+			w := w.copy(t)
+			w.corrupt(c.statement)
+			found := w.verified(0)
+			if !slices.ContainsFunc(found, func(d projections.Difference) bool {
+				return d.Projection == c.projection && (c.id == "" || d.ID == c.id) && d.Field == c.field && d.Want != d.Got &&
+					strings.Contains(d.String(), d.Got)
+			}) {
+				t.Errorf("%s is to name %s %s %q, and names %v", c.statement, c.projection, c.id, c.field, found)
+			}
+		})
+	}
+}
+
+// copy is the same world in another folder.
+func (w *world) copy(t *testing.T) *world {
+	t.Helper()
+	c := &world{t: t, dir: t.TempDir(), now: w.now, next: w.next}
+	for _, name := range []string{"events.db", "read.db"} {
+		db, err := sql.Open("sqlite", filepath.Join(w.dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Exec(`VACUUM INTO ?`, filepath.Join(c.dir, name)); err != nil {
+			t.Fatal(err)
+		}
+		db.Close()
+	}
+	c.open()
+	t.Cleanup(c.close)
+	return c
+}
+
+func TestVerifyWaitsForWhatIsMerelyLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{t: t, dir: t.TempDir(), now: time.Now()}
+		w.open()
+		defer w.close()
+		p := w.projector()
+		id := w.create("ada", "A-1", 500)
+		w.step(p)
+		w.do(id, 1, domain.ConfirmOrder{})
+		w.raw(w.create("bob", "A-2", 100), 2, "OrderEaten", `{}`)
+		began := time.Now()
+		late := time.AfterFunc(20*time.Second, func() { _, _ = p.Step(t.Context()) })
+		defer late.Stop()
+		report, err := projections.Verify(t.Context(), w.events, w.read, domain.Codec{}, projections.VerifyOptions{Wait: 30 * time.Second})
+		if err != nil || !report.Clean() || len(report.Holds) != 2 {
+			t.Errorf("%+v, %v", report, err)
+		}
+		if waited := time.Since(began); waited < 20*time.Second || waited > 22*time.Second {
+			t.Errorf("it waited for %v", waited)
+		}
+		w.do(id, 2, domain.CancelOrder{Reason: "no"})
+		began = time.Now()
+		report, err = projections.Verify(t.Context(), w.events, w.read, domain.Codec{}, projections.VerifyOptions{Wait: 30 * time.Second})
+		if err != nil || len(report.Differences) != 2 || report.Differences[0].Field != "version" {
+			t.Errorf("what does not come is named: %+v, %v", report, err)
+		}
+		if waited := time.Since(began); waited < 30*time.Second || waited > 31*time.Second {
+			t.Errorf("it waited for %v", waited)
+		}
+	})
+}
+
+// Beside writers and a projector, nothing that is merely moving is a difference.
+func TestVerifyIsRightBesideARunningProjector(t *testing.T) {
+	w := newWorld(t)
+	p := w.projector()
+	var ids []domain.OrderID
+	for i := range 20 {
+		ids = append(ids, w.create([]string{"ada", "bob"}[i%2], "A", 100))
+	}
+	w.step(p)
+	stop := make(chan struct{})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := 1; ; i++ {
+			for _, id := range ids {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				w.do(id, i, domain.AddItem{Item: line(1)})
+				w.step(p)
+			}
+		}
+	}()
+	for range 5 {
+		if diffs := w.verified(10 * time.Second); len(diffs) > 0 {
+			t.Error(diffs)
+		}
+	}
+	close(stop)
+	<-done
+}
+
+func TestAReportNamesABoundedNumberOfDifferences(t *testing.T) {
+	w := newWorld(t)
+	w.create("ada", "A-1", 500)
+	w.step(w.projector())
+	w.corrupt(`INSERT INTO contributions WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1010)
+		SELECT 'stray-' || i, 'nobody', 'created', 0, 'EUR', 0, 1, 0 FROM n`)
+	report, err := projections.Verify(t.Context(), w.events, w.read, domain.Codec{}, projections.VerifyOptions{})
+	if err != nil || len(report.Differences) != projections.MaxDifferences || report.Unnamed != 10 {
+		t.Errorf("%d differences, %d unnamed, %v", len(report.Differences), report.Unnamed, err)
+	}
+}
