@@ -37,7 +37,9 @@ func (s *Store) Check(ctx context.Context, report func(projections.Difference)) 
 			}
 			differ(s.names.alias(kind), "indices", []string{t[kind].index}, behind)
 			for _, field := range drift(there[t[kind].index].Mappings, plain(mapping(kind))) {
-				report(projections.Difference{Projection: searchIndex, ID: t[kind].index, Field: field, Want: "as Headway made it", Got: "another mapping"})
+				report(projections.Difference{
+					Projection: searchIndex, ID: t[kind].index, Field: field, Want: "as Headway made it", Got: "another mapping",
+				})
 			}
 		}
 		return nil

@@ -36,8 +36,8 @@ const (
 // object is JSON on its way out.
 type object = map[string]any
 
-// client sends requests one by one: bounded in number, time and size, repeated while the node is merely busy, and refused at once while it is
-// known to be away. Every request may be repeated: none adds anything by being sent twice.
+// client sends requests one by one: bounded in number, time and size, repeated while the node is merely busy, and refused at once while
+// it is known to be away. Every request may be repeated: none adds anything by being sent twice.
 type client struct {
 	base    *elasticsearch.BaseClient
 	idle    func()

@@ -76,8 +76,8 @@ func (s *Store) Orders(ctx context.Context, q projections.OrderQuery) (projectio
 		return page, nil // a text without a letter or digit matches nothing
 	}
 	body := object{
-		"size": q.Limit + 1, "track_total_hits": projections.ExactTotal + 1, "query": orderQuery(q, words, ranked), "sort": orderSort(ranked, columns),
-		"aggs": object{"status": statusCounts()},
+		"size": q.Limit + 1, "track_total_hits": projections.ExactTotal + 1, "query": orderQuery(q, words, ranked),
+		"sort": orderSort(ranked, columns), "aggs": object{"status": statusCounts()},
 	}
 	if len(q.Statuses) > 0 { // after the aggregation, which counts without them
 		body["post_filter"] = object{"terms": object{"status": q.Statuses}}
@@ -130,7 +130,8 @@ func orderQuery(q projections.OrderQuery, words []string, ranked bool) object {
 	if ranked {
 		key := strings.Join(words, " ")
 		either := func(kind string) object {
-			return object{"bool": object{"should": []object{{kind: object{"refKey": object{"value": key}}}, {kind: object{"idKey": object{"value": key}}}}}}
+			value := object{"value": key}
+			return object{"bool": object{"should": []object{{kind: object{"refKey": value}}, {kind: object{"idKey": value}}}}}
 		}
 		query["should"] = []object{
 			{"constant_score": object{"filter": either("term"), "boost": scores[0] - scores[1]}},

@@ -71,7 +71,8 @@ func mapping(kind string) object {
 		properties = object{"projection": word, "order": word, "version": keptNumber, "reason": kept, "since": number}
 	case states:
 		properties = object{
-			"kind": word, "phase": kept, "reason": kept, "heartbeatAt": keptNumber, "rate": object{"type": "double", "index": false, "doc_values": false},
+			"kind": word, "phase": kept, "reason": kept, "heartbeatAt": keptNumber,
+			"rate":       object{"type": "double", "index": false, "doc_values": false},
 			"checkpoint": kept, "target": kept, "customers": opaque, "at": keptNumber, "stamp": kept,
 		}
 	}
