@@ -123,7 +123,7 @@ func (c *client) writeChunk(ctx context.Context, items []item, operations [][]by
 
 // leftOver reads the status of every item: which are to be sent again, and why the last of them. An item that can never be taken is the
 // error, named; all others of the answer are then done or safe to send again.
-func leftOver(items []item, answer []byte) (again []int, busyWith error, err error) {
+func leftOver(items []item, answer []byte) (again []int, busyWith, err error) {
 	var told struct {
 		Items []map[string]struct {
 			Status int    `json:"status"`

@@ -161,7 +161,7 @@ func TestABulkIsBoundedInItemsBytesAndTries(t *testing.T) {
 func TestABulkOnANodeThatIsNowAndThenBusyLosesNoItem(t *testing.T) {
 	for seed := range int64(20) {
 		synctest.Test(t, func(t *testing.T) {
-			random := rand.New(rand.NewSource(seed)) //nolint:gosec // the same faults each time
+			random := rand.New(rand.NewSource(seed))
 			stored := map[string]int{}
 			a := &answers{say: func(_ int, ids []string) (int, []int, error) {
 				if random.Intn(10) == 0 {

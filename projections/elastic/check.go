@@ -73,9 +73,10 @@ func (s *Store) Check(ctx context.Context, report func(projections.Difference)) 
 
 // plain is a value as JSON gives it back.
 func plain(v any) map[string]any {
-	text, _ := json.Marshal(v) // these always encode
 	var back map[string]any
-	_ = json.Unmarshal(text, &back)
+	if text, err := json.Marshal(v); err != nil || json.Unmarshal(text, &back) != nil {
+		return nil // a mapping always encodes
+	}
 	return back
 }
 

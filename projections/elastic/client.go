@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -72,7 +73,7 @@ type clientTransport struct{ client *http.Client }
 
 func (t clientTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	r.RequestURI = ""
-	return t.client.Do(r)
+	return t.client.Do(r) //nolint:gosec // the address is the operator's setting
 }
 
 func (c *client) close() {
@@ -195,7 +196,7 @@ func (c *client) exchange(ctx context.Context, timeout time.Duration, method, pa
 	if err != nil {
 		return nil, err
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }() // it has been read
 	answer, err := io.ReadAll(io.LimitReader(response.Body, MaxAnswer+1))
 	switch {
 	case err != nil:
@@ -226,16 +227,16 @@ type cause struct {
 }
 
 func (c cause) String() string {
-	text := c.Type + ": " + c.Reason
+	texts := []string{c.Type + ": " + c.Reason}
 	for _, root := range c.RootCause {
 		if root.Type != c.Type || root.Reason != c.Reason {
-			text += "; " + root.String()
+			texts = append(texts, root.String())
 		}
 	}
 	if c.CausedBy != nil {
-		text += "; caused by " + c.CausedBy.String()
+		texts = append(texts, "caused by "+c.CausedBy.String())
 	}
-	return text
+	return strings.Join(texts, "; ")
 }
 
 // retryWait is how long to wait before an attempt, counted from 1: 0.2 s doubling to 30 s, with jitter down to half of it.

@@ -94,7 +94,7 @@ func sums(t *testing.T, s projections.Store, orders int) {
 
 func TestFaultsOfTheNodeLoseNothingAndMoveNothingBack(t *testing.T) {
 	name := prefix(t)
-	random := rand.New(rand.NewSource(4)) //nolint:gosec // the same faults each time
+	random := rand.New(rand.NewSource(4))
 	f := &faults{}
 	s := open(t, elastic.Options{Prefix: name, HTTPClient: through(f)})
 	f.fate = func(*http.Request) (int, bool) {

@@ -28,7 +28,7 @@ func TestAProjectorOnANodeWithFaultsEndsWithRowsThatVerify(t *testing.T) {
 	f := &faults{}
 	name := prefix(t)
 	read := open(t, elastic.Options{Prefix: name, HTTPClient: through(f)})
-	random := rand.New(rand.NewSource(7)) //nolint:gosec // the same faults each time
+	random := rand.New(rand.NewSource(7))
 	f.fate = func(*http.Request) (int, bool) {
 		switch n := random.Intn(100); {
 		case n < 8:

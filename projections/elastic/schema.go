@@ -182,7 +182,8 @@ func (s *Store) describe(ctx context.Context) (map[string]found, error) {
 	}
 	var there map[string]found
 	path := "/" + strings.Join(aliases, ",") + "?ignore_unavailable=true&allow_no_indices=true"
-	return there, s.client.call(ctx, http.MethodGet, path, nil, &there)
+	err := s.client.call(ctx, http.MethodGet, path, nil, &there)
+	return there, err
 }
 
 // look finds the index behind each alias; missing are the kinds without one of our schema.

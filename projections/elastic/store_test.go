@@ -28,7 +28,7 @@ func node(t testing.TB) string {
 // ask sends a request to the node, as somebody with a shell would.
 func ask(t testing.TB, method, path, body string, into any) {
 	t.Helper()
-	request, err := http.NewRequest(method, node(t)+path, strings.NewReader(body)) //nolint:noctx // the node's own time is enough
+	request, err := http.NewRequest(method, node(t)+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
