@@ -22,8 +22,9 @@ import (
 
 // Append is eventstore.Store's: one TransactWriteItems, and no other request unless its answer is a refusal or does not arrive.
 //
-// The head is written if it is where the command expects and moved before now, each event if its version is free. So StoredAt grows within
-// an order even if clocks differ: when another clock was ahead, the same command is sent again with a later time.
+// The head is written if it is where the command expects and moved before now, each event if its version is free, and the note of the
+// command if no order has one, so that a command id belongs to one order for ever. StoredAt grows within an order even if clocks differ:
+// when another clock was ahead, the same command is sent again with a later time.
 func (s *Store) Append(
 	ctx context.Context, id domain.OrderID, expect int, m eventstore.Metadata, events ...domain.Event,
 ) ([]eventstore.Record, error) {
@@ -57,6 +58,13 @@ type command struct {
 
 func (c *command) metadata() eventstore.Metadata { return c.records[0].Metadata }
 
+// noteItem is what says for ever which order has this command.
+func (c *command) noteItem() item {
+	return note{
+		command: c.metadata().CausationID, order: c.order, hash: c.metadata().CommandHash, first: c.expect + 1, last: c.expect + len(c.records),
+	}.item()
+}
+
 // stamp gives every event its time, the first not before micros.
 func (c *command) stamp(micros int64) {
 	for i := range c.records {
@@ -81,6 +89,8 @@ func (s *Store) command(id domain.OrderID, expect int, m eventstore.Metadata, ev
 		return nil, domain.Errorf(domain.TooLarge, "One command can store at most %d events, not %d.", eventstore.MaxAppend, len(events))
 	case !fits(string(id)):
 		return nil, domain.InvalidField("orderId", "The id of an order has 1 to %d bytes of text.", MaxKeyBytes)
+	case !fits(string(m.CausationID)):
+		return nil, domain.InvalidField("commandId", "The id of a command has 1 to %d bytes of text.", MaxKeyBytes)
 	case len(m.CorrelationID) > MaxKeyBytes:
 		return nil, domain.Errorf(domain.TooLarge, "A correlation id can have at most %d bytes.", MaxKeyBytes)
 	}
@@ -100,7 +110,7 @@ func (s *Store) command(id domain.OrderID, expect int, m eventstore.Metadata, ev
 		})
 	}
 	c.stamp(s.clock().UnixMicro())
-	total := 0
+	total := sizeOf(c.noteItem())
 	for _, r := range c.records {
 		size := sizeOf(eventItem(r, expect+len(events)))
 		if size > MaxItemBytes {
@@ -180,16 +190,20 @@ func (s *Store) write(ctx context.Context, c *command) error {
 		}
 	}
 	in := &dynamodb.TransactWriteItemsInput{
-		ClientRequestToken: aws.String(c.token()), TransactItems: []types.TransactWriteItem{{Put: &head}},
+		ClientRequestToken: aws.String(c.token()), TransactItems: []types.TransactWriteItem{{Put: &head}, s.addition(c.noteItem())},
 	}
 	for _, r := range c.records {
-		in.TransactItems = append(in.TransactItems, types.TransactWriteItem{Put: &types.Put{
-			TableName: aws.String(s.events), Item: eventItem(r, last.Version),
-			ConditionExpression: aws.String("attribute_not_exists(" + aggregateID + ")"),
-		}})
+		in.TransactItems = append(in.TransactItems, s.addition(eventItem(r, last.Version)))
 	}
 	_, err := s.client.TransactWriteItems(ctx, in)
 	return err
+}
+
+// addition puts an item into the table of events if its key is free: nothing there is ever replaced.
+func (s *Store) addition(i item) types.TransactWriteItem {
+	return types.TransactWriteItem{Put: &types.Put{
+		TableName: aws.String(s.events), Item: i, ConditionExpression: aws.String("attribute_not_exists(" + aggregateID + ")"),
+	}}
 }
 
 // verdict is what an error of the write says about the command.
@@ -197,7 +211,7 @@ type verdict int
 
 const (
 	asked      verdict = iota // nothing: it may be stored
-	elsewhere                 // it was not stored now: the order is not where it expects
+	elsewhere                 // it was not stored now: the order is not where it expects, or its command was stored before
 	later                     // it was not stored: the order moved at a later time than ours; the command has a new one
 	crowded                   // it was not stored: the engine had too much to do
 	mismatched                // its token was used with other bytes
@@ -281,8 +295,8 @@ func onlyCrowded(err error) aws.Ternary {
 }
 
 // lookBack finds out what became of a command: done with its own first result, with Invalid, or with a Conflict; not done if the order is
-// where the command expects, so that it was not stored yet. The head is read first: once it is not at expect, no request of this command
-// that is still under way can be stored any more.
+// where the command expects and no order has the command, so that it was not stored yet. The head is read first: once it is not at expect,
+// no request of this command that is still under way can be stored any more.
 func (s *Store) lookBack(ctx context.Context, c *command) (records []eventstore.Record, done bool, err error) {
 	head := eventstore.Head{Version: c.moved}
 	if c.moved == 0 {
@@ -290,62 +304,49 @@ func (s *Store) lookBack(ctx context.Context, c *command) (records []eventstore.
 			return nil, false, err
 		}
 	}
-	if head.Version == c.expect {
-		return nil, false, nil
-	}
-	if head.Version > 0 {
-		if records, err = s.ownEvents(ctx, c); err != nil {
-			return nil, false, err
-		}
-	}
+	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: aws.String(s.events), ConsistentRead: aws.Bool(true), Key: noteKey(c.metadata().CausationID),
+	})
 	switch {
-	case len(records) == 0:
+	case err != nil:
+		return nil, false, err
+	case len(out.Item) == 0 && head.Version == c.expect:
+		return nil, false, nil
+	case len(out.Item) == 0:
 		return nil, true, eventstore.MovedOn(c.expect, head.Version)
-	case records[0].Metadata.CommandHash != c.metadata().CommandHash:
+	}
+	n, err := noteOf(out.Item)
+	if err != nil {
+		return nil, false, err
+	}
+	if n.order != c.order || n.hash != c.metadata().CommandHash {
 		return nil, true, eventstore.OtherContent()
 	}
-	return records, true, nil
+	records, err = s.between(ctx, n)
+	return records, err == nil, err
 }
 
-// ownEvents are those that the command stored, whenever that was. A query may show a transaction in part, or not yet, though it is committed;
-// a single item shows it as soon as it is.
-func (s *Store) ownEvents(ctx context.Context, c *command) ([]eventstore.Record, error) {
+// between are the events of a command that is stored. A query may show its transaction in part, or not yet; it is asked until it shows all.
+func (s *Store) between(ctx context.Context, n note) ([]eventstore.Record, error) {
 	for attempt := 0; ; attempt++ {
 		found, err := s.query(ctx, &dynamodb.QueryInput{
 			TableName: aws.String(s.events), ConsistentRead: aws.Bool(true),
-			KeyConditionExpression: aws.String(aggregateID + " = :order"), FilterExpression: aws.String("causationId = :command"),
-			ExpressionAttributeValues: item{":order": text(string(c.order)), ":command": text(string(c.metadata().CausationID))},
+			KeyConditionExpression: aws.String(aggregateID + " = :order AND " + version + " BETWEEN :first AND :last"),
+			ExpressionAttributeValues: item{
+				":order": text(string(n.order)), ":first": number(int64(n.first)), ":last": number(int64(n.last)),
+			},
 		})
 		if err != nil {
 			return nil, err
 		}
-		if len(found) > 0 && found[len(found)-1].Version == found[0].last && len(found) == found[0].last-found[0].Version+1 {
+		if len(found) == n.last-n.first+1 {
 			return recordsOf(found), nil
-		}
-		if len(found) == 0 {
-			mine, err := s.isOwn(ctx, c)
-			if err != nil || !mine {
-				return nil, err
-			}
 		}
 		if attempt == settleTries {
-			return recordsOf(found), nil
+			return nil, fmt.Errorf("command %s of order %s has %d events of %d", n.command, n.order, len(found), n.last-n.first+1)
 		}
 		if err := pause(ctx, settlePause); err != nil {
 			return nil, err
 		}
 	}
-}
-
-// isOwn tells whether the event that follows the expected version is the command's.
-func (s *Store) isOwn(ctx context.Context, c *command) (bool, error) {
-	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: aws.String(s.events), ConsistentRead: aws.Bool(true),
-		Key: item{aggregateID: text(string(c.order)), version: number(int64(c.expect + 1))},
-	})
-	if err != nil || len(out.Item) == 0 {
-		return false, err
-	}
-	r, err := storedOf(out.Item)
-	return err == nil && r.Metadata.CausationID == c.metadata().CausationID, err
 }

@@ -133,7 +133,8 @@ func faults() map[string]fault {
 		"a token of other bytes":                    refuses("IdempotentParameterMismatchException"),
 		"a token of other bytes, carried out":       refuses("IdempotentParameterMismatchException").after(),
 		"a condition that does not hold, and did":   refuses("TransactionCanceledException", "ConditionalCheckFailed", "None").after(),
-		"an event that is there, and was not":       refuses("TransactionCanceledException", "None", "ConditionalCheckFailed").after(),
+		"a command that is there, and was not":      refuses("TransactionCanceledException", "None", "ConditionalCheckFailed").after(),
+		"an event that is there, and was not":       refuses("TransactionCanceledException", "None", "None", "ConditionalCheckFailed").after(),
 		"a condition that does not hold, and would": refuses("TransactionCanceledException", "ConditionalCheckFailed", "None"),
 	}
 }

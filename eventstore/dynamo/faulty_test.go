@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -64,7 +65,9 @@ func TestLimitsAreCheckedBeforeTheCall(t *testing.T) {
 	longName.UserID = strings.Repeat("x", MaxItemBytes)
 	longCorrelation := newCommand()
 	longCorrelation.CorrelationID = strings.Repeat("x", MaxKeyBytes+1)
-	if eventstore.MaxAppend+1 > MaxActions {
+	longCommand := newCommand()
+	longCommand.CausationID = domain.CommandID(strings.Repeat("x", MaxKeyBytes+1))
+	if eventstore.MaxAppend+2 > MaxActions { // its head and the note of its command
 		t.Errorf("an append of %d events is more than one transaction", eventstore.MaxAppend)
 	}
 	for name, c := range map[string]struct {
@@ -73,10 +76,11 @@ func TestLimitsAreCheckedBeforeTheCall(t *testing.T) {
 		events []domain.Event
 		kind   domain.Kind
 	}{
-		"the bytes of a transaction": {newOrder(), newCommand(), slices.Repeat([]domain.Event{large}, 25), domain.TooLarge},
-		"the bytes of an item":       {newOrder(), longName, []domain.Event{cancelled("x")}, domain.TooLarge},
-		"the bytes of a key":         {newOrder(), longCorrelation, []domain.Event{cancelled("x")}, domain.TooLarge},
-		"an order id that is no key": {"", newCommand(), []domain.Event{cancelled("x")}, domain.Invalid},
+		"the bytes of a transaction":    {newOrder(), newCommand(), slices.Repeat([]domain.Event{large}, 25), domain.TooLarge},
+		"the bytes of an item":          {newOrder(), longName, []domain.Event{cancelled("x")}, domain.TooLarge},
+		"the bytes of a key":            {newOrder(), longCorrelation, []domain.Event{cancelled("x")}, domain.TooLarge},
+		"a command id that is too long": {newOrder(), longCommand, []domain.Event{cancelled("x")}, domain.Invalid},
+		"an order id that is no key":    {"", newCommand(), []domain.Event{cancelled("x")}, domain.Invalid},
 		"an order id that is too long": {
 			domain.OrderID(strings.Repeat("x", MaxKeyBytes+1)), newCommand(), []domain.Event{cancelled("x")}, domain.Invalid,
 		},
@@ -188,6 +192,35 @@ func TestEngineAway(t *testing.T) {
 				t.Errorf("the repeat got %v, stored are %v, %v", again, stored, err)
 			}
 		})
+	}
+}
+
+// A command id that arrives at several orders at once is one order's, and Invalid at the others; nothing of theirs is stored.
+func TestOneOrderACommand(t *testing.T) {
+	s := open(t, newPlace(t).options)
+	m, ids := newCommand(), make([]domain.OrderID, 8)
+	var won, refused atomic.Int32
+	var all sync.WaitGroup
+	for i := range ids {
+		ids[i] = newOrder()
+		all.Go(func() {
+			_, err := s.Append(t.Context(), ids[i], 0, m, cancelled("x"))
+			if e, ok := errors.AsType[*domain.Error](err); ok && e.Kind == domain.Invalid && e.Fields[0].Field == "commandId" {
+				refused.Add(1)
+			} else if err == nil {
+				won.Add(1)
+			} else {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	heads, err := s.Heads(t.Context(), ids...)
+	must(t, err)
+	listed, _, err := s.ByType(t.Context(), "", "", 0)
+	must(t, err)
+	if won.Load() != 1 || refused.Load() != 7 || len(heads) != 1 || len(listed) != 1 {
+		t.Errorf("%d orders got it and %d were refused; there are %d orders and %d events", won.Load(), refused.Load(), len(heads), len(listed))
 	}
 }
 

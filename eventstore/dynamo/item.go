@@ -18,7 +18,7 @@ const (
 	MaxActions     = 100       // of one transaction
 	MaxItemBytes   = 400 << 10 // one item with the names of its attributes
 	MaxAppendBytes = 4 << 20   // all items of one transaction
-	MaxKeyBytes    = 512       // an order id or a correlation id; they are parts of keys
+	MaxKeyBytes    = 512       // an order id, a command id or a correlation id; they are parts of keys
 )
 
 type item = map[string]types.AttributeValue
@@ -64,6 +64,35 @@ func eventItem(r eventstore.Record, last int) item {
 		i[correlationShard] = text(inShard(m.CorrelationID, shard))
 	}
 	return i
+}
+
+// note says which order has a command, and which of its events the command stored. It lies in the table of events, as version 0 of a key
+// that no order has, without an attribute of any index, so that no stream and no listing shows it.
+type note struct {
+	command     domain.CommandID
+	order       domain.OrderID
+	hash        string // of the command's content
+	first, last int    // versions
+}
+
+func noteKey(id domain.CommandID) item {
+	return item{aggregateID: text("command#" + string(id)), version: number(0)}
+}
+
+func (n note) item() item {
+	i := noteKey(n.command)
+	i["causationId"], i["orderId"], i["commandHash"] = text(string(n.command)), text(string(n.order)), text(n.hash)
+	i["commandStart"], i["commandEnd"] = number(int64(n.first)), number(int64(n.last))
+	return i
+}
+
+func noteOf(i item) (note, error) {
+	f := fields{item: i}
+	n := note{
+		command: domain.CommandID(f.text("causationId")), order: domain.OrderID(f.text("orderId")), hash: f.text("commandHash"),
+		first: int(f.number("commandStart")), last: int(f.number("commandEnd")),
+	}
+	return n, f.err
 }
 
 func headItem(h eventstore.Head) item {

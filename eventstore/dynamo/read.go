@@ -35,7 +35,7 @@ func (s *Store) Read(ctx context.Context, id domain.OrderID, after int) ([]event
 		found, err := s.query(bounded, &dynamodb.QueryInput{
 			TableName: aws.String(s.events), ConsistentRead: aws.Bool(true),
 			KeyConditionExpression:    aws.String(aggregateID + " = :order AND " + version + " > :after"),
-			ExpressionAttributeValues: item{":order": text(string(id)), ":after": number(int64(after))},
+			ExpressionAttributeValues: item{":order": text(string(id)), ":after": number(int64(max(after, 0)))},
 		})
 		if err != nil {
 			return nil, readFailed(ctx, err)
