@@ -34,8 +34,8 @@ type App struct {
 type Settings struct {
 	Addr        string `default:"127.0.0.1:8080" env:"HEADWAY_ADDR" help:"Address to serve on; loopback only."`
 	Data        string `default:"./data" env:"HEADWAY_DATA" placeholder:"DIR" help:"Folder that keeps everything (${default})."`
-	Events      string `env:"HEADWAY_EVENTS" placeholder:"sqlite:PATH" help:"Event store; sqlite:DIR/events.db unless set."`
-	Read        string `env:"HEADWAY_READ" placeholder:"sqlite:PATH" help:"Read store; sqlite:DIR/read.db unless set."`
+	Events      string `env:"HEADWAY_EVENTS" placeholder:"ENGINE" help:"Event store: sqlite:PATH or dynamodb:PREFIX; sqlite:DIR/events.db unless set."`
+	Read        string `env:"HEADWAY_READ" placeholder:"ENGINE" help:"Read store: sqlite:PATH or elasticsearch:URL; sqlite:DIR/read.db unless set."`
 	Timezone    string `default:"UTC" env:"HEADWAY_TIMEZONE" help:"Defines today, date filters and the server's text (${default})."`
 	Demo        bool   `env:"HEADWAY_DEMO" help:"Serve a believable history, kept apart under DIR/demo."`
 	DemoTraffic int    `default:"6" env:"HEADWAY_DEMO_TRAFFIC" placeholder:"N" help:"Commands a minute in the demo; 0 stops it."`

@@ -38,7 +38,7 @@ func (c ImportCmd) Run(app *App) (err error) {
 	orders, bad := csvimport.Parse(data, app.Location, app.Clock())
 	bring := importer.Importer{
 		Events: app.Events, Read: app.Read, Codec: app.Codec, Clock: app.Clock, Log: app.Log,
-		ServerRuns: func() bool { return serverRuns(app.Settings.Folder()) },
+		ServerRuns: app.serverRuns(app.Context),
 	}
 	bar := terminal.NewProgressBar(app.Stderr, app.Clock, len(orders))
 	report, err := bring.Store(app.Context, orders, bad, func() { bar.Add(1) })
@@ -77,8 +77,8 @@ func (c ImportCmd) read(stdin io.Reader) ([]byte, error) {
 	return data, nil
 }
 
-// serverRuns tells whether a server holds the data folder. It asks for a share of the lock and lets go of it at once.
-func serverRuns(folder string) bool {
+// folderIsServed tells whether a server holds the data folder. It asks for a share of the lock and lets go of it at once.
+func folderIsServed(folder string) bool {
 	lock, err := os.Open(filepath.Join(folder, "server.lock"))
 	if err != nil {
 		return false // there has never been one

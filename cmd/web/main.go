@@ -32,6 +32,7 @@ type cli struct {
 	Serve   ServeCmd   `cmd:"" default:"1" help:"Serve the console (the default)."`
 	Import  ImportCmd  `cmd:"" help:"Make orders from a CSV file; running it again finishes what is missing."`
 	Verify  VerifyCmd  `cmd:"" help:"Compare every row with the log; exit 1 if one differs."`
+	Tables  TablesCmd  `cmd:"" help:"Make or check the tables of a DynamoDB event store."`
 	Version VersionCmd `cmd:"" help:"Print the version."`
 }
 

@@ -29,14 +29,20 @@ func (ServeCmd) Run(app *App) error {
 	if set := app.Settings; set.Demo && (set.Events != "" || set.Read != "") {
 		return domain.Errorf(domain.Refused, "--demo keeps its own data in %s, so it cannot be given --events or --read.", set.Folder())
 	}
-	if err := makeFolder(app.Settings.Folder()); err != nil {
-		return err
-	}
-	release, err := eventsqlite.LockDir(app.Settings.Folder())
+	files, err := app.Settings.usesFolder()
 	if err != nil {
 		return err
 	}
-	defer release()
+	if files { // without any, several servers may stand on the same engines
+		if err := makeFolder(app.Settings.Folder()); err != nil {
+			return err
+		}
+		release, err := eventsqlite.LockDir(app.Settings.Folder())
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
 	listener, err := new(net.ListenConfig).Listen(app.Context, "tcp", app.Settings.Addr)
 	if err != nil {
 		return domain.Unreachable(err, "The address %s cannot be used. Is something else serving there? Choose another with --addr.", app.Settings.Addr)
@@ -93,10 +99,9 @@ func serve(app *App, listener net.Listener) error {
 // greet says where the console is, what it stands on, and what to do first.
 func greet(app *App, addr net.Addr) {
 	set := app.Settings
-	events, _ := set.path("--events", set.Events, "events.db") // Open has read both
-	read, _ := set.path("--read", set.Read, "read.db")
+	events, read, _ := set.engines() // Open has read both
 	fmt.Fprintf(app.Stdout, "Headway is at http://%s\n", addr)
-	fmt.Fprintf(app.Stdout, "  events  sqlite:%s\n  rows    sqlite:%s\n", events, read)
+	fmt.Fprintf(app.Stdout, "  events  %s\n  rows    %s\n", events, read)
 	if set.Demo {
 		fmt.Fprintf(app.Stdout, "This is a demo: its history is told now, %d commands a minute follow, and nothing outside %s is touched.\n",
 			set.DemoTraffic, set.Folder())

@@ -1,40 +1,147 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"headway/domain"
+	"headway/eventstore"
+	"headway/eventstore/dynamo"
 	eventsqlite "headway/eventstore/sqlite"
+	"headway/projections"
+	"headway/projections/elastic"
 	readsqlite "headway/projections/sqlite"
 )
 
-// Open opens both stores in the data folder, creating it. Close must be called. Serving also takes the folder's lock; other
+// The engines by the names that --events and --read give them.
+const (
+	sqliteEngine  = "sqlite"
+	dynamoEngine  = "dynamodb"
+	elasticEngine = "elasticsearch"
+)
+
+// engine is what keeps a store, and where: sqlite:PATH, dynamodb:PREFIX or elasticsearch:URL.
+type engine struct {
+	name   string
+	place  string // a path, a prefix of tables, or an address without what it is asked
+	prefix string // of the indices; empty means the usual one
+}
+
+// String is the engine as it was named, but for passwords.
+func (e engine) String() string {
+	if e.name != elasticEngine {
+		return e.name + ":" + e.place
+	}
+	u, err := url.Parse(e.place)
+	if err != nil {
+		return e.name
+	}
+	u.User = nil
+	if e.prefix != "" {
+		u.RawQuery = url.Values{"prefix": {e.prefix}}.Encode()
+	}
+	return e.name + ":" + u.String()
+}
+
+// engines are the two that this run is to use. Invalid if a flag names none.
+func (s Settings) engines() (events, read engine, err error) {
+	if events, err = s.engine("--events", s.Events, dynamoEngine, "sqlite:PATH or dynamodb:PREFIX", "events.db"); err != nil {
+		return events, read, err
+	}
+	if read, err = s.engine("--read", s.Read, elasticEngine, "sqlite:PATH or elasticsearch:URL", "read.db"); err != nil {
+		return events, read, err
+	}
+	if events.name == dynamoEngine && !tablePrefixes.MatchString(events.place) {
+		return events, read, domain.Errorf(domain.Invalid,
+			"--events: the prefix of the tables is 1 to 200 letters, digits, dots, minus signs and underscores.")
+	}
+	if read.name == elasticEngine {
+		err = read.address()
+	}
+	return events, read, err
+}
+
+var tablePrefixes = regexp.MustCompile(`^[A-Za-z0-9._-]{1,200}$`)
+
+// engine reads one flag. Unset, it is a file in the data folder.
+func (s Settings) engine(flag, value, distributed, forms, usual string) (engine, error) {
+	if value == "" {
+		return engine{name: sqliteEngine, place: filepath.Join(s.Folder(), usual)}, nil
+	}
+	name, place, _ := strings.Cut(value, ":")
+	if name != sqliteEngine && name != distributed { // the rest of the value may hold a password
+		return engine{}, domain.Errorf(domain.Invalid, "%s: “%s” is not an engine that it can name; write %s.", flag, name, forms)
+	}
+	if place == "" {
+		return engine{}, domain.Errorf(domain.Invalid, "%s: “%s” does not say where; write %s.", flag, name, forms)
+	}
+	return engine{name: name, place: place}, nil
+}
+
+// address takes what is asked apart from where: the prefix of the indices, for those who share a cluster.
+func (e *engine) address() error {
+	u, err := url.Parse(e.place)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return domain.Errorf(domain.Invalid, "--read: the address of Elasticsearch must begin with http:// or https:// and name a host.")
+	}
+	for name := range u.Query() {
+		if name != "prefix" {
+			return domain.Errorf(domain.Invalid, "--read: the address of Elasticsearch can be asked for its “prefix”, not for “%s”.", name)
+		}
+	}
+	e.prefix = u.Query().Get("prefix")
+	u.RawQuery = ""
+	e.place = u.String()
+	return nil
+}
+
+// usesFolder tells whether anything is kept in files.
+func (s Settings) usesFolder() (bool, error) {
+	events, read, err := s.engines()
+	return events.name == sqliteEngine || read.name == sqliteEngine, err
+}
+
+// Open opens both stores; what is kept in files is made when missing. Close must be called. Serving also takes the folder's lock; other
 // commands may run beside a server.
 func (a *App) Open() error {
-	if err := makeFolder(a.Settings.Folder()); err != nil {
-		return err
-	}
-	events, err := a.Settings.path("--events", a.Settings.Events, "events.db")
+	events, read, err := a.Settings.engines()
 	if err != nil {
 		return err
 	}
-	read, err := a.Settings.path("--read", a.Settings.Read, "read.db")
+	if events.name == sqliteEngine || read.name == sqliteEngine {
+		if err := makeFolder(a.Settings.Folder()); err != nil {
+			return err
+		}
+	}
+	eventStore, err := a.openEvents(events)
 	if err != nil {
 		return err
 	}
-	eventStore, err := eventsqlite.Open(events, eventsqlite.Options{Codec: a.Codec, Clock: a.Clock})
-	if err != nil {
-		return err
-	}
-	readStore, err := readsqlite.Open(read, readsqlite.Options{Log: a.Log})
+	readStore, err := a.openRead(read)
 	if err != nil {
 		return errors.Join(err, eventStore.Close())
 	}
 	a.Events, a.Read = eventStore, readStore
 	return nil
+}
+
+func (a *App) openEvents(e engine) (eventstore.Store, error) {
+	if e.name == dynamoEngine {
+		return dynamo.Open(a.Context, a.tables(e))
+	}
+	return eventsqlite.Open(e.place, eventsqlite.Options{Codec: a.Codec, Clock: a.Clock})
+}
+
+func (a *App) openRead(e engine) (projections.Store, error) {
+	if e.name == elasticEngine {
+		return elastic.Open(a.Context, elastic.Options{URL: e.place, Prefix: e.prefix, Clock: a.Clock, Log: a.Log})
+	}
+	return readsqlite.Open(e.place, readsqlite.Options{Log: a.Log})
 }
 
 // Close lets go of the stores.
@@ -49,16 +156,23 @@ func (a *App) Close() error {
 	return errors.Join(errs...)
 }
 
-// path is the file of an engine named as sqlite:PATH; unset, it is in the data folder.
-func (s Settings) path(flag, engine, usual string) (string, error) {
-	if engine == "" {
-		return filepath.Join(s.Folder(), usual), nil
+// serverRuns is asked whether a server brings rows up with the log. With files, that is who holds their folder. Without, it is whoever beats
+// in the read store; once nobody does, this program has to, and goes on: its own beats say nothing of others.
+func (a *App) serverRuns(ctx context.Context) func() bool {
+	if files, err := a.Settings.usesFolder(); files || err != nil {
+		return func() bool { return folderIsServed(a.Settings.Folder()) }
 	}
-	name, path, _ := strings.Cut(engine, ":")
-	if name != "sqlite" || path == "" {
-		return "", domain.Errorf(domain.Invalid, "%s: “%s” is not an engine of this build; write sqlite:PATH.", flag, engine)
+	alone := false
+	return func() bool {
+		if !alone {
+			states, err := a.Read.States(ctx)
+			alone = err == nil
+			for _, s := range states {
+				alone = alone && a.Clock().Sub(s.HeartbeatAt) > projections.StalledAfter
+			}
+		}
+		return !alone
 	}
-	return path, nil
 }
 
 // makeFolder makes a folder that only its owner can look into.

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"sync"
 	"time"
 
 	"headway/cmd/web/internal/terminal"
@@ -10,8 +12,10 @@ import (
 	"headway/projections"
 )
 
-// verifyWait is how long rows that are missing or late may take to arrive.
-const verifyWait = 30 * time.Second
+const (
+	verifyWait   = 30 * time.Second // how long rows that are missing or late may take to arrive
+	projectEvery = time.Second      // while verify waits and no server runs
+)
 
 // VerifyCmd compares every row with the log.
 type VerifyCmd struct {
@@ -30,12 +34,11 @@ func (c VerifyCmd) Run(app *App) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, app.Close()) }()
-	if !serverRuns(app.Settings.Folder()) { // nobody else would bring what is late
-		own := projections.New(app.Events, app.Read, projections.Options{Codec: app.Codec, Clock: app.Clock, Log: app.Log})
-		if _, err := own.Step(app.Context); err != nil {
-			return err
-		}
+	stop, err := app.project()
+	if err != nil {
+		return err
 	}
+	defer stop()
 	report, err := projections.Verify(app.Context, app.Events, app.Read, app.Codec,
 		projections.VerifyOptions{Wait: verifyWait, Clock: app.Clock})
 	if err != nil {
@@ -50,4 +53,35 @@ func (c VerifyCmd) Run(app *App) (err error) {
 		return ExitCode(1)
 	}
 	return err
+}
+
+// project brings the projections up with the log while no server does, now and again until stop: the feed of a distributed store shows some
+// moves late, and a server may have ended a moment ago.
+func (a *App) project() (stop func(), err error) {
+	ctx, cancel := context.WithCancel(a.Context)
+	own := projections.New(a.Events, a.Read, projections.Options{Codec: a.Codec, Clock: a.Clock, Log: a.Log})
+	served := a.serverRuns(ctx)
+	step := func() error {
+		if served() {
+			return nil
+		}
+		_, err := own.Step(ctx)
+		return err
+	}
+	if err := step(); err != nil {
+		cancel()
+		return nil, err
+	}
+	var running sync.WaitGroup
+	running.Go(func() {
+		for ticks := time.Tick(projectEvery); ; {
+			select {
+			case <-ticks:
+				_ = step() // what it cannot bring is found missing
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	return func() { cancel(); running.Wait() }, nil
 }

@@ -1,5 +1,5 @@
-// Package dynamo is the distributed event store, on Amazon DynamoDB. The table of events is the truth and is only ever added to; the
-// table of heads is written in the same transaction and says where each order is.
+// Package dynamo is the distributed event store, on Amazon DynamoDB. The table of events is the truth and is only ever added to; beside the
+// events it notes of each command which order has it. The table of heads is written in the same transaction and says where each order is.
 //
 // Decisions are only ever made on strongly consistent reads of the tables. The indexes, which follow a moment later and in no promised
 // order, serve listings and the feed; what the feed does about that is told at Moved.
@@ -123,7 +123,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	return s, nil
 }
 
-// connect makes a client; it asks nothing of the engine.
+// connect makes a client from what the environment tells the SDK; it asks nothing of the engine.
 func connect(ctx context.Context, options Options) (*dynamodb.Client, error) {
 	if options.Prefix == "" {
 		return nil, domain.Errorf(domain.Invalid, "The tables of the event store need a prefix.")
@@ -148,6 +148,12 @@ func connect(ctx context.Context, options Options) (*dynamodb.Client, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, load...)
 	if err != nil {
 		return nil, domain.Unreachable(err, "The settings of AWS cannot be read.")
+	}
+	if cfg.Region == "" {
+		return nil, domain.Errorf(domain.Invalid, "DynamoDB needs a region: set AWS_REGION, or a profile that names one.")
+	}
+	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+		return nil, domain.Unreachable(err, "DynamoDB needs credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or a role.")
 	}
 	return dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
 		// This version of the SDK warns of every checksum, because it decodes a body past the reader that computes it. TLS guards the bytes.

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"fmt"
+
+	"headway/domain"
+	"headway/eventstore/dynamo"
+)
+
+// TablesCmd is what can be done with the tables of a DynamoDB event store.
+type TablesCmd struct {
+	Create TablesCreateCmd `cmd:"" help:"Make the tables that are missing, and wait until they can be used."`
+	Check  TablesCheckCmd  `cmd:"" help:"Print how the tables differ from what they should be; exit 1 if they do."`
+}
+
+// TablesCreateCmd makes the tables.
+type TablesCreateCmd struct{}
+
+// Help is the long help.
+func (TablesCreateCmd) Help() string {
+	return `The tables are billed on demand, have point-in-time recovery and are protected from deletion. Running it again is harmless: what is
+there already is left as it is.`
+}
+
+// Run makes the tables; ExitCode 1 if what was there before is not as it should be.
+func (TablesCreateCmd) Run(app *App) error {
+	options, err := app.tablesAsked()
+	if err != nil {
+		return err
+	}
+	if err := dynamo.CreateTables(app.Context, options); err != nil {
+		return err
+	}
+	return app.reportTables(options)
+}
+
+// TablesCheckCmd compares the tables.
+type TablesCheckCmd struct{}
+
+// Run compares; ExitCode 1 if there is a difference.
+func (TablesCheckCmd) Run(app *App) error {
+	options, err := app.tablesAsked()
+	if err != nil {
+		return err
+	}
+	return app.reportTables(options)
+}
+
+// tables is how the event store finds its tables: endpoint, region and credentials are what the environment tells the SDK.
+func (a *App) tables(e engine) dynamo.Options {
+	return dynamo.Options{Prefix: e.place, Codec: a.Codec, Clock: a.Clock}
+}
+
+func (a *App) tablesAsked() (dynamo.Options, error) {
+	events, _, err := a.Settings.engines()
+	if err != nil {
+		return dynamo.Options{}, err
+	}
+	if events.name != dynamoEngine {
+		return dynamo.Options{}, domain.Errorf(domain.Invalid, "Only DynamoDB has tables to make or check; name them with --events dynamodb:PREFIX.")
+	}
+	return a.tables(events), nil
+}
+
+func (a *App) reportTables(options dynamo.Options) error {
+	differences, err := dynamo.CheckTables(a.Context, options)
+	if err != nil {
+		return err
+	}
+	for _, d := range differences {
+		fmt.Fprintln(a.Stdout, d)
+	}
+	if len(differences) > 0 {
+		return ExitCode(1)
+	}
+	for _, t := range dynamo.Tables(options.Prefix) {
+		fmt.Fprintln(a.Stdout, t.Name, "is ready")
+	}
+	return nil
+}
