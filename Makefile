@@ -11,13 +11,26 @@ TEMPL := bin/templ
 LINT  := bin/golangci-lint
 VULN  := bin/govulncheck
 
-# What writes to the log, to a row or to a socket from more than one goroutine runs under the race detector.
-RACED := ./domain/... ./eventstore/... ./projections/... ./live/... ./cmd/...
+# What needs the distributed engines, and everything else. The inner loop does without the engines.
+ENGINED := ./eventstore/dynamo ./projections/elastic ./e2e/engines
+OTHERS   = $$(go list ./... | grep -vE '/(eventstore/dynamo|projections/elastic|e2e/engines)$$')
+
+# Starts the engines around a command, unless they are there already.
+ENGINES = $(if $(HEADWAY_TEST_DYNAMODB),,go run ./e2e/backends/run --)
+
+# The browser tests that run on the distributed engines, too: an order's life and search, the windows, the conflict.
+ERRANDS := life.spec.mjs windows.spec.mjs conflict.spec.mjs
+
+# What writes to the log, to a row or to a socket from more than one goroutine runs under the race detector; on the distributed engines, which
+# make it slow, only what is done by many at once.
+RACED  = $$(go list ./domain/... ./eventstore/... ./projections/... ./live/... ./cmd/... | grep -vE '/(eventstore/dynamo|projections/elastic)$$')
+CROWDS := TestOneOrderACommand|TestManyProcesses|TestLateEntries|TestStore/(8_writers|command_id,_at_once|feed|close)
 
 FUZZTIME ?= 30s
 TIMES    ?= 5
 
-.PHONY: help run generate fresh check js test go race lint e2e node_modules need bench fuzz soak vuln screenshots
+.PHONY: help run generate fresh check js test go race lint e2e distributed backends e2e-distributed node_modules need need-engines bench fuzz \
+  soak vuln screenshots
 
 help: ## What can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | column -t -s '|'
@@ -39,14 +52,14 @@ fresh: $(TEMPL)
 go:
 	@bad=$$(gofmt -l $$(go list -f '{{.Dir}}' ./...)); [ -z "$$bad" ] || { echo "gofmt would change:"; echo "$$bad"; exit 1; }
 	go vet ./...
-	go test ./...
+	go test $(OTHERS)
 
 js:
 	@files=$$(find static -name '*.test.mjs' -o -name '*.test.js' | sort); \
 	[ -n "$$files" ] || { echo 'There is no test in static/.'; exit 1; }; \
 	node --test $$files
 
-test: need check lint race e2e ## Everything; what .ci/run calls. Installs what is missing: Chromium, strace, Playwright
+test: need check lint race e2e distributed ## Everything; what .ci/run calls. Installs what is missing: Chromium, strace, Playwright, Java
 
 race: ## The packages in which goroutines meet, under the race detector
 	go test -race -timeout 10m $(RACED)
@@ -57,6 +70,16 @@ lint: $(LINT) ## golangci-lint with .golangci.yml
 e2e: need node_modules ## The browser tests; ARGS="firstend.spec.mjs --headed" goes to Playwright
 	cd e2e && npx --no-install playwright test $(ARGS)
 
+distributed: need-engines ## Everything that needs DynamoDB and Elasticsearch, with one start of both
+	$(ENGINES) $(MAKE) --no-print-directory backends e2e-distributed
+
+backends: need-engines ## The suites of the distributed engines, and the program on every mix of engines
+	$(ENGINES) go test -timeout 20m $(ENGINED)
+	$(ENGINES) go test -race -timeout 20m -run '$(CROWDS)' ./eventstore/dynamo ./projections/elastic
+
+e2e-distributed: need-engines ## The browser tests of the daily errands, on the distributed engines
+	$(ENGINES) $(MAKE) --no-print-directory e2e HEADWAY_E2E_ENGINES=distributed ARGS='$(or $(ARGS),$(ERRANDS))'
+
 node_modules: e2e/node_modules/.package-lock.json
 
 e2e/node_modules/.package-lock.json: e2e/package.json e2e/package-lock.json
@@ -66,8 +89,11 @@ e2e/node_modules/.package-lock.json: e2e/package.json e2e/package-lock.json
 need: ## Install the programs the tests need and that are missing, or say which
 	@./tools/need
 
+need-engines: need
+	@./tools/need engines
+
 bench: ## Measure the real packages
-	go test -run '^$$' -bench . -benchmem ./...
+	go test -run '^$$' -bench . -benchmem $(OTHERS)
 
 fuzz: ## Fuzz each target for FUZZTIME (30s)
 	@for pkg in $$(go list ./...); do \
@@ -76,7 +102,7 @@ fuzz: ## Fuzz each target for FUZZTIME (30s)
 	  done; \
 	done
 
-soak: need node_modules ## Everything TIMES (5) times in a row, beside something that keeps every core busy
+soak: need-engines node_modules ## Everything TIMES (5) times in a row, beside something that keeps every core busy
 	@./tools/soak $(TIMES)
 
 vuln: $(VULN) ## Known vulnerabilities in what is called; needs the network for the database, so it is not part of test
