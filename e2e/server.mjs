@@ -8,26 +8,34 @@ import { fileURLToPath } from 'node:url';
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
+// Set by `make e2e-distributed`: every server stands on DynamoDB and Elasticsearch.
+const distributed = process.env.HEADWAY_E2E_ENGINES === 'distributed';
+if (distributed && !(process.env.HEADWAY_TEST_DYNAMODB && process.env.HEADWAY_TEST_ELASTICSEARCH)) {
+  throw new Error('No engines were started: run `make e2e-distributed`.');
+}
+
 const startTimeout = 60_000;
 const stopTimeout = 20_000;
 
 /** A real server on a data folder of its own, and the program's other commands on the same folder. */
 export class Server {
   #flags;
+  #engines = engines();
   #child;
   #output = '';
 
   constructor(flags = []) {
-    this.#flags = flags;
     this.data = mkdtempSync(join(tmpdir(), 'headway-data-'));
     this.url = '';
+    this.#flags = flags;
   }
 
   /** Starts it on a free port; once it has had one, on that same port, so that open pages find it again. */
   async start() {
+    if (distributed && !this.url) await this.#makeTables();
     const addr = this.url ? new URL(this.url).host : '127.0.0.1:0';
     this.#output = '';
-    this.#child = spawn(program('web'), ['--addr', addr, '--data', this.data, ...this.#flags], { env: environment() });
+    this.#child = spawn(program('web'), ['--addr', addr, '--data', this.data, ...this.#engines, ...this.#flags], { env: environment() });
     this.url = await new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`The server did not start:\n${this.#output}`)), startTimeout);
       const read = (chunk) => {
@@ -45,6 +53,11 @@ export class Server {
         reject(new Error(`The server ended with ${signal ?? code}:\n${this.#output}`));
       });
     });
+  }
+
+  async #makeTables() {
+    const { code, stdout, stderr } = await this.web(['tables', 'create']);
+    if (code !== 0) throw new Error(`The tables were not made:\n${stdout}${stderr}`);
   }
 
   /** kill -9: nothing is said goodbye to. */
@@ -91,7 +104,7 @@ export class Server {
   /** Runs another command of the program on the same data: web(['import', FILE]) → {code, stdout, stderr}. */
   web(args) {
     return new Promise((resolve) => {
-      execFile(program('web'), [...args, '--data', this.data], { env: environment(), cwd: root }, (err, stdout, stderr) =>
+      execFile(program('web'), [...args, '--data', this.data, ...this.#engines], { env: environment(), cwd: root }, (err, stdout, stderr) =>
         resolve({ code: err ? (err.code ?? -1) : 0, stdout, stderr }));
     });
   }
@@ -144,6 +157,13 @@ export class Server {
   }
 }
 
+/** The flags that name engines which nobody else uses; none for the embedded pair, whose files are in the data folder. */
+function engines() {
+  if (!distributed) return [];
+  const name = 'e2e-' + randomUUID().slice(0, 8);
+  return ['--events', `dynamodb:${name}`, '--read', `elasticsearch:${process.env.HEADWAY_TEST_ELASTICSEARCH}?prefix=${name}`];
+}
+
 /** The path of a program that build.mjs built. */
 export function program(name) {
   const folder = process.env.HEADWAY_E2E_PROGRAMS;
@@ -153,5 +173,9 @@ export function program(name) {
 
 // The settings of whoever runs the tests must not reach the server under test.
 function environment() {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('HEADWAY_')));
+  const settings = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('HEADWAY_')));
+  if (!distributed) return settings;
+  // DynamoDB Local takes any credentials.
+  return { ...settings, AWS_ENDPOINT_URL_DYNAMODB: process.env.HEADWAY_TEST_DYNAMODB, AWS_REGION: 'eu-central-1',
+    AWS_ACCESS_KEY_ID: 'headway', AWS_SECRET_ACCESS_KEY: 'headway' };
 }
