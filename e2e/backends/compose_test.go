@@ -17,7 +17,7 @@ func TestComposeRunsTheSameVersions(t *testing.T) {
 	for image, version := range map[string]string{
 		"amazon/dynamodb-local": backends.DynamoDBVersion, "docker.elastic.co/elasticsearch/elasticsearch": backends.ElasticsearchVersion,
 	} {
-		found := regexp.MustCompile(`image: `+regexp.QuoteMeta(image)+`:(\S+)`).FindStringSubmatch(string(text))
+		found := regexp.MustCompile(`image: ` + regexp.QuoteMeta(image) + `:(\S+)`).FindStringSubmatch(string(text))
 		if found == nil || found[1] != version {
 			t.Errorf("compose.yaml runs %v, the tests run %s", found, version)
 		}

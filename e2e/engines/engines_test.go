@@ -49,7 +49,7 @@ func distributed(t *testing.T) (events, read string, environment []string) {
 
 // web runs a command to its end.
 func (in installation) web(args ...string) (stdout, stderr string, code int) {
-	cmd := exec.Command(in.program, append(args, "--data", in.data, "--events", in.events, "--read", in.read)...) //nolint:gosec,noctx // ours
+	cmd := exec.Command(in.program, append(args, "--data", in.data, "--events", in.events, "--read", in.read)...)
 	var out, errs bytes.Buffer
 	cmd.Env, cmd.Stdout, cmd.Stderr = in.environment, &out, &errs
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
@@ -73,7 +73,7 @@ var address = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
 func (in installation) serve(t *testing.T) (url, said string) {
 	t.Helper()
 	args := []string{"--addr", "127.0.0.1:0", "--data", in.data, "--events", in.events, "--read", in.read}
-	cmd := exec.Command(in.program, args...) //nolint:gosec,noctx // ours
+	cmd := exec.Command(in.program, args...)
 	var errs bytes.Buffer
 	cmd.Env, cmd.Stderr = in.environment, &errs
 	stdout, err := cmd.StdoutPipe()
@@ -128,7 +128,7 @@ func ask(t *testing.T, method, url string, body any, status int) map[string]any 
 // import beside it arrives, and every row matches the log.
 func TestEveryMixOfEngines(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "web")
-	if out, err := exec.Command("go", "build", "-o", program, "../../cmd/web").CombinedOutput(); err != nil { //nolint:noctx // as long as it takes
+	if out, err := exec.Command("go", "build", "-o", program, "../../cmd/web").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	for name, m := range map[string]struct{ dynamo, elastic bool }{
