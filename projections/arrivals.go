@@ -83,6 +83,15 @@ func (a *arrivals) has(projection string, id domain.OrderID, version int) bool {
 	return len(all) > 0 && all[len(all)-1].Version >= version
 }
 
+// forget makes nothing known to be there in a projection.
+func (a *arrivals) forget(projection string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, of := range a.recent {
+		delete(of, projection)
+	}
+}
+
 // Arrivals says which projections have the version now, as far as this projector brought it there not long ago.
 func (p *Projector) Arrivals(id domain.OrderID, version int) map[string]Arrival {
 	found, _ := p.arrivals.of(id, version)

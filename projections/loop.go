@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,10 +19,13 @@ type loop struct {
 	events   eventstore.Store
 	read     Store
 	opts     Options
+	lease    *tenure
 	arrivals *arrivals
 	nudges   *nudges
 
-	loaded     bool // checkpoint is known, and holds were tried again
+	role       role // in which the loop works now
+	loaded     bool // the checkpoint is the store's
+	retried    bool // holds were tried again in this role
 	checkpoint eventstore.Cursor
 	reason     string
 	meter      meter
@@ -29,8 +33,8 @@ type loop struct {
 	failures   int
 }
 
-func newLoop(name string, events eventstore.Store, read Store, a *arrivals, opts Options) *loop {
-	l := &loop{name: name, events: events, read: read, opts: opts, arrivals: a, nudges: newNudges()}
+func newLoop(name string, events eventstore.Store, read Store, lease *tenure, a *arrivals, opts Options) *loop {
+	l := &loop{name: name, events: events, read: read, opts: opts, lease: lease, arrivals: a, nudges: newNudges()}
 	switch name {
 	case OrderList:
 		l.fold = foldRow(FoldOrderList)
@@ -50,8 +54,18 @@ func foldRow[R Row](
 	}
 }
 
+// run works while the lease is held, and sleeps while it is not.
 func (l *loop) run(ctx context.Context) {
 	for ctx.Err() == nil {
+		r, changed := l.lease.now()
+		l.take(r)
+		if r.epoch == 0 {
+			select {
+			case <-ctx.Done():
+			case <-changed:
+			}
+			continue
+		}
 		_, err := l.pass(ctx)
 		if ctx.Err() != nil {
 			return
@@ -64,12 +78,20 @@ func (l *loop) run(ctx context.Context) {
 			l.failures = 0
 		}
 		l.say(err, wait)
-		l.rest(ctx, wait, err != nil)
+		l.rest(ctx, wait, err != nil, changed)
 	}
 }
 
-// rest waits, beating meanwhile. A nudge ends it, unless it follows a failure.
-func (l *loop) rest(ctx context.Context, wait time.Duration, failed bool) {
+// take goes on in a role. Whoever has just got the lease begins where the holder before left off.
+func (l *loop) take(r role) {
+	if r.epoch != l.role.epoch {
+		l.loaded, l.retried, l.failures, l.beatAt = false, false, 0, time.Time{}
+	}
+	l.role = r
+}
+
+// rest waits, beating meanwhile. A change of the role ends it, and a nudge, unless it follows a failure.
+func (l *loop) rest(ctx context.Context, wait time.Duration, failed bool, changed <-chan struct{}) {
 	until := time.Now().Add(wait)
 	wake := l.nudges.wake
 	if failed {
@@ -85,6 +107,9 @@ func (l *loop) rest(ctx context.Context, wait time.Duration, failed bool) {
 		select {
 		case <-ctx.Done():
 		case <-timer.C:
+		case <-changed:
+			timer.Stop()
+			return
 		case <-wake:
 			timer.Stop()
 			return
@@ -121,16 +146,33 @@ func (l *loop) beat(ctx context.Context) error {
 	l.beatAt = now
 	state := State{
 		Projection: l.name, Phase: Running, Reason: l.reason, Checkpoint: l.checkpoint, HeartbeatAt: now, Rate: l.meter.rate(now),
+		Holder: l.lease.me, Epoch: l.role.epoch,
 	}
 	err := l.read.Beat(ctx, state)
+	l.doubt(err)
 	if l.opts.OnState != nil {
 		l.opts.OnState(state)
 	}
 	return readFailed(err)
 }
 
-// pass brings the projection up with the nudges and the feed as they are now.
+// doubt has everything looked at again that a conflict denies: who holds the lease, and the checkpoint.
+func (l *loop) doubt(err error) {
+	if err != nil && domain.KindOf(err) == domain.Conflict {
+		l.loaded = false
+		l.lease.doubt()
+	}
+}
+
+// pass brings the projection up with the nudges and the feed as they are now. After a failure the next one begins at the stored checkpoint:
+// the read store may have lost something.
 func (l *loop) pass(ctx context.Context) (moved int, err error) {
+	defer func() {
+		if err != nil {
+			l.loaded = false
+			l.doubt(err)
+		}
+	}()
 	if !l.loaded {
 		if moved, err = l.load(ctx); err != nil {
 			return moved, err
@@ -162,13 +204,20 @@ func (l *loop) pass(ctx context.Context) (moved int, err error) {
 	}
 }
 
-// load reads the checkpoint, and tries each held order once again: the code may have learned to read it.
+// load reads the checkpoint. One that is not what this loop left means that rows may be gone, or came from elsewhere: then none is taken to be
+// there. A new holder tries each held order once again: its code may have learned to read it.
 func (l *loop) load(ctx context.Context) (moved int, err error) {
 	states, err := l.read.States(ctx)
 	if err != nil {
 		return 0, readFailed(err)
 	}
-	l.checkpoint = states[l.name].Checkpoint
+	if stored := states[l.name].Checkpoint; stored == "" || stored != l.checkpoint {
+		l.checkpoint = stored
+		l.arrivals.forget(l.name)
+	}
+	if l.retried {
+		return 0, nil
+	}
 	holds, err := l.read.Holds(ctx, l.name)
 	if err != nil {
 		return 0, readFailed(err)
@@ -186,6 +235,7 @@ func (l *loop) load(ctx context.Context) (moved int, err error) {
 			return moved, err
 		}
 	}
+	l.retried = true
 	return moved, nil
 }
 
@@ -203,7 +253,7 @@ func (l *loop) keep(ctx context.Context, next eventstore.Cursor) error {
 	if next == l.checkpoint {
 		return nil
 	}
-	if err := l.read.Write(ctx, Batch{Projection: l.name, Checkpoint: next}); err != nil {
+	if err := l.read.Write(ctx, Batch{Projection: l.name, Epoch: l.role.epoch, After: l.checkpoint, Checkpoint: next}); err != nil {
 		return readFailed(err)
 	}
 	l.checkpoint = next
@@ -232,7 +282,7 @@ func (l *loop) catchUp(ctx context.Context, heads []eventstore.Head, checkpoint 
 	if err != nil {
 		return 0, err
 	}
-	batch := Batch{Projection: l.name, Checkpoint: checkpoint}
+	batch := Batch{Projection: l.name, Epoch: l.role.epoch, After: l.checkpoint, Checkpoint: checkpoint}
 	events := 0
 	results, err := l.foldAll(ctx, work)
 	if err != nil {
@@ -253,11 +303,34 @@ func (l *loop) catchUp(ctx context.Context, heads []eventstore.Head, checkpoint 
 	if len(batch.Rows)+len(batch.Holds)+len(batch.Released) == 0 && (checkpoint == "" || checkpoint == l.checkpoint) {
 		return 0, nil
 	}
-	if err := l.read.Write(ctx, batch); err != nil {
+	if err := l.write(ctx, &batch, work); err != nil {
 		return 0, readFailed(err)
 	}
 	l.acknowledged(batch, events)
 	return len(batch.Rows), nil
+}
+
+// write stores a batch. A row that the read store can never keep becomes a hold of its order, so that the others go on; there are at most as
+// many of those as rows.
+func (l *loop) write(ctx context.Context, batch *Batch, work []job) error {
+	for {
+		err := l.read.Write(ctx, *batch)
+		refusal, ok := errors.AsType[*Refusal](err)
+		if !ok {
+			return err
+		}
+		i := slices.IndexFunc(batch.Rows, func(r Row) bool { return r.Order() == refusal.OrderID })
+		if i < 0 {
+			return err
+		}
+		l.opts.Log.Error("the read store can never keep a row", "projection", l.name, "order", refusal.OrderID, "error", refusal)
+		refused := func(id domain.OrderID) bool { return id == refusal.OrderID }
+		j := work[slices.IndexFunc(work, func(j job) bool { return refused(j.id) })]
+		hold := l.holdOf(j, eventstore.Hold{Version: batch.Rows[i].At(), Reason: refusal.Reason})
+		batch.Rows = slices.Delete(batch.Rows, i, i+1)
+		batch.Released = slices.DeleteFunc(batch.Released, refused)
+		batch.Holds = append(slices.DeleteFunc(batch.Holds, func(h Hold) bool { return refused(h.OrderID) }), hold)
+	}
 }
 
 // acknowledged tells what was written.
@@ -331,7 +404,9 @@ func (l *loop) behind(ctx context.Context, heads []eventstore.Head, retry bool) 
 	var work []job
 	for _, h := range heads {
 		j := job{id: h.OrderID, row: rows[h.OrderID], held: held[h.OrderID]}
-		if j.version() < h.Version && (j.held == nil || retry) {
+		if j.held != nil && j.held.Version <= j.version() {
+			work = append(work, j) // the row has passed what held it: a late hold of a process that was no holder any more
+		} else if j.version() < h.Version && (j.held == nil || retry) {
 			work = append(work, j)
 		}
 	}

@@ -31,24 +31,30 @@ type Options struct {
 	Poll  time.Duration    // how often the feed is asked; 0 means 1 s
 	Beat  time.Duration    // how often a state is stored with its heartbeat; 0 means 2 s
 	Log   *slog.Logger
+	// Alone says that no other process can run the projections: a lease that is found at the start is left over, and taken at once.
+	Alone bool
 
 	// OnMoved tells that the heads of orders have moved: at least once for each move, by the feed or a nudge, whatever the read store does.
 	OnMoved func([]eventstore.Head)
-	// OnRows tells that rows were stored, and when their store acknowledged it.
+	// OnRows tells that rows were stored, and when their store acknowledged it; for rows that another process wrote, when they were seen.
+	// The contribution of another process is told twice, because the sum of its customer is written a moment after it.
 	OnRows func(projection string, rows []Row, committed time.Time)
-	// OnState tells a state, whether or not it could be stored.
+	// OnState tells a state, whether or not it could be stored; not while another process runs the projections.
 	OnState func(State)
 	// OnHold tells that an order has been set aside.
 	OnHold func(Hold)
 }
 
-// Projector keeps the rows of all projections up with the log. Each projection has its own loop, checkpoint, holds and backoff: one
-// that fails does not stop another. At most one Run or Step may be active at a time; Nudge, WaitFor and Arrivals may be called at any time.
+// Projector keeps the rows of all projections up with the log, while it holds the lease of the read store; else it stands by, and tells of
+// the rows that the holder writes. Each projection has its own loop, checkpoint, holds and backoff: one that fails does not stop another.
+// At most one Run or Step may be active at a time; Nudge, WaitFor, Arrivals and StandsBy may be called at any time.
 type Projector struct {
 	opts     Options
 	read     Store
 	watch    *watch
 	loops    []*loop
+	lease    *tenure
+	follow   *follower
 	arrivals *arrivals
 }
 
@@ -66,10 +72,11 @@ func New(events eventstore.Store, read Store, opts Options) *Projector {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
-	p := &Projector{opts: opts, read: read, arrivals: newArrivals()}
-	p.watch = &watch{events: events, read: read, opts: opts, nudges: newNudges()}
+	p := &Projector{opts: opts, read: read, arrivals: newArrivals(), lease: newTenure(read, opts)}
+	p.follow = newFollower(read, p.arrivals, opts)
+	p.watch = &watch{events: events, read: read, opts: opts, nudges: newNudges(), follow: p.follow}
 	for _, name := range Names() {
-		p.loops = append(p.loops, newLoop(name, events, read, p.arrivals, opts))
+		p.loops = append(p.loops, newLoop(name, events, read, p.lease, p.arrivals, opts))
 	}
 	return p
 }
@@ -83,29 +90,46 @@ func (p *Projector) Nudge(heads ...eventstore.Head) {
 	}
 }
 
-// Run keeps all projections up until the context ends, and then returns nil once nothing is under way. Failures of the stores are
-// retried for ever, and said in the states.
+// StandsBy tells whether another process runs the projections, and its name as far as that is known.
+func (p *Projector) StandsBy() (holder string, standsBy bool) {
+	r, _ := p.lease.now()
+	return r.holder, r.epoch == 0
+}
+
+// Run keeps all projections up, or stands by, until the context ends; then it gives the lease back and returns nil once nothing is under
+// way. Failures of the stores are retried for ever, and said in the states.
 func (p *Projector) Run(ctx context.Context) error {
 	var all sync.WaitGroup
+	all.Go(func() { p.lease.run(ctx) })
 	all.Go(func() { p.watch.run(ctx) })
+	all.Go(func() { p.follow.run(ctx, p.lease) })
 	for _, l := range p.loops {
 		all.Go(func() { l.run(ctx) })
 	}
 	all.Wait()
+	p.Release(context.WithoutCancel(ctx))
 	return nil
 }
 
-// Step lets each projection catch up with the log once, without waiting for anything, and stores its state. It returns how many rows
-// were written, and what failed.
+// Release gives the lease back after steps, so that another process need not wait for it to stand still.
+func (p *Projector) Release(ctx context.Context) { p.lease.release(ctx) }
+
+// Step looks at the lease once. While it is held, each projection catches up with the log once, without waiting for anything, and stores
+// its state; while another process holds it, the rows that have arrived are told. It returns how many rows were written, and what failed.
 func (p *Projector) Step(ctx context.Context) (moved int, err error) {
-	errs := []error{p.watch.pass(ctx)}
-	for _, l := range p.loops {
-		n, err := l.pass(ctx)
-		moved += n
-		errs = append(errs, err)
-		l.say(err, 0)
-		errs = append(errs, l.beat(ctx))
+	errs := []error{p.lease.look(ctx), p.watch.pass(ctx)}
+	r, _ := p.lease.now()
+	if r.epoch != 0 {
+		for _, l := range p.loops {
+			l.take(r)
+			n, err := l.pass(ctx)
+			moved += n
+			errs = append(errs, err)
+			l.say(err, 0)
+			errs = append(errs, l.beat(ctx))
+		}
 	}
+	errs = append(errs, p.follow.pass(ctx, r.epoch == 0))
 	return moved, errors.Join(errs...)
 }
 

@@ -58,7 +58,17 @@ func (w *world) close() {
 func (w *world) clock() time.Time { return w.now }
 
 func (w *world) projector() *projections.Projector {
-	return projections.New(w.events, w.read, projections.Options{Clock: w.clock})
+	return projections.New(w.events, w.read, projections.Options{Clock: w.clock, Alone: true})
+}
+
+// epoch is that of the lease.
+func (w *world) epoch() int64 {
+	w.t.Helper()
+	lease, err := w.read.Lease(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return lease.Epoch
 }
 
 // do runs one command and returns what it caused.
@@ -252,7 +262,7 @@ func TestHeldOrdersAreTriedAgainWhenTheProgramStarts(t *testing.T) {
 	}
 	// Older code could not read version 2 of the second order.
 	old := projections.Hold{Projection: projections.OrderList, OrderID: mended, Version: 2, Reason: "Too new.", Since: w.now}
-	if err := w.read.Write(t.Context(), projections.Batch{Projection: projections.OrderList, Holds: []projections.Hold{old}}); err != nil {
+	if err := w.read.Write(t.Context(), projections.Batch{Projection: projections.OrderList, Epoch: w.epoch(), Holds: []projections.Hold{old}}); err != nil {
 		t.Fatal(err)
 	}
 	w.now = w.now.Add(time.Hour)
@@ -406,14 +416,20 @@ func TestALostOrForeignCheckpointCostsTimeOnly(t *testing.T) {
 		w := newWorld(t)
 		id := w.create("ada", "A-1", 500)
 		w.step(w.projector())
-		if err := w.read.Write(t.Context(), projections.Batch{Projection: projections.OrderList, Checkpoint: checkpoint}); err != nil {
+		states, err := w.read.States(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.read.Write(t.Context(), projections.Batch{
+			Projection: projections.OrderList, Epoch: w.epoch(), After: states[projections.OrderList].Checkpoint, Checkpoint: checkpoint,
+		}); err != nil {
 			t.Fatal(err)
 		}
 		w.do(id, 1, domain.ConfirmOrder{})
 		if moved := w.step(w.projector()); moved != 2 {
 			t.Errorf("%s: %d rows were written, want 2", checkpoint, moved)
 		}
-		states, err := w.read.States(t.Context())
+		states, err = w.read.States(t.Context())
 		if err != nil || states[projections.OrderList].Checkpoint != states[projections.CustomerOrderSummary].Checkpoint {
 			t.Errorf("%s: the checkpoint is ours again: %+v, %v", checkpoint, states, err)
 		}

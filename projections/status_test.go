@@ -138,7 +138,7 @@ func TestLagIsCountedFromTheLogAndTheRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.read.Write(t.Context(), projections.Batch{Projection: projections.OrderList, Rows: []projections.Row{row}}); err != nil {
+	if err := w.read.Write(t.Context(), projections.Batch{Projection: projections.OrderList, Epoch: w.epoch(), Rows: []projections.Row{row}}); err != nil {
 		t.Fatal(err)
 	}
 	if s := w.look(); s.Lag.Events != 1 {

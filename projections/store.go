@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"headway/domain"
@@ -25,9 +26,17 @@ type Store interface {
 	// Write stores a batch of one projection: rows, holds, released holds, then the checkpoint; on SQLite in one transaction.
 	// A row whose version is not higher than the stored one changes nothing: rows never move backwards. Customer rows are the
 	// sums of contributions as of the same write. After a crash between any two steps, writing the batch again gives the same.
+	// A batch whose epoch is older than the lease's is a Conflict: none of its holds and no checkpoint is stored, and of its rows at most
+	// those that move forward. So is a checkpoint that does not continue the stored one. A row that can never be kept is a *Refusal.
 	Write(ctx context.Context, batch Batch) error
-	// Beat stores the state of a projection with its heartbeat; the checkpoint is Write's, and stays as it is.
+	// Beat stores the state of a projection with its heartbeat; the checkpoint is Write's, and stays as it is. A state whose epoch is older
+	// than the lease's is a Conflict, and changes nothing.
 	Beat(ctx context.Context, state State) error
+	// Lease reads who may write, strongly consistent with SwapLease; the zero Lease if nobody ever took it.
+	Lease(ctx context.Context) (Lease, error)
+	// SwapLease replaces the lease by another if it still is the old one, else it is a Conflict. From its return on, epochs older than the
+	// new one are refused.
+	SwapLease(ctx context.Context, old, lease Lease) error
 	// Close lets go of the store.
 	Close() error
 }
@@ -35,11 +44,24 @@ type Store interface {
 // Batch is one write of one projection.
 type Batch struct {
 	Projection string
+	Epoch      int64 // of the writer's lease; 0 is older than any
 	Rows       []Row
 	Holds      []Hold            // set aside, replacing an older hold of the same order
 	Released   []domain.OrderID  // no longer held
+	After      eventstore.Cursor // the stored checkpoint that the new one continues; empty if there is none
 	Checkpoint eventstore.Cursor // where to look next; empty leaves it as it is
 }
+
+// Refusal is the error of a Write for a row that its store can never keep. Whatever else the batch has may be stored by writing it again
+// without that row.
+type Refusal struct {
+	OrderID domain.OrderID
+	Reason  string // a sentence
+	Cause   error  // for the log
+}
+
+func (r *Refusal) Error() string { return fmt.Sprintf("%s (%s): %v", r.Reason, r.OrderID, r.Cause) }
+func (r *Refusal) Unwrap() error { return r.Cause }
 
 // Reader answers the pages. Handlers hold a Reader, never a Store.
 type Reader interface {
@@ -131,4 +153,6 @@ type State struct {
 	Checkpoint  eventstore.Cursor
 	HeartbeatAt time.Time
 	Rate        float64 // events a second, over the last 10 s
+	Holder      string  // the process that said it
+	Epoch       int64   // of its lease; 0 is older than any
 }

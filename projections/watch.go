@@ -11,12 +11,13 @@ import (
 // maxTold is how many orders the watch remembers what it told of; what it forgets it may tell twice.
 const maxTold = 10_000
 
-// watch follows the feed for OnMoved alone, so that news of heads reach people while the read store is away.
+// watch follows the feed for OnMoved, so that news of heads reach people while the read store is away, and for the follower.
 type watch struct {
 	events   eventstore.Store
 	read     Reader
 	opts     Options
 	nudges   *nudges
+	follow   *follower
 	cursor   eventstore.Cursor
 	started  bool
 	told     map[domain.OrderID]int
@@ -24,9 +25,6 @@ type watch struct {
 }
 
 func (w *watch) run(ctx context.Context) {
-	if w.opts.OnMoved == nil {
-		return
-	}
 	for ctx.Err() == nil {
 		err := w.pass(ctx)
 		if ctx.Err() != nil {
@@ -47,8 +45,8 @@ func (w *watch) run(ctx context.Context) {
 
 // pass tells of all heads that moved since the last one. It begins where the order list is: who has a page open knows the rest.
 func (w *watch) pass(ctx context.Context) error {
-	if w.opts.OnMoved == nil {
-		return nil
+	if w.opts.OnMoved == nil && w.opts.OnRows == nil {
+		return nil // nobody listens
 	}
 	w.tell(w.nudges.take())
 	if !w.started {
@@ -85,7 +83,11 @@ func (w *watch) tell(heads []eventstore.Head) {
 			news = append(news, h)
 		}
 	}
-	if len(news) > 0 {
+	if len(news) == 0 {
+		return
+	}
+	w.follow.expect(news)
+	if w.opts.OnMoved != nil {
 		w.opts.OnMoved(news)
 	}
 }

@@ -255,10 +255,10 @@ func (s *Store) Totals(ctx context.Context, from, to time.Time) (projections.Tot
 
 // States is projections.Reader's.
 func (s *Store) States(ctx context.Context) (map[string]projections.State, error) {
-	rows, err := s.readers.QueryContext(ctx, `SELECT name, phase, reason, heartbeatAt, rate, checkpoint FROM projections`)
+	rows, err := s.readers.QueryContext(ctx, `SELECT name, phase, reason, heartbeatAt, rate, checkpoint, holder FROM projections`)
 	all, err := collect(rows, err, func(rows *sql.Rows) (state projections.State, err error) {
 		var beat int64
-		err = rows.Scan(&state.Projection, &state.Phase, &state.Reason, &beat, &state.Rate, (*string)(&state.Checkpoint))
+		err = rows.Scan(&state.Projection, &state.Phase, &state.Reason, &beat, &state.Rate, (*string)(&state.Checkpoint), &state.Holder)
 		state.HeartbeatAt = moment(beat)
 		return state, err
 	})

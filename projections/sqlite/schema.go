@@ -115,8 +115,16 @@ CREATE TABLE projections (
 	reason      TEXT    NOT NULL DEFAULT '',
 	heartbeatAt INTEGER NOT NULL DEFAULT -62135596800000000,
 	rate        REAL    NOT NULL DEFAULT 0,
-	checkpoint  TEXT    NOT NULL DEFAULT ''
+	checkpoint  TEXT    NOT NULL DEFAULT '',
+	holder      TEXT    NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE lease (
+	one      INTEGER PRIMARY KEY CHECK (one = 1),
+	holder   TEXT    NOT NULL,
+	epoch    INTEGER NOT NULL,
+	renewals INTEGER NOT NULL
+) STRICT;
+INSERT INTO lease VALUES (1, '', 0, 0);
 CREATE TABLE holds (
 	projection TEXT    NOT NULL,
 	id         TEXT    NOT NULL,

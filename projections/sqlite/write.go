@@ -17,12 +17,33 @@ import (
 
 // Write is projections.Store's: one transaction, so that after a crash the batch is there or it is not.
 func (s *Store) Write(ctx context.Context, b projections.Batch) error {
+	return s.fenced(ctx, b.Epoch, func(w *write) error { return w.batch(b) })
+}
+
+// Beat is projections.Store's.
+func (s *Store) Beat(ctx context.Context, state projections.State) error {
+	return s.fenced(ctx, state.Epoch, func(w *write) error {
+		return w.exec(`INSERT INTO projections (name, phase, reason, heartbeatAt, rate, holder) VALUES (?, ?, ?, ?, ?, ?)
+			ON CONFLICT (name) DO UPDATE SET phase = excluded.phase, reason = excluded.reason, heartbeatAt = excluded.heartbeatAt,
+				rate = excluded.rate, holder = excluded.holder`,
+			state.Projection, string(state.Phase), state.Reason, micros(state.HeartbeatAt), state.Rate, state.Holder)
+	})
+}
+
+// fenced is a transaction of whoever has the lease, or had it in no older epoch.
+func (s *Store) fenced(ctx context.Context, epoch int64, do func(w *write) error) error {
 	tx, err := s.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return failed(ctx, err)
 	}
 	w := &write{ctx: ctx, tx: tx, statements: map[string]*sql.Stmt{}, tally: map[domain.Status]int{}}
-	err = w.batch(b)
+	var newer bool
+	if newer, err = w.one(`SELECT 1 FROM lease WHERE epoch > ?`, []any{epoch}, new(int)); newer {
+		err = projections.Stale()
+	}
+	if err == nil {
+		err = do(w)
+	}
 	if err == nil {
 		err = tx.Commit()
 	} else {
@@ -31,12 +52,23 @@ func (s *Store) Write(ctx context.Context, b projections.Batch) error {
 	return failed(ctx, err)
 }
 
-// Beat is projections.Store's.
-func (s *Store) Beat(ctx context.Context, state projections.State) error {
-	_, err := s.writer.ExecContext(ctx, `INSERT INTO projections (name, phase, reason, heartbeatAt, rate) VALUES (?, ?, ?, ?, ?)
-		ON CONFLICT (name) DO UPDATE SET phase = excluded.phase, reason = excluded.reason, heartbeatAt = excluded.heartbeatAt,
-			rate = excluded.rate`,
-		state.Projection, string(state.Phase), state.Reason, micros(state.HeartbeatAt), state.Rate)
+// Lease is projections.Store's.
+func (s *Store) Lease(ctx context.Context) (l projections.Lease, err error) {
+	err = s.readers.QueryRowContext(ctx, `SELECT holder, epoch, renewals FROM lease`).Scan(&l.Holder, &l.Epoch, &l.Renewals)
+	return l, failed(ctx, err)
+}
+
+// SwapLease is projections.Store's.
+func (s *Store) SwapLease(ctx context.Context, old, lease projections.Lease) error {
+	result, err := s.writer.ExecContext(ctx, `UPDATE lease SET holder = ?, epoch = ?, renewals = ? WHERE holder = ? AND epoch = ? AND renewals = ?`,
+		lease.Holder, lease.Epoch, lease.Renewals, old.Holder, old.Epoch, old.Renewals)
+	if err != nil {
+		return failed(ctx, err)
+	}
+	swapped, err := result.RowsAffected()
+	if err == nil && swapped == 0 {
+		return projections.Stale()
+	}
 	return failed(ctx, err)
 }
 
@@ -134,6 +166,13 @@ func (w *write) batch(b projections.Batch) error {
 	}
 	if b.Checkpoint == "" {
 		return nil
+	}
+	var stored string
+	if _, err := w.one(`SELECT checkpoint FROM projections WHERE name = ?`, []any{b.Projection}, &stored); err != nil {
+		return err
+	}
+	if stored != string(b.After) {
+		return projections.Moved()
 	}
 	return w.exec(`INSERT INTO projections (name, checkpoint) VALUES (?, ?)
 		ON CONFLICT (name) DO UPDATE SET checkpoint = excluded.checkpoint`, b.Projection, string(b.Checkpoint))
