@@ -9,6 +9,7 @@ import (
 	"net/http"
 
 	"headway/domain"
+	"headway/projections"
 )
 
 // The bounds of one bulk request.
@@ -22,6 +23,7 @@ const (
 type item struct {
 	index   string
 	id      string
+	order   domain.OrderID // whose row it is, if it is one
 	version int64
 	doc     any // nil deletes
 }
@@ -151,6 +153,10 @@ func leftOver(items []item, answer []byte) (again []int, busyWith, err error) {
 			case o.Status == http.StatusNotFound && items[i].doc == nil && o.Error == nil: // already deleted
 			case busy(o.Status):
 				again, busyWith = append(again, i), &itemError{items[i], refusal}
+			case o.Status == http.StatusBadRequest && items[i].order != "":
+				return nil, nil, &projections.Refusal{
+					OrderID: items[i].order, Reason: "The read store cannot keep its row.", Cause: &itemError{items[i], refusal},
+				}
 			case o.Status == http.StatusBadRequest:
 				return nil, nil, &domain.Error{
 					Kind: domain.Internal, Message: fmt.Sprintf("The read store cannot keep the row of %.80q.", items[i].id),

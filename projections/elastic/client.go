@@ -18,6 +18,7 @@ import (
 	elasticsearch "github.com/elastic/go-elasticsearch/v8"
 
 	"headway/domain"
+	"headway/projections"
 )
 
 // The bounds of the traffic with the node.
@@ -266,6 +267,9 @@ func (s *Store) failed(ctx context.Context, err error) error {
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	if e, ok := errors.AsType[*projections.Refusal](err); ok {
+		return e
 	}
 	if e, ok := errors.AsType[*domain.Error](err); ok {
 		return e

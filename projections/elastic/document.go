@@ -202,8 +202,8 @@ func (d holdDoc) hold() projections.Hold {
 
 func holdKey(projection string, id domain.OrderID) string { return projection + ":" + string(id) }
 
-// stateDoc is one of several small things, by kind: a beat of a projection, its checkpoint, a note of customers to be summed, or the
-// stamp of a group of indices.
+// stateDoc is one of several small things, by kind: a beat of a projection, its checkpoint, a note of customers to be summed, the stamp
+// of a group of indices, or the lease.
 type stateDoc struct {
 	Kind        string            `json:"kind"`
 	Phase       projections.Phase `json:"phase,omitempty"`
@@ -215,6 +215,9 @@ type stateDoc struct {
 	Customers   []string          `json:"customers,omitempty"`
 	At          int64             `json:"at,omitempty"`
 	Stamp       string            `json:"stamp,omitempty"`
+	Holder      string            `json:"holder,omitempty"`
+	Epoch       int64             `json:"epoch,omitempty"`
+	Renewals    int64             `json:"renewals,omitempty"`
 }
 
 func distinct(words []string) []string {

@@ -74,6 +74,7 @@ type document struct {
 	Version int             `json:"_version"`
 	Source  json.RawMessage `json:"_source"`
 	Error   *cause          `json:"error"`
+	revision
 }
 
 // fetch reads documents as they were last written, whether or not a search finds them yet.
@@ -370,6 +371,7 @@ func (s *Store) States(ctx context.Context) (map[string]projections.State, error
 			state.Projection = name
 			if d.Kind == "beat" {
 				state.Phase, state.Reason, state.HeartbeatAt, state.Rate = d.Phase, d.Reason, moment(d.HeartbeatAt), d.Rate
+				state.Holder = d.Holder
 			} else {
 				_, identity, err := t.of(name)
 				if err != nil {

@@ -74,6 +74,7 @@ func mapping(kind string) object {
 			"kind": word, "phase": kept, "reason": kept, "heartbeatAt": keptNumber,
 			"rate":       object{"type": "double", "index": false, "doc_values": false},
 			"checkpoint": kept, "target": kept, "customers": opaque, "at": keptNumber, "stamp": kept,
+			"holder": kept, "epoch": keptNumber, "renewals": keptNumber,
 		}
 	}
 	m := object{"dynamic": "strict", "properties": properties}

@@ -51,32 +51,34 @@ func (s *Store) Write(ctx context.Context, b projections.Batch) error {
 				return err
 			}
 		}
-		if err := s.writeHolds(ctx, t, b); err != nil {
-			return err
-		}
-		if b.Checkpoint == "" {
-			return nil
-		}
-		return s.client.bulk(ctx, []item{{
-			index: t[states].index, id: "checkpoint:" + b.Projection,
-			doc: stateDoc{Kind: "checkpoint", Checkpoint: string(b.Checkpoint), Target: identity},
-		}}, false)
+		return s.guarded(ctx, t, b.Epoch, "checkpoint:"+b.Projection, func(there stateDoc) (*stateDoc, error) {
+			if b.Checkpoint != "" && (there.Target == identity && there.Checkpoint != string(b.After) ||
+				there.Target != identity && b.After != "") {
+				return nil, projections.Moved()
+			}
+			if err := s.writeHolds(ctx, t, b); err != nil || b.Checkpoint == "" {
+				return nil, err
+			}
+			return &stateDoc{Kind: "checkpoint", Checkpoint: string(b.Checkpoint), Target: identity}, nil
+		})
 	})
 }
 
 // Beat is projections.Store's.
 func (s *Store) Beat(ctx context.Context, state projections.State) error {
 	return s.with(ctx, func(t targets) error {
-		return s.client.bulk(ctx, []item{{index: t[states].index, id: "beat:" + state.Projection, doc: stateDoc{
-			Kind: "beat", Phase: state.Phase, Reason: state.Reason, HeartbeatAt: micros(state.HeartbeatAt), Rate: state.Rate,
-		}}}, false)
+		return s.guarded(ctx, t, state.Epoch, "beat:"+state.Projection, func(stateDoc) (*stateDoc, error) {
+			return &stateDoc{
+				Kind: "beat", Phase: state.Phase, Reason: state.Reason, HeartbeatAt: micros(state.HeartbeatAt), Rate: state.Rate, Holder: state.Holder,
+			}, nil
+		})
 	})
 }
 
 func (s *Store) writeOrders(ctx context.Context, t targets, rows []projections.OrderRow) error {
 	items := make([]item, len(rows))
 	for i, r := range rows {
-		items[i] = item{index: t[orders].index, id: string(r.ID), version: int64(r.Version), doc: orderDocOf(r)}
+		items[i] = item{index: t[orders].index, id: string(r.ID), order: r.ID, version: int64(r.Version), doc: orderDocOf(r)}
 	}
 	return s.client.bulk(ctx, items, true)
 }
@@ -164,7 +166,7 @@ func (s *Store) merge(ctx context.Context, t targets, its []projections.Contribu
 		dirty = append(dirty, names...)
 		if !known || old.Version < c.Version {
 			items = append(items, item{
-				index: t[contributions].index, id: string(id), version: int64(c.Version), doc: contributionDocOf(c, names),
+				index: t[contributions].index, id: string(id), order: id, version: int64(c.Version), doc: contributionDocOf(c, names),
 			})
 		}
 	}

@@ -246,7 +246,9 @@ func away(t *testing.T, s *subject) {
 		"Write": func() error {
 			return s.Write(ctx, projections.Batch{Projection: projections.OrderList, Rows: []projections.Row{anOrder(1)}})
 		},
-		"Beat": func() error { return s.Beat(ctx, projections.State{Projection: projections.OrderList}) },
+		"Beat":      func() error { return s.Beat(ctx, projections.State{Projection: projections.OrderList}) },
+		"Lease":     func() error { _, err := s.Lease(ctx); return err },
+		"SwapLease": func() error { return s.SwapLease(ctx, projections.Lease{}, projections.Lease{Holder: "ada"}) },
 	} {
 		if err := call(); domain.KindOf(err) != domain.Unavailable {
 			t.Errorf("%s on a store that is away is Unavailable: %v", name, err)

@@ -39,6 +39,9 @@ func Run(t *testing.T, fresh func(t *testing.T) Place) {
 		{"overview", overview},
 		{"holds", holds},
 		{"states", states},
+		{"one of many gets the lease", lease},
+		{"a stale epoch is refused", epochs},
+		{"a lease that stands still is taken over", takeover},
 		{"a store that is away", away},
 		{"writers at once", writers},
 	} {
