@@ -457,8 +457,13 @@ func TestWaitForArrivals(t *testing.T) {
 		t.Errorf("nothing has arrived: %v", got)
 	}
 	w.now = w.now.Add(38 * time.Millisecond)
-	go func() { _, _ = p.Step(context.WithoutCancel(t.Context())) }()
+	stepped := make(chan struct{})
+	go func() {
+		defer close(stepped)
+		_, _ = p.Step(context.WithoutCancel(t.Context()))
+	}()
 	got := p.WaitFor(t.Context(), id, 1)
+	<-stepped
 	for _, name := range projections.Names() {
 		if a := got[name]; a.Version != 1 || a.At.Sub(appended) != 38*time.Millisecond {
 			t.Errorf("%s arrived as %+v", name, a)
