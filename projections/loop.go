@@ -22,6 +22,7 @@ type loop struct {
 	nudges   *nudges
 
 	loaded     bool // checkpoint is known, and holds were tried again
+	remaking   bool // rows are made from the beginning of the log: when they first arrived is not known
 	checkpoint eventstore.Cursor
 	reason     string
 	meter      meter
@@ -148,6 +149,7 @@ func (l *loop) pass(ctx context.Context) (moved int, err error) {
 			return moved, err
 		}
 		if len(heads) == 0 {
+			l.remaking = false
 			return moved, l.keep(ctx, next)
 		}
 		n, err := l.catchUp(ctx, heads, next, false)
@@ -169,6 +171,7 @@ func (l *loop) load(ctx context.Context) (moved int, err error) {
 		return 0, readFailed(err)
 	}
 	l.checkpoint = states[l.name].Checkpoint
+	l.remaking = l.checkpoint == ""
 	holds, err := l.read.Holds(ctx, l.name)
 	if err != nil {
 		return 0, readFailed(err)
@@ -193,6 +196,7 @@ func (l *loop) moved(ctx context.Context) ([]eventstore.Head, eventstore.Cursor,
 	heads, next, err := l.events.Moved(ctx, l.checkpoint, BatchOrders)
 	if l.checkpoint != "" && domain.KindOf(err) == domain.Malformed {
 		l.opts.Log.Warn("the checkpoint is of another log: beginning again", "projection", l.name)
+		l.remaking = true
 		heads, next, err = l.events.Moved(ctx, "", BatchOrders)
 	}
 	return heads, next, eventsFailed(err)
@@ -264,7 +268,11 @@ func (l *loop) catchUp(ctx context.Context, heads []eventstore.Head, checkpoint 
 func (l *loop) acknowledged(batch Batch, events int) {
 	now := l.opts.Clock().UTC()
 	l.meter.add(now, events)
-	l.arrivals.add(l.name, batch.Rows, now)
+	arrived := now
+	if l.remaking {
+		arrived = time.Time{}
+	}
+	l.arrivals.add(l.name, batch.Rows, arrived)
 	if l.opts.OnRows != nil && len(batch.Rows) > 0 {
 		l.opts.OnRows(l.name, batch.Rows, now)
 	}
