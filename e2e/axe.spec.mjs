@@ -13,6 +13,9 @@ const looks = [
   { name: 'forced colours', colorScheme: 'dark', forcedColors: 'active', width: 1280 },
 ];
 
+// A trace would keep a copy of every document and of axe itself, which takes longer than the inspection; what is found is printed.
+test.use({ trace: 'off' });
+
 const server = serve();
 const bare = serve();
 let facts;

@@ -103,7 +103,7 @@ try {
   const { body } = await demo.ask('GET', '/orders?status=confirmed&sort=-items');
   const id = body.orders[0].id;
   await takeAll(page, 'demo', demo.url, [{ name: 'order', path: `/orders/${id}` }]);
-  await keep(page, 'orders-light.png', demo.url + '/orders?q=H-119&sort=-items', 'light');
+  await keep(page, 'orders-light.png', demo.url + '/orders?q=H-119&sort=-total', 'light');
   await keep(page, 'order-dark.png', `${demo.url}/orders/${id}`, 'dark');
 } finally {
   await browser.close();

@@ -26,6 +26,7 @@ type loop struct {
 	role       role // in which the loop works now
 	loaded     bool // the checkpoint is the store's
 	retried    bool // holds were tried again in this role
+	remaking   bool // rows are made from the beginning of the log: when they first arrived is not known
 	checkpoint eventstore.Cursor
 	reason     string
 	meter      meter
@@ -190,6 +191,7 @@ func (l *loop) pass(ctx context.Context) (moved int, err error) {
 			return moved, err
 		}
 		if len(heads) == 0 {
+			l.remaking = false
 			return moved, l.keep(ctx, next)
 		}
 		n, err := l.catchUp(ctx, heads, next, false)
@@ -215,6 +217,7 @@ func (l *loop) load(ctx context.Context) (moved int, err error) {
 		l.checkpoint = stored
 		l.arrivals.forget(l.name)
 	}
+	l.remaking = l.checkpoint == ""
 	if l.retried {
 		return 0, nil
 	}
@@ -243,6 +246,7 @@ func (l *loop) moved(ctx context.Context) ([]eventstore.Head, eventstore.Cursor,
 	heads, next, err := l.events.Moved(ctx, l.checkpoint, BatchOrders)
 	if l.checkpoint != "" && domain.KindOf(err) == domain.Malformed {
 		l.opts.Log.Warn("the checkpoint is of another log: beginning again", "projection", l.name)
+		l.remaking = true
 		heads, next, err = l.events.Moved(ctx, "", BatchOrders)
 	}
 	return heads, next, eventsFailed(err)
@@ -337,7 +341,11 @@ func (l *loop) write(ctx context.Context, batch *Batch, work []job) error {
 func (l *loop) acknowledged(batch Batch, events int) {
 	now := l.opts.Clock().UTC()
 	l.meter.add(now, events)
-	l.arrivals.add(l.name, batch.Rows, now)
+	arrived := now
+	if l.remaking {
+		arrived = time.Time{}
+	}
+	l.arrivals.add(l.name, batch.Rows, arrived)
 	if l.opts.OnRows != nil && len(batch.Rows) > 0 {
 		l.opts.OnRows(l.name, batch.Rows, now)
 	}

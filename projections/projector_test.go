@@ -465,6 +465,7 @@ func TestNudgesAreAppliedAtOnceAndMayRepeat(t *testing.T) {
 func TestWaitForArrivals(t *testing.T) {
 	w := newWorld(t)
 	p := w.projector()
+	w.step(p) // it keeps up from here; what it makes again from the beginning has no time of arrival
 	id := w.create("ada", "A-1", 500)
 	appended := w.now
 	ended, cancel := context.WithCancel(t.Context())
@@ -473,8 +474,13 @@ func TestWaitForArrivals(t *testing.T) {
 		t.Errorf("nothing has arrived: %v", got)
 	}
 	w.now = w.now.Add(38 * time.Millisecond)
-	go func() { _, _ = p.Step(context.WithoutCancel(t.Context())) }()
+	stepped := make(chan struct{})
+	go func() {
+		defer close(stepped)
+		_, _ = p.Step(context.WithoutCancel(t.Context()))
+	}()
 	got := p.WaitFor(t.Context(), id, 1)
+	<-stepped
 	for _, name := range projections.Names() {
 		if a := got[name]; a.Version != 1 || a.At.Sub(appended) != 38*time.Millisecond {
 			t.Errorf("%s arrived as %+v", name, a)
@@ -488,6 +494,22 @@ func TestWaitForArrivals(t *testing.T) {
 	w.step(p)
 	if first := p.Arrivals(id, 1)[projections.OrderList]; first.Version != 1 || first.At.Sub(appended) != 38*time.Millisecond {
 		t.Errorf("a later arrival does not change an earlier one: %+v", first)
+	}
+}
+
+func TestRowsMadeAgainDoNotSayWhenTheyFirstArrived(t *testing.T) {
+	w := newWorld(t)
+	id := w.create("ada", "A-1", 500)
+	w.now = w.now.Add(time.Hour)
+	p := w.projector()
+	w.step(p)
+	if a := p.Arrivals(id, 1)[projections.OrderList]; a.Version != 1 || !a.At.IsZero() {
+		t.Errorf("a row of an old log arrived as %+v", a)
+	}
+	w.do(id, 1, domain.ConfirmOrder{})
+	w.step(p)
+	if a := p.Arrivals(id, 2)[projections.OrderList]; !a.At.Equal(w.now) {
+		t.Errorf("once it keeps up, an arrival has its time: %+v, not %s", a, w.now)
 	}
 }
 

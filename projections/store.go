@@ -52,6 +52,11 @@ type Batch struct {
 	Checkpoint eventstore.Cursor // where to look next; empty leaves it as it is
 }
 
+// Continues tells whether a batch may be written over the stored checkpoint: it is the one that it continues, or its own, or it has none.
+func (b Batch) Continues(stored eventstore.Cursor) bool {
+	return b.Checkpoint == "" || stored == b.After || stored == b.Checkpoint
+}
+
 // Refusal is the error of a Write for a row that its store can never keep. Whatever else the batch has may be stored by writing it again
 // without that row.
 type Refusal struct {

@@ -156,6 +156,9 @@ func (s *server) errorPage(r *http.Request, p problem, kind domain.Kind) answer 
 	if p.status < http.StatusInternalServerError && kind == domain.Internal { // 405 and 415 are the asker's to mend
 		m.Kind = domain.Malformed
 	}
+	if len(p.fields) == 1 && p.fields[0].Message == p.message {
+		m.Fields = nil // said already
+	}
 	if p.status == http.StatusServiceUnavailable {
 		m.RetryIn = retryAfter
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"headway/domain"
+	"headway/eventstore"
 	"headway/projections"
 )
 
@@ -52,8 +53,11 @@ func (s *Store) Write(ctx context.Context, b projections.Batch) error {
 			}
 		}
 		return s.guarded(ctx, t, b.Epoch, "checkpoint:"+b.Projection, func(there stateDoc) (*stateDoc, error) {
-			if b.Checkpoint != "" && (there.Target == identity && there.Checkpoint != string(b.After) ||
-				there.Target != identity && b.After != "") {
+			stored := eventstore.Cursor(there.Checkpoint)
+			if there.Target != identity {
+				stored = ""
+			}
+			if !b.Continues(stored) {
 				return nil, projections.Moved()
 			}
 			if err := s.writeHolds(ctx, t, b); err != nil || b.Checkpoint == "" {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"headway/domain"
+	"headway/eventstore"
 	"headway/projections"
 )
 
@@ -171,7 +172,7 @@ func (w *write) batch(b projections.Batch) error {
 	if _, err := w.one(`SELECT checkpoint FROM projections WHERE name = ?`, []any{b.Projection}, &stored); err != nil {
 		return err
 	}
-	if stored != string(b.After) {
+	if !b.Continues(eventstore.Cursor(stored)) {
 		return projections.Moved()
 	}
 	return w.exec(`INSERT INTO projections (name, checkpoint) VALUES (?, ?)
