@@ -37,8 +37,7 @@ func (c ImportCmd) Run(app *App) (err error) {
 	defer func() { err = errors.Join(err, app.Close()) }()
 	orders, bad := csvimport.Parse(data, app.Location, app.Clock())
 	bring := importer.Importer{
-		Events: app.Events, Read: app.Read, Codec: app.Codec, Clock: app.Clock, Log: app.Log,
-		ServerRuns: app.serverRuns(app.Context),
+		Events: app.Events, Read: app.Read, Codec: app.Codec, Clock: app.Clock, Projector: app.projector(),
 	}
 	bar := terminal.NewProgressBar(app.Stderr, app.Clock, len(orders))
 	report, err := bring.Store(app.Context, orders, bad, func() { bar.Add(1) })

@@ -55,9 +55,13 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 		fmt.Fprintln(stderr, "web:", err)
 		return 2
 	}
+	level := slog.LevelWarn
+	if strings.HasPrefix(parsed.Command(), "serve") { // the others say on stdout what they do
+		level = slog.LevelInfo
+	}
 	app := &App{
 		Context: ctx, Settings: c.Settings, Stdin: stdin, Stdout: stdout, Stderr: stderr, Clock: time.Now,
-		Log: slog.New(slog.NewTextHandler(stderr, nil)),
+		Log: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})),
 	}
 	if app.Location, err = time.LoadLocation(c.Timezone); err != nil {
 		fmt.Fprintf(stderr, "web: --timezone: “%s” is not a time zone that is known here.\n", c.Timezone)

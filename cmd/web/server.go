@@ -47,8 +47,9 @@ func newServer(app *App) *server {
 	s.build = buildVersion() + "-" + s.static.Build()
 	s.hub = live.New(live.Options{Build: s.build})
 	s.bridge = newBridge(s)
+	alone, _ := app.Settings.usesFolder() // which was locked
 	s.projector = projections.New(app.Events, app.Read, projections.Options{Codec: app.Codec, Clock: app.Clock,
-		Log: app.Log, OnMoved: s.bridge.movedAll, OnRows: s.bridge.arrived, OnHold: s.bridge.held})
+		Log: app.Log, Alone: alone, OnMoved: s.bridge.movedAll, OnRows: s.bridge.arrived, OnHold: s.bridge.held})
 	s.events = announcing{app.Events, func(r eventstore.Record) {
 		head := eventstore.Head{OrderID: r.OrderID, Version: r.Version, At: r.StoredAt}
 		s.bridge.moved(head)

@@ -590,9 +590,15 @@ func TestCustomerOfAHeldOrder(t *testing.T) {
 	c := openConsole(t)
 	id := c.newOrder("R-1").OrderID
 	c.project()
-	if err := c.app.Read.Write(t.Context(), projections.Batch{Projection: projections.CustomerOrderSummary, Holds: []projections.Hold{
-		{Projection: projections.CustomerOrderSummary, OrderID: id, Version: 2, Reason: "Unknown event type.", Since: time.Now()},
-	}}); err != nil {
+	lease, err := c.app.Read.Lease(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.app.Read.Write(t.Context(), projections.Batch{
+		Projection: projections.CustomerOrderSummary, Epoch: lease.Epoch, Holds: []projections.Hold{
+			{Projection: projections.CustomerOrderSummary, OrderID: id, Version: 2, Reason: "Unknown event type.", Since: time.Now()},
+		},
+	}); err != nil {
 		t.Fatal(err)
 	}
 	list := decoded[wire.Customers](t, c.getJSON("/customers"))

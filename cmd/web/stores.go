@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"net/url"
 	"os"
@@ -156,23 +155,13 @@ func (a *App) Close() error {
 	return errors.Join(errs...)
 }
 
-// serverRuns is asked whether a server brings rows up with the log. With files, that is who holds their folder. Without, it is whoever beats
-// in the read store; once nobody does, this program has to, and goes on: its own beats say nothing of others.
-func (a *App) serverRuns(ctx context.Context) func() bool {
-	if files, err := a.Settings.usesFolder(); files || err != nil {
-		return func() bool { return folderIsServed(a.Settings.Folder()) }
-	}
-	alone := false
-	return func() bool {
-		if !alone {
-			states, err := a.Read.States(ctx)
-			alone = err == nil
-			for _, s := range states {
-				alone = alone && a.Clock().Sub(s.HeartbeatAt) > projections.StalledAfter
-			}
-		}
-		return !alone
-	}
+// projector brings rows up with the log in a command that is no server, and stands by while a server does. With files, whether one does is
+// told by their folder; without, a lease that was not given back has to stand still first.
+func (a *App) projector() *projections.Projector {
+	files, err := a.Settings.usesFolder()
+	return projections.New(a.Events, a.Read, projections.Options{
+		Codec: a.Codec, Clock: a.Clock, Log: a.Log, Alone: err == nil && files && !folderIsServed(a.Settings.Folder()),
+	})
 }
 
 // makeFolder makes a folder that only its owner can look into.

@@ -9,6 +9,7 @@ import (
 
 	"headway/cmd/web/internal/terminal"
 	"headway/cmd/web/internal/wire"
+	"headway/domain"
 	"headway/projections"
 )
 
@@ -59,16 +60,8 @@ func (c VerifyCmd) Run(app *App) (err error) {
 // moves late, and a server may have ended a moment ago.
 func (a *App) project() (stop func(), err error) {
 	ctx, cancel := context.WithCancel(a.Context)
-	own := projections.New(a.Events, a.Read, projections.Options{Codec: a.Codec, Clock: a.Clock, Log: a.Log})
-	served := a.serverRuns(ctx)
-	step := func() error {
-		if served() {
-			return nil
-		}
-		_, err := own.Step(ctx)
-		return err
-	}
-	if err := step(); err != nil {
+	own := a.projector()
+	if _, err := own.Step(ctx); err != nil && domain.KindOf(err) != domain.Conflict { // a server that has just begun
 		cancel()
 		return nil, err
 	}
@@ -77,11 +70,15 @@ func (a *App) project() (stop func(), err error) {
 		for ticks := time.Tick(projectEvery); ; {
 			select {
 			case <-ticks:
-				_ = step() // what it cannot bring is found missing
+				_, _ = own.Step(ctx) // what it cannot bring is found missing
 			case <-ctx.Done():
 				return
 			}
 		}
 	})
-	return func() { cancel(); running.Wait() }, nil
+	return func() {
+		cancel()
+		running.Wait()
+		own.Release(context.WithoutCancel(a.Context))
+	}, nil
 }

@@ -5,7 +5,6 @@ package importer
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"maps"
 	"slices"
 	"time"
@@ -25,16 +24,16 @@ const User = "import"
 const (
 	arrivalPoll     = 20 * time.Millisecond
 	arrivalPatience = 30 * time.Second // without any row arriving
+	leaseLooked     = time.Second      // while another process projects
 )
 
 // Importer brings orders into the stores. All fields are required, but for Codec, whose zero value is ready.
 type Importer struct {
-	Events     eventstore.Store
-	Read       projections.Store
-	Codec      domain.Codec
-	Clock      func() time.Time
-	Log        *slog.Logger
-	ServerRuns func() bool // whether a server projects now; while none does, AwaitRows does it
+	Events    eventstore.Store
+	Read      projections.Store
+	Codec     domain.Codec
+	Clock     func() time.Time
+	Projector *projections.Projector // steps while no server projects
 }
 
 // Report is what Store did.
@@ -134,6 +133,7 @@ func leftOut(bad []csvimport.LineError) int {
 // AwaitRows waits until every projection has each order of the report at its version or higher, or holds it. A running server projects;
 // without one, this process does. It gives up with Unavailable when nothing arrives any more.
 func (im Importer) AwaitRows(ctx context.Context, report Report) error {
+	defer im.Projector.Release(context.WithoutCancel(ctx))
 	if err := im.await(ctx, report.rows); err != nil {
 		return interrupted(err)
 	}
@@ -145,7 +145,7 @@ func (im Importer) await(ctx context.Context, want map[domain.OrderID]int) error
 	for _, name := range projections.Names() {
 		missing[name] = maps.Clone(want)
 	}
-	own := projections.New(im.Events, im.Read, projections.Options{Codec: im.Codec, Clock: im.Clock, Log: im.Log})
+	var looked time.Time
 	patience := im.Clock().Add(arrivalPatience)
 	for before := -1; ; {
 		left := 0
@@ -167,8 +167,9 @@ func (im Importer) await(ctx context.Context, want map[domain.OrderID]int) error
 			}
 			return domain.Errorf(domain.Unavailable, "All orders are stored, but %d %s did not arrive in the lists.", left, noun)
 		}
-		if !im.ServerRuns() {
-			if _, err := own.Step(ctx); err != nil {
+		if _, standsBy := im.Projector.StandsBy(); !standsBy || im.Clock().Sub(looked) >= leaseLooked {
+			looked = im.Clock()
+			if _, err := im.Projector.Step(ctx); err != nil && domain.KindOf(err) != domain.Conflict { // a server has just begun
 				return err
 			}
 		}
