@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/a-h/templ"
@@ -28,6 +29,7 @@ const (
 type bridge struct {
 	s    *server
 	wake chan struct{}
+	news atomic.Bool // something moved or arrived since the states were last looked at
 
 	mu    sync.Mutex
 	heads map[domain.OrderID]int
@@ -108,6 +110,7 @@ func (b *bridge) moved(h eventstore.Head) {
 		clear(b.heads)
 	}
 	b.heads[h.OrderID] = h.Version
+	b.news.Store(true)
 	id := string(h.OrderID)
 	b.publish([]string{"orders", "order:" + id}, "head/"+id, func() any {
 		return headFrame{"head", h.OrderID, h.Version, wire.Time(h.At)}
@@ -122,6 +125,7 @@ func (b *bridge) moved(h eventstore.Head) {
 
 // held tells pages to read themselves again: the order's version is what it was, but its stamp says why from now on.
 func (b *bridge) held(h projections.Hold) {
+	b.news.Store(true)
 	id := string(h.OrderID)
 	b.s.hub.Publish(live.Message{Topics: []string{"orders", "customers", "order:" + id, "projections"}, Key: "hold/" + id})
 }
@@ -164,6 +168,7 @@ func (b *bridge) movedAll(heads []eventstore.Head) {
 
 // arrived keeps the rows that a projection has written, for run. It never blocks.
 func (b *bridge) arrived(projection string, rows []projections.Row, at time.Time) {
+	b.news.Store(true)
 	b.mu.Lock()
 	for _, row := range rows {
 		key := rowKey{projection, row.Order()}

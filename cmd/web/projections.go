@@ -15,8 +15,12 @@ import (
 	"headway/views"
 )
 
-// stateGap is how often the sockets are told what the projections do, if that has changed.
-const stateGap = 500 * time.Millisecond
+// How often the sockets are told what the projections do, if that has changed: while orders move or something is amiss, and while nothing
+// happens. A look costs a distributed log some requests, so none is made while nobody follows.
+const (
+	stateGap = 500 * time.Millisecond
+	quietGap = 2 * time.Second
+)
 
 // projections is GET /projections.
 func (s *server) projections(r *http.Request) (answer, error) {
@@ -62,13 +66,21 @@ func (s *server) tellStates(ctx context.Context) {
 	tick := time.NewTicker(stateGap)
 	defer tick.Stop()
 	told := map[string]views.ProjectionCard{}
+	var looked time.Time
+	quiet := false
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
+		if !s.hub.Watched("projections") || quiet && !s.bridge.news.Load() && s.clock().Sub(looked) < quietGap {
+			continue
+		}
+		s.bridge.news.Store(false)
+		looked, quiet = s.clock(), true
 		for _, c := range s.cards(ctx) {
+			quiet = quiet && c.State == views.Running && c.Lag.Events == 0 && c.Holds == 0
 			last := told[c.Name]
 			told[c.Name] = c
 			last.HeartbeatAt, last.Lag.Age, last.Stamp.Behind.Age = c.HeartbeatAt, c.Lag.Age, c.Stamp.Behind.Age // always new, no news
