@@ -26,6 +26,7 @@ type Status struct {
 	LagIsExact  bool // else it is at least that, or, when unreachable, not known
 	Rate        float64
 	HeartbeatAt time.Time         // zero if there was none
+	Holder      string            // the process whose heartbeat it was
 	Cursor      eventstore.Cursor // empty if there is none: then it is behind by the whole log
 	Holds       []Hold            // oldest first, at most MaxHolds
 }
@@ -54,7 +55,8 @@ func Look(ctx context.Context, events eventstore.Store, read Reader, now time.Ti
 // statusOf judges what a projection says of itself by its heartbeat.
 func statusOf(name string, state State, now time.Time) Status {
 	s := Status{
-		Name: name, State: state.Phase, Reason: state.Reason, Rate: state.Rate, HeartbeatAt: state.HeartbeatAt, Cursor: state.Checkpoint,
+		Name: name, State: state.Phase, Reason: state.Reason, Rate: state.Rate, HeartbeatAt: state.HeartbeatAt, Holder: state.Holder,
+		Cursor: state.Checkpoint,
 	}
 	switch silence := now.Sub(state.HeartbeatAt); {
 	case state.HeartbeatAt.IsZero():

@@ -44,6 +44,7 @@ type ProjectionsPage struct {
 // ProjectionPage is GET /projections/{name}.
 type ProjectionPage struct {
 	Card      ProjectionCard
+	Holder    string             // the process that runs it, or ran it last; empty if that is not known
 	Cursor    string             // where it looks next; opaque; empty if it has none
 	Holds     []projections.Hold // oldest first
 	MoreHolds bool

@@ -47,7 +47,7 @@ func (s *server) projection(r *http.Request) (answer, error) {
 	i := slices.Index(projections.Names(), name) // which is also the order of a look
 	st, list := s.look(r.Context())[i], s.projectionsOf(r.Context())
 	m := views.ProjectionPage{
-		Card: s.cards(r.Context())[i], Cursor: string(st.Cursor), Holds: st.Holds, MoreHolds: len(st.Holds) == projections.MaxHolds,
+		Card: s.cards(r.Context())[i], Holder: st.Holder, Cursor: string(st.Cursor), Holds: st.Holds, MoreHolds: len(st.Holds) == projections.MaxHolds,
 	}
 	return answer{
 		title: views.Label(name), nav: views.NavProjections, watch: []string{"projections"},
