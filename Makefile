@@ -102,7 +102,7 @@ fuzz: ## Fuzz each target for FUZZTIME (30s)
 	  done; \
 	done
 
-soak: need-engines node_modules ## Everything TIMES (5) times in a row, beside something that keeps every core busy
+soak: need-engines node_modules ## Outages and pauses at their full length; then everything TIMES (5) times in a row on a busy machine
 	@./tools/soak $(TIMES)
 
 vuln: $(VULN) ## Known vulnerabilities in what is called; needs the network for the database, so it is not part of test
