@@ -20,39 +20,71 @@ type Arrival struct {
 	At      time.Time // when the read store acknowledged the row; zero if that is not known any more
 }
 
-// arrivals remembers recent arrivals, the newest orders first to stay.
+// arrivals remembers recent arrivals, the newest orders first to stay, and tells of them.
 type arrivals struct {
+	onRows  func(projection string, rows []Row, committed time.Time) // may be nil
+	telling sync.Mutex                                               // what is told is told in the order in which it is remembered
+
 	mu     sync.Mutex
-	recent map[domain.OrderID]map[string][]Arrival
+	recent map[domain.OrderID]map[string]*history
 	queue  []domain.OrderID // oldest first
 	news   chan struct{}    // closed at the next arrival
 }
 
-func newArrivals() *arrivals {
-	return &arrivals{recent: map[domain.OrderID]map[string][]Arrival{}, news: make(chan struct{})}
+// history is of one order in one projection.
+type history struct {
+	told  int       // the newest version
+	known []Arrival // oldest first; none after forget
 }
 
-func (a *arrivals) add(projection string, rows []Row, at time.Time) {
-	if len(rows) == 0 {
-		return
+func newArrivals(onRows func(string, []Row, time.Time)) *arrivals {
+	return &arrivals{onRows: onRows, recent: map[domain.OrderID]map[string]*history{}, news: make(chan struct{})}
+}
+
+// tell remembers rows, and tells of them. One that is older than what was told of its order says nothing: what this process wrote, and what it
+// saw of other processes, is told by several goroutines.
+func (a *arrivals) tell(projection string, rows []Row, at, committed time.Time) {
+	a.telling.Lock()
+	defer a.telling.Unlock()
+	news := a.add(projection, rows, at)
+	if len(news) > 0 && a.onRows != nil {
+		a.onRows(projection, news, committed)
 	}
+}
+
+// add answers the rows that are as new as what was told, or newer.
+func (a *arrivals) add(projection string, rows []Row, at time.Time) (news []Row) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, r := range rows {
 		id := r.Order()
 		if a.recent[id] == nil {
-			a.recent[id] = map[string][]Arrival{}
+			a.recent[id] = map[string]*history{}
 			a.queue = append(a.queue, id)
 		}
-		all := append(a.recent[id][projection], Arrival{Version: r.At(), At: at})
-		a.recent[id][projection] = all[max(0, len(all)-maxArrivedEach):]
+		h := a.recent[id][projection]
+		if h == nil {
+			h = &history{}
+			a.recent[id][projection] = h
+		}
+		if r.At() < h.told {
+			continue
+		}
+		news, h.told = append(news, r), r.At()
+		if n := len(h.known); n == 0 || h.known[n-1].Version < r.At() {
+			h.known = append(h.known, Arrival{Version: r.At(), At: at})
+			h.known = h.known[max(0, n+1-maxArrivedEach):]
+		}
 	}
 	for len(a.queue) > maxArrivedOrders {
 		delete(a.recent, a.queue[0])
 		a.queue = a.queue[1:]
 	}
-	close(a.news)
-	a.news = make(chan struct{})
+	if len(news) > 0 {
+		close(a.news)
+		a.news = make(chan struct{})
+	}
+	return news
 }
 
 // of answers which projections are known to have the version, and what to wait on for more.
@@ -60,12 +92,12 @@ func (a *arrivals) of(id domain.OrderID, version int) (map[string]Arrival, <-cha
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	found := map[string]Arrival{}
-	for projection, all := range a.recent[id] {
-		for i, arrival := range all {
+	for projection, h := range a.recent[id] {
+		for i, arrival := range h.known {
 			if arrival.Version < version {
 				continue
 			}
-			if i == 0 && len(all) == maxArrivedEach && arrival.Version > version {
+			if i == 0 && len(h.known) == maxArrivedEach && arrival.Version > version {
 				arrival.At = time.Time{} // it was there earlier, who knows when
 			}
 			found[projection] = arrival
@@ -79,16 +111,18 @@ func (a *arrivals) of(id domain.OrderID, version int) (map[string]Arrival, <-cha
 func (a *arrivals) has(projection string, id domain.OrderID, version int) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	all := a.recent[id][projection]
-	return len(all) > 0 && all[len(all)-1].Version >= version
+	h := a.recent[id][projection]
+	return h != nil && len(h.known) > 0 && h.known[len(h.known)-1].Version >= version
 }
 
-// forget makes nothing known to be there in a projection.
+// forget makes nothing known to be there in a projection. What was told stays told.
 func (a *arrivals) forget(projection string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, of := range a.recent {
-		delete(of, projection)
+		if h := of[projection]; h != nil {
+			h.known = nil
+		}
 	}
 }
 

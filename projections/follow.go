@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -29,6 +30,7 @@ type follower struct {
 	opts     Options
 	arrivals *arrivals
 	wake     chan struct{}
+	passes   int
 
 	mu       sync.Mutex
 	expected map[string]map[domain.OrderID]expected // by projection
@@ -37,9 +39,15 @@ type follower struct {
 // expected is a row that is waited for.
 type expected struct {
 	version int
-	since   time.Time
+	seen    int       // the version the row had at last
+	since   time.Time // of the move, or of the row's last change
+	read    time.Time // when it was read last; zero if it was not
+	pass    int       // in which it was read last
 	told    time.Time // when a contribution was told for the first time; it is told once more
 }
+
+// isLate tells whether there must be a reason for which the row is not there.
+func (e expected) isLate(now time.Time) bool { return now.Sub(e.since) >= followLate }
 
 func newFollower(read Store, a *arrivals, opts Options) *follower {
 	f := &follower{read: read, opts: opts, arrivals: a, wake: make(chan struct{}, 1), expected: map[string]map[domain.OrderID]expected{}}
@@ -55,9 +63,15 @@ func (f *follower) expect(heads []eventstore.Head) {
 	f.mu.Lock()
 	for _, all := range f.expected {
 		for _, h := range heads {
-			if _, known := all[h.OrderID]; known || len(all) < MaxExpected {
-				all[h.OrderID] = expected{version: max(h.Version, all[h.OrderID].version), since: now}
+			e, known := all[h.OrderID]
+			if !known && len(all) >= MaxExpected {
+				continue
 			}
+			if !known || !e.told.IsZero() {
+				e = expected{since: now, pass: e.pass, seen: e.seen}
+			}
+			e.version = max(e.version, h.Version)
+			all[h.OrderID] = e
 		}
 	}
 	f.mu.Unlock()
@@ -108,7 +122,7 @@ func (f *follower) wait(standsBy bool) time.Duration {
 	now := f.opts.Clock()
 	for _, all := range f.expected {
 		for _, e := range all {
-			if standsBy && e.told.IsZero() && now.Sub(e.since) < followLate {
+			if standsBy && e.told.IsZero() && !e.isLate(now) {
 				return followSoon
 			}
 		}
@@ -116,78 +130,109 @@ func (f *follower) wait(standsBy bool) time.Duration {
 	return followLater
 }
 
-// pass tells of the rows that have arrived. The holder reads only what is late, and at most a batch of it: its loops tell the rest.
+// pass tells of the rows that have arrived. It reads a batch of those that were not read for the longest time, and another while most of a
+// batch has arrived: a projection that is far behind costs no more than one that is a little behind. The holder reads only what is late,
+// and one batch of it: its loops tell the rest.
 func (f *follower) pass(ctx context.Context, standsBy bool) error {
+	f.passes++
 	for _, name := range Names() {
-		ids := f.due(name, standsBy)
-		for chunk := range slices.Chunk(ids, BatchOrders) {
-			rows, err := f.read.Rows(ctx, name, chunk...)
+		for {
+			ids := f.due(name, standsBy)
+			if len(ids) == 0 {
+				break
+			}
+			rows, err := f.read.Rows(ctx, name, ids...)
 			if err != nil {
 				return readFailed(err)
 			}
-			late := f.arrived(name, chunk, rows)
-			if len(late) == 0 {
-				continue
+			came, late := f.arrived(name, ids, rows)
+			if len(late) > 0 {
+				holds, err := f.read.Holds(ctx, name, late...)
+				if err != nil {
+					return readFailed(err)
+				}
+				f.held(name, holds)
 			}
-			holds, err := f.read.Holds(ctx, name, late...)
-			if err != nil {
-				return readFailed(err)
+			if !standsBy || came <= len(ids)/2 {
+				break
 			}
-			f.held(name, holds)
 		}
 	}
 	return nil
 }
 
-// due are the orders whose rows are to be read now. What this process's own loops have told, and what was waited for long enough, is
-// waited for no more.
+// due are the orders whose rows are to be read now, at most a batch. What this process's own loops have told, and what was waited for long
+// enough, is waited for no more.
 func (f *follower) due(name string, standsBy bool) []domain.OrderID {
 	now := f.opts.Clock()
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	all := f.expected[name]
 	var ids []domain.OrderID
-	for id, e := range f.expected[name] {
+	for id, e := range all {
 		switch {
 		case e.told.IsZero() && f.arrivals.has(name, id, e.version) || now.Sub(e.since) > expectedFor:
-			delete(f.expected[name], id)
-		case !e.told.IsZero() && now.Sub(e.told) < sumsArriveFor:
-		case standsBy || now.Sub(e.since) >= followLater && len(ids) < BatchOrders:
+			delete(all, id)
+		case e.pass == f.passes:
+		case !e.told.IsZero():
+			if now.Sub(e.told) >= sumsArriveFor {
+				ids = append(ids, id)
+			}
+		case e.isLate(now) && now.Sub(e.read) < followLater:
+		case standsBy || now.Sub(e.since) >= followLater:
 			ids = append(ids, id)
 		}
+	}
+	slices.SortFunc(ids, func(a, b domain.OrderID) int { return cmp.Compare(all[a].pass, all[b].pass) })
+	ids = ids[:min(len(ids), BatchOrders)]
+	for _, id := range ids {
+		e := all[id]
+		e.pass, e.read = f.passes, now
+		all[id] = e
 	}
 	return ids
 }
 
-// arrived tells of the rows that are there, and answers the orders whose rows are late.
-func (f *follower) arrived(name string, ids []domain.OrderID, rows map[domain.OrderID]Row) (late []domain.OrderID) {
+// arrived tells of the rows that have moved, and answers how many need not be waited for any more, and which orders are late.
+func (f *follower) arrived(name string, ids []domain.OrderID, rows map[domain.OrderID]Row) (came int, late []domain.OrderID) {
 	now := f.opts.Clock().UTC()
 	var news []Row
 	f.mu.Lock()
+	all := f.expected[name]
 	for _, id := range ids {
-		e, waiting := f.expected[name][id]
+		e, waiting := all[id]
 		row := rows[id]
+		if !waiting {
+			continue
+		}
+		at := 0
+		if row != nil {
+			at = row.At()
+		}
+		_, summed := row.(Contribution)
 		switch {
-		case !waiting:
-		case row != nil && row.At() >= e.version:
-			news = append(news, row)
-			delete(f.expected[name], id)
-			if _, summed := row.(Contribution); summed && e.told.IsZero() {
-				e.told = now
-				f.expected[name][id] = e
-			}
-		case now.Sub(e.since) >= followLate:
+		case at >= e.version && summed && e.told.IsZero():
+			e.told, e.seen = now, at
+			all[id] = e
+		case at >= e.version:
+			delete(all, id)
+		case at > e.seen: // the order moves faster than its row is read
+			e.seen, e.since = at, now
+			all[id] = e
+		case e.isLate(now):
 			late = append(late, id)
+			continue
+		default:
+			continue
+		}
+		news = append(news, row)
+		if at >= e.version {
+			came++
 		}
 	}
 	f.mu.Unlock()
-	if len(news) == 0 {
-		return late
-	}
-	f.arrivals.add(name, news, time.Time{}) // when the store acknowledged them is known elsewhere
-	if f.opts.OnRows != nil {
-		f.opts.OnRows(name, news, now)
-	}
-	return late
+	f.arrivals.tell(name, news, time.Time{}, now) // when the store acknowledged them is known elsewhere
+	return came, late
 }
 
 // held tells of orders that are late because they are held, and waits for them no more.

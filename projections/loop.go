@@ -345,10 +345,7 @@ func (l *loop) acknowledged(batch Batch, events int) {
 	if l.remaking {
 		arrived = time.Time{}
 	}
-	l.arrivals.add(l.name, batch.Rows, arrived)
-	if l.opts.OnRows != nil && len(batch.Rows) > 0 {
-		l.opts.OnRows(l.name, batch.Rows, now)
-	}
+	l.arrivals.tell(l.name, batch.Rows, arrived, now)
 	for _, h := range batch.Holds {
 		l.opts.Log.Warn("an order is held", "projection", l.name, "order", h.OrderID, "version", h.Version, "reason", h.Reason)
 		if l.opts.OnHold != nil {

@@ -72,7 +72,7 @@ func New(events eventstore.Store, read Store, opts Options) *Projector {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
-	p := &Projector{opts: opts, read: read, arrivals: newArrivals(), lease: newTenure(read, opts)}
+	p := &Projector{opts: opts, read: read, arrivals: newArrivals(opts.OnRows), lease: newTenure(read, opts)}
 	p.follow = newFollower(read, p.arrivals, opts)
 	p.watch = &watch{events: events, read: read, opts: opts, nudges: newNudges(), follow: p.follow}
 	for _, name := range Names() {

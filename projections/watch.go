@@ -24,8 +24,15 @@ type watch struct {
 	failures int
 }
 
+// run asks the feed as often as it is to be asked, however many nudges come meanwhile.
 func (w *watch) run(ctx context.Context) {
+	asked := time.Time{}
 	for ctx.Err() == nil {
+		if left := w.opts.Poll - time.Since(asked); left > 0 {
+			w.tell(w.nudges.take())
+			pause(ctx, left, w.nudges.wake)
+			continue
+		}
 		err := w.pass(ctx)
 		if ctx.Err() != nil {
 			return
@@ -38,8 +45,7 @@ func (w *watch) run(ctx context.Context) {
 			pause(ctx, backoff(w.failures), nil)
 			continue
 		}
-		w.failures = 0
-		pause(ctx, w.opts.Poll, w.nudges.wake)
+		w.failures, asked = 0, time.Now()
 	}
 }
 
