@@ -97,7 +97,7 @@ func (t *tenure) now() (role, <-chan struct{}) {
 	return t.role, t.changed
 }
 
-// doubt has the lease looked at at once: a write was refused.
+// doubt has the lease read again at once: a write was refused.
 func (t *tenure) doubt() {
 	select {
 	case t.again <- struct{}{}:
