@@ -31,6 +31,7 @@ type loop struct {
 	reason     string
 	meter      meter
 	beatAt     time.Time
+	askedAt    time.Time // when the feed was, to its end; a nudge needs no answer of it
 	failures   int
 }
 
@@ -67,11 +68,11 @@ func (l *loop) run(ctx context.Context) {
 			}
 			continue
 		}
-		_, err := l.pass(ctx)
+		_, err := l.pass(ctx, !l.loaded || time.Since(l.askedAt) >= l.opts.Poll)
 		if ctx.Err() != nil {
 			return
 		}
-		wait := l.opts.Poll
+		wait := l.opts.Poll - time.Since(l.askedAt)
 		if err != nil {
 			l.failures++
 			wait = backoff(l.failures)
@@ -165,9 +166,9 @@ func (l *loop) doubt(err error) {
 	}
 }
 
-// pass brings the projection up with the nudges and the feed as they are now. After a failure the next one begins at the stored checkpoint:
-// the read store may have lost something.
-func (l *loop) pass(ctx context.Context) (moved int, err error) {
+// pass brings the projection up with the nudges and, if it is to be asked, with the feed as it is now. After a failure the next one begins
+// at the stored checkpoint: the read store may have lost something.
+func (l *loop) pass(ctx context.Context, ask bool) (moved int, err error) {
 	defer func() {
 		if err != nil {
 			l.loaded = false
@@ -182,7 +183,7 @@ func (l *loop) pass(ctx context.Context) (moved int, err error) {
 	}
 	n, err := l.catchUpAll(ctx, l.nudges.take())
 	moved += n
-	if err != nil {
+	if err != nil || !ask {
 		return moved, err // the feed names these orders again
 	}
 	for {
@@ -191,7 +192,7 @@ func (l *loop) pass(ctx context.Context) (moved int, err error) {
 			return moved, err
 		}
 		if len(heads) == 0 {
-			l.remaking = false
+			l.remaking, l.askedAt = false, time.Now()
 			return moved, l.keep(ctx, next)
 		}
 		n, err := l.catchUp(ctx, heads, next, false)

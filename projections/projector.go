@@ -122,7 +122,7 @@ func (p *Projector) Step(ctx context.Context) (moved int, err error) {
 	if r.epoch != 0 {
 		for _, l := range p.loops {
 			l.take(r)
-			n, err := l.pass(ctx)
+			n, err := l.pass(ctx, true)
 			moved += n
 			errs = append(errs, err)
 			l.say(err, 0)
