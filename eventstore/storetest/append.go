@@ -114,6 +114,14 @@ func writersAtOneVersion(writers int) func(t *testing.T, p Place) {
 	}
 }
 
+func crowd(t *testing.T, p Place) {
+	const seed, rounds = 1, 6
+	h := Crowd(t, seed, rounds, p.Open(t, nil), p.Open(t, nil))
+	h.Check(t)
+	all, conflicts, _ := h.Calls()
+	t.Logf("seed %d: %d calls, %d conflicts", seed, all, conflicts)
+}
+
 func neighbours(t *testing.T, p Place) {
 	s := p.Open(t, nil)
 	old := newOrder()

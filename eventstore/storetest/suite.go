@@ -37,6 +37,7 @@ func Run(t *testing.T, newPlace func(t *testing.T) Place) {
 		{"conflicts", "A stream that is not where the command expects is a Conflict that carries the head, and stores nothing.", conflicts},
 		{"8 writers", "Of 8 writers at one version one wins, and the others learn the head.", writersAtOneVersion(8)},
 		{"64 writers", "Of 64 writers at one version one wins, and the others learn the head.", writersAtOneVersion(64)},
+		{"crowd", "Every order's history is that of one command after the other, whoever writes and reads at once.", crowd},
 		{"neighbours", "A conflict or an ended context never touches another command that is stored at the same time.", neighbours},
 		{"all or none", "A command's events are stored all or none, and are seen all or none.", allOrNone},
 		{"command id, at once", "A command id that arrives many times at once is stored once, and everybody gets that result.", sameCommandAtOnce},
