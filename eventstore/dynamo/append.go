@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"headway/domain"
@@ -52,7 +54,7 @@ type command struct {
 	expect  int
 	records []eventstore.Record
 	again   int64 // distinguishes the token of another body for the same command; 0 at first
-	unsure  bool  // a request was sent whose answer never came
+	unsure  bool  // an attempt was made that may have been stored
 	moved   int   // the head that the engine told when it refused, if it is not at expect; 0 if it told none
 }
 
@@ -135,7 +137,6 @@ func (s *Store) append(ctx context.Context, c *command) ([]eventstore.Record, er
 			return c.records, nil
 		}
 		next := c.judge(err)
-		c.unsure = c.unsure || next == asked
 		if next == hopeless {
 			return nil, domain.Unreachable(err, unwritable)
 		}
@@ -175,7 +176,8 @@ func (s *Store) notSent(ctx context.Context, c *command) ([]eventstore.Record, e
 	return nil, domain.Errorf(domain.TooLarge, "An order can have at most %d events; this one has %d.", domain.MaxOrderEvents, c.expect)
 }
 
-// write sends the one request. The SDK builds its bytes once and retries them.
+// write sends the one request. The SDK builds its bytes once and retries them, and gives the last attempt's error: what the ones before it leave
+// open is noted.
 func (s *Store) write(ctx context.Context, c *command) error {
 	last := c.records[len(c.records)-1]
 	head := types.Put{
@@ -195,7 +197,15 @@ func (s *Store) write(ctx context.Context, c *command) error {
 	for _, r := range c.records {
 		in.TransactItems = append(in.TransactItems, s.addition(eventItem(r, last.Version)))
 	}
-	_, err := s.client.TransactWriteItems(ctx, in)
+	_, err := s.client.TransactWriteItems(ctx, in, dynamodb.WithAPIOptions(func(stack *middleware.Stack) error {
+		return stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("Attempts", func(
+			ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler,
+		) (middleware.FinalizeOutput, middleware.Metadata, error) {
+			out, metadata, err := next.HandleFinalize(ctx, in)
+			c.unsure = c.unsure || err != nil && leavesOpen(err)
+			return out, metadata, err
+		}), "Retry", middleware.After)
+	}))
 	return err
 }
 
@@ -213,7 +223,7 @@ const (
 	asked      verdict = iota // nothing: it may be stored
 	elsewhere                 // it was not stored now: the order is not where it expects, or its command was stored before
 	later                     // it was not stored: the order moved at a later time than ours; the command has a new one
-	crowded                   // it was not stored: the engine had too much to do
+	crowded                   // it was not stored: the engine had too much to do, or was not there
 	mismatched                // its token was used with other bytes
 	hopeless                  // it was not stored, and never will be as things are
 )
@@ -226,20 +236,40 @@ func (c *command) judge(err error) verdict {
 	if _, ok := errors.AsType[*types.IdempotentParameterMismatchException](err); ok {
 		return mismatched
 	}
-	if _, ok := errors.AsType[*types.TransactionInProgressException](err); ok {
-		return asked
-	}
 	e, told := errors.AsType[smithy.APIError](err)
-	response, answered := errors.AsType[*smithyhttp.ResponseError](err)
 	switch {
-	case !told || !answered || response.HTTPStatusCode() >= http.StatusInternalServerError:
+	case leavesOpen(err):
 		return asked
-	case slices.Contains(throttles(), e.ErrorCode()):
+	case !told || slices.Contains(throttles(), e.ErrorCode()):
 		return crowded
-	case c.unsure:
-		return asked // this request was not stored; the one before it may be
+	}
+	return c.never()
+}
+
+// never is the verdict on a request that was refused for ever: one before it may be stored.
+func (c *command) never() verdict {
+	if c.unsure {
+		return asked
 	}
 	return hopeless
+}
+
+// leavesOpen tells whether a command may be stored although an attempt got this error: its answer was lost, or another attempt has its token.
+func leavesOpen(err error) bool {
+	if _, cancelled := errors.AsType[*types.TransactionCanceledException](err); cancelled {
+		return false
+	}
+	_, elsewhere := errors.AsType[*types.IdempotentParameterMismatchException](err)
+	_, underWay := errors.AsType[*types.TransactionInProgressException](err)
+	if elsewhere || underWay {
+		return true
+	}
+	if connection, ok := errors.AsType[*net.OpError](err); ok && connection.Op == "dial" {
+		return false // nothing was sent
+	}
+	_, told := errors.AsType[smithy.APIError](err)
+	response, answered := errors.AsType[*smithyhttp.ResponseError](err)
+	return !told || !answered || response.HTTPStatusCode() >= http.StatusInternalServerError
 }
 
 func (c *command) judgeReasons(reasons []types.CancellationReason) verdict {
@@ -248,7 +278,7 @@ func (c *command) judgeReasons(reasons []types.CancellationReason) verdict {
 		switch code := aws.ToString(reason.Code); {
 		case code == "None" || code == "" || slices.Contains(crowds(), code):
 		case code != "ConditionalCheckFailed":
-			return hopeless
+			return c.never()
 		case i == 0 && len(reason.Item) > 0:
 			head, err := headOf(reason.Item)
 			if err != nil || head.Version != c.expect {

@@ -2,15 +2,19 @@ package dynamo
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // wire is an HTTP client that can be made to behave badly. Every request is counted by its operation.
@@ -18,15 +22,26 @@ type wire struct {
 	mu       sync.Mutex
 	requests map[string]int
 	fault    func(operation string, n int) fault          // of the n-th request of an operation, from 1; nil means none
+	ask      func(operation, asked string) string         // of a request; nil means none
 	change   func(operation, asked, answer string) string // of an answer; nil means none
+	late     sync.WaitGroup                               // requests that are still to arrive
 }
 
 // fault is what happens to one request.
 type fault struct {
-	unsent bool   // it never arrives
-	lost   bool   // it is carried out, and its answer is lost
-	status int    // it is not carried out, or with lost it is, and this is the answer
-	body   string // of that answer
+	unsent bool          // it never arrives
+	lost   bool          // it is carried out, and its answer is lost
+	late   time.Duration // it is carried out so long after its client has given it up
+	failed error         // what the client is told without an answer; nil means that the connection broke
+	status int           // it is not carried out, or with lost it is, and this is the answer
+	body   string        // of that answer
+}
+
+func (f fault) err() error {
+	if f.failed == nil {
+		return syscall.ECONNRESET
+	}
+	return f.failed
 }
 
 func (w *wire) Do(r *http.Request) (*http.Response, error) {
@@ -47,11 +62,18 @@ func (w *wire) Do(r *http.Request) (*http.Response, error) {
 		f = w.fault(operation, w.requests[operation])
 	}
 	w.mu.Unlock()
-	if f.unsent {
-		return nil, syscall.ECONNRESET
-	}
-	if f.status != 0 && !f.lost {
+	switch {
+	case f.late > 0:
+		w.later(r, asked, f.late)
+		return nil, f.err()
+	case f.unsent:
+		return nil, f.err()
+	case f.status != 0 && !f.lost:
 		return answer(r, f), nil
+	}
+	if w.ask != nil {
+		sent := w.ask(operation, string(asked))
+		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(sent)), int64(len(sent))
 	}
 	res, err := http.DefaultClient.Do(r)
 	if err != nil {
@@ -65,7 +87,7 @@ func (w *wire) Do(r *http.Request) (*http.Response, error) {
 	case f.lost && f.status != 0:
 		return answer(r, f), nil
 	case f.lost:
-		return nil, syscall.ECONNRESET
+		return nil, f.err()
 	case w.change != nil && res.StatusCode == http.StatusOK:
 		body = []byte(w.change(operation, string(asked), string(body)))
 		res.Header.Del("X-Amz-Crc32")
@@ -73,6 +95,19 @@ func (w *wire) Do(r *http.Request) (*http.Response, error) {
 	}
 	res.Body = io.NopCloser(bytes.NewReader(body))
 	return res, nil
+}
+
+// later carries a request out when nobody waits for it any more.
+func (w *wire) later(r *http.Request, asked []byte, after time.Duration) {
+	r = r.Clone(context.WithoutCancel(r.Context()))
+	r.Body = io.NopCloser(bytes.NewReader(asked))
+	w.late.Add(1)
+	time.AfterFunc(after, func() {
+		defer w.late.Done()
+		if res, err := http.DefaultClient.Do(r); err == nil {
+			_ = res.Body.Close()
+		}
+	})
 }
 
 func answer(r *http.Request, f fault) *http.Response {
@@ -120,6 +155,10 @@ func faults() map[string]fault {
 	return map[string]fault{
 		"the connection breaks before":              {unsent: true},
 		"the answer is lost":                        {lost: true},
+		"the time is over before":                   {unsent: true, failed: os.ErrDeadlineExceeded},
+		"the time is over after":                    {lost: true, failed: os.ErrDeadlineExceeded},
+		"it arrives when the time is over":          {late: 40 * time.Millisecond, failed: os.ErrDeadlineExceeded},
+		"nobody is there":                           {unsent: true, failed: nobodyThere()},
 		"the engine fails":                          {status: http.StatusInternalServerError, body: `{"__type":"InternalServerError"}`},
 		"the engine fails after it":                 {status: http.StatusInternalServerError, body: `{"__type":"InternalServerError"}`, lost: true},
 		"the engine is away":                        {status: http.StatusServiceUnavailable},
@@ -139,23 +178,46 @@ func faults() map[string]fault {
 	}
 }
 
-// seeded draws faults: the seed says which, and is told when a test fails.
-func seeded(t *testing.T, seed uint64, chances map[float64][]fault) func(string, int) fault {
-	t.Helper()
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("The seed was %d.", seed)
-		}
-	})
+func nobodyThere() error { return &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED} }
+
+// chance is how likely one of some faults is.
+type chance struct {
+	of     float64
+	faults []fault
+}
+
+// seeded draws faults for the requests as they come: the seed says which. What is lost or late is so only for the operations that write: an
+// answer that a reader does not get is one that was not given.
+func seeded(seed uint64, chances ...chance) func(string, int) fault {
 	draw := rand.New(rand.NewPCG(seed, seed)) // the same every time
-	return func(string, int) fault {
+	return func(operation string, _ int) fault {
 		x := draw.Float64()
-		for chance, list := range chances {
-			if x < chance {
-				return list[draw.IntN(len(list))]
+		for _, c := range chances {
+			if x -= c.of; x >= 0 {
+				continue
 			}
-			x -= chance
+			f := c.faults[draw.IntN(len(c.faults))]
+			if operation != "TransactWriteItems" && (f.lost || f.late > 0) {
+				return fault{unsent: true}
+			}
+			return f
 		}
 		return fault{}
 	}
 }
+
+// seeds are those of a test that takes choices: a few that stay, and in a soak as many others.
+func seeds(t *testing.T, n int) []uint64 {
+	t.Helper()
+	if !soak() {
+		return []uint64{1, 2}
+	}
+	all := make([]uint64, n)
+	for i := range all {
+		all[i] = rand.Uint64()
+	}
+	return all
+}
+
+// soak tells whether windows and outages have their full length.
+func soak() bool { return os.Getenv("HEADWAY_SOAK") != "" }

@@ -1,11 +1,11 @@
 package dynamo
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +17,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/eventstore/storetest"
 )
 
 func newOrder() domain.OrderID { return domain.OrderID(uuid.NewString()) }
@@ -38,6 +39,7 @@ func overWire(t *testing.T, p *place) (*Store, *wire) {
 	options.Client = w
 	s := open(t, options)
 	w.take()
+	t.Cleanup(w.late.Wait)
 	return s, w
 }
 
@@ -160,21 +162,30 @@ func TestEngineAway(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	for name, c := range map[string]struct {
-		f    fault
-		want string
+		first, rest fault
+		want        string
 	}{
-		"before":    {refuses("ThrottlingException"), ""}, // either: the time may end between two attempts of the SDK
-		"after":     {fault{lost: true}, unknownOutcome},
-		"forbidden": {refuses("AccessDeniedException"), unwritable},
+		"throttled":                 {refuses("ThrottlingException"), refuses("ThrottlingException"), unwritable},
+		"nobody is there":           {fault{unsent: true, failed: nobodyThere()}, fault{unsent: true, failed: nobodyThere()}, unwritable},
+		"forbidden":                 {refuses("AccessDeniedException"), refuses("AccessDeniedException"), unwritable},
+		"lost":                      {fault{lost: true}, fault{lost: true}, unknownOutcome},
+		"lost once, then throttled": {fault{lost: true}, refuses("ThrottlingException"), unknownOutcome},
+		"lost once, then forbidden": {fault{lost: true}, refuses("AccessDeniedException"), unknownOutcome},
+		"a token of other bytes":    {refuses("IdempotentParameterMismatchException"), refuses("ThrottlingException"), unknownOutcome},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, w := overWire(t, p)
 			id, m := newOrder(), newCommand()
-			w.fault = func(string, int) fault { return c.f }
+			w.fault = func(operation string, n int) fault {
+				if operation == "TransactWriteItems" && n == 1 {
+					return c.first
+				}
+				return c.rest
+			}
 			began := time.Now()
 			_, err := s.Append(t.Context(), id, 0, m, cancelled("x"))
-			if domain.KindOf(err) != domain.Unavailable || (c.want != "" && domain.Sentence(err) != c.want) {
+			if domain.KindOf(err) != domain.Unavailable || domain.Sentence(err) != c.want {
 				t.Errorf("got %v", err)
 			}
 			if took := time.Since(began); took > AppendTimeout+AttemptTimeout {
@@ -190,6 +201,31 @@ func TestEngineAway(t *testing.T) {
 			stored, err2 := s.Read(t.Context(), id, 0)
 			if err := errors.Join(err, err2); err != nil || len(stored) != 1 || len(again) != 1 || !again[0].StoredAt.Equal(stored[0].StoredAt) {
 				t.Errorf("the repeat got %v, stored are %v, %v", again, stored, err)
+			}
+		})
+	}
+}
+
+// A command whose answer was lost, and which is then refused for ever, is looked up: it was stored.
+func TestALostAnswerBeforeARefusal(t *testing.T) {
+	p := newPlace(t)
+	for name, refusal := range map[string]fault{
+		"forbidden":        refuses("AccessDeniedException"),
+		"said to be wrong": refuses("TransactionCanceledException", "ValidationError", "None"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, w := overWire(t, p)
+			w.fault = func(operation string, n int) fault {
+				switch {
+				case operation != "TransactWriteItems":
+					return fault{}
+				case n == 1:
+					return fault{lost: true}
+				}
+				return refusal
+			}
+			if got, err := s.Append(t.Context(), newOrder(), 0, newCommand(), cancelled("x")); err != nil || len(got) != 1 {
+				t.Errorf("got %v, %v", got, err)
 			}
 		})
 	}
@@ -224,132 +260,38 @@ func TestOneOrderACommand(t *testing.T) {
 	}
 }
 
-// attempt is one append as its client saw it.
-type attempt struct {
-	order      domain.OrderID
-	command    domain.CommandID
-	expect     int
-	head       int // of a conflict; 0 if it was stored
-	began, end time.Time
-}
-
-// Many writers on few orders over a bad wire: every order's history is that of one writer after the other, nothing is stored twice, and
-// nobody hears of a conflict with their own command.
+// Many writers on few orders over bad wires: every order's history is that of one command after the other, nothing is stored twice, and
+// nobody hears of a conflict with their own command. Of the requests 10 % lose their answer after they were carried out, 30 % are throttled,
+// and a few meet something rarer.
 func TestWritersOverABadWire(t *testing.T) {
-	const orders, writers, each = 8, 16, 8
-	lost := []fault{{lost: true}, {status: http.StatusInternalServerError, lost: true}, refuses("TransactionInProgressException").after()}
-	throttled := []fault{refuses("ThrottlingException"), refuses("ProvisionedThroughputExceededException")}
-	for seed := range uint64(2) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+	lost := chance{0.10, []fault{{lost: true}, {status: http.StatusInternalServerError, lost: true}}}
+	throttled := chance{0.30, []fault{
+		refuses("ThrottlingException"), refuses("ProvisionedThroughputExceededException"),
+		refuses("TransactionCanceledException", "None", "ThrottlingError"),
+	}}
+	rare := chance{0.06, []fault{
+		{unsent: true, failed: os.ErrDeadlineExceeded}, {lost: true, failed: os.ErrDeadlineExceeded},
+		{late: 50 * time.Millisecond, failed: os.ErrDeadlineExceeded}, {late: 400 * time.Millisecond, failed: os.ErrDeadlineExceeded},
+		refuses("TransactionCanceledException", "TransactionConflict", "None"),
+		refuses("TransactionInProgressException"), refuses("TransactionInProgressException").after(),
+		refuses("IdempotentParameterMismatchException"), refuses("IdempotentParameterMismatchException").after(),
+	}}
+	for _, seed := range seeds(t, 20) {
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			p := newPlace(t)
-			s, w := overWire(t, p)
-			other := open(t, p.options) // a process whose wire is good
-			draw := seeded(t, seed, map[float64][]fault{0.1: lost, 0.3: throttled})
-			w.fault = func(operation string, n int) fault {
-				if f := draw(operation, n); operation == "TransactWriteItems" || !f.lost { // a lost read is a read that did not arrive
-					return f
-				}
-				return fault{unsent: true}
+			stores, wires := make([]eventstore.Store, 2), make([]*wire, 2) // two processes
+			for i := range stores {
+				var s *Store
+				s, wires[i] = overWire(t, p)
+				wires[i].fault, stores[i] = seeded(seed+uint64(i), lost, throttled, rare), s
 			}
-			ids := make([]domain.OrderID, orders)
-			for i := range ids {
-				ids[i] = newOrder()
-			}
-			var mu sync.Mutex
-			var history []attempt
-			var all sync.WaitGroup
-			for n := range writers {
-				store := s
-				if n%4 == 0 {
-					store = other
-				}
-				all.Go(func() {
-					for i := range each {
-						tried, err := addOne(t.Context(), store, ids[(n+i)%orders])
-						mu.Lock()
-						history = append(history, tried...)
-						mu.Unlock()
-						if err != nil {
-							t.Errorf("writer %d: %v", n, err)
-							return
-						}
-					}
-				})
-			}
-			all.Wait()
-			for _, id := range ids {
-				stored, err := other.Read(t.Context(), id, 0)
-				must(t, err)
-				checkHistory(t, id, stored, history)
-			}
-			t.Logf("%d attempts, %v requests", len(history), w.take())
+			began := time.Now()
+			h := storetest.Crowd(t, seed, 8, stores...)
+			took := time.Since(began)
+			h.Check(t)
+			all, conflicts, unknown := h.Calls()
+			t.Logf("seed %d: %d calls in %v, %d conflicts, %d outcomes unknown; requests %v and %v", seed, all, took.Round(time.Millisecond),
+				conflicts, unknown, wires[0].take(), wires[1].take())
 		})
-	}
-}
-
-// addOne adds an event to an order, at whatever version it is, in as many attempts as that takes.
-func addOne(ctx context.Context, s *Store, id domain.OrderID) (tried []attempt, err error) {
-	expect := 0
-	for {
-		m := newCommand()
-		a := attempt{order: id, command: m.CausationID, expect: expect, began: time.Now()}
-		_, err := s.Append(ctx, id, expect, m, cancelled(string(m.CausationID)))
-		a.end = time.Now()
-		e, _ := errors.AsType[*domain.Error](err)
-		switch {
-		case err == nil:
-			return append(tried, a), nil
-		case e == nil || e.Kind != domain.Conflict:
-			return tried, err
-		}
-		a.head, expect = e.Head, e.Head
-		tried = append(tried, a)
-	}
-}
-
-// checkHistory wants one order of the attempts that explains every answer and what is stored.
-func checkHistory(t *testing.T, id domain.OrderID, stored []eventstore.Record, history []attempt) {
-	t.Helper()
-	writer := map[int]attempt{}
-	at := map[domain.CommandID]int{}
-	for i, r := range stored {
-		if r.Version != i+1 || (i > 0 && !r.StoredAt.After(stored[i-1].StoredAt)) {
-			t.Errorf("version %d follows version %d at %v", r.Version, i, r.StoredAt)
-		}
-		if at[r.Metadata.CausationID] != 0 {
-			t.Errorf("the command of version %d is stored twice", r.Version)
-		}
-		at[r.Metadata.CausationID] = r.Version
-	}
-	for _, a := range history {
-		if a.order != id {
-			continue
-		}
-		version := at[a.command]
-		switch {
-		case a.head == 0 && version != a.expect+1:
-			t.Errorf("an append at %d was acknowledged and is stored as %d", a.expect, version)
-		case a.head > 0 && version != 0:
-			t.Errorf("an append at %d heard of a conflict with %d and is stored as %d", a.expect, a.head, version)
-		case a.head > len(stored) || a.head > 0 && a.head <= a.expect:
-			t.Errorf("an append at %d heard of a conflict with %d; %d are stored", a.expect, a.head, len(stored))
-		}
-		if a.head == 0 {
-			writer[a.expect+1] = a
-		}
-	}
-	for _, a := range history { // what is answered agrees with real time
-		if a.order != id {
-			continue
-		}
-		if next, ok := writer[max(a.head, a.expect)+1]; ok && a.head > 0 && next.end.Before(a.began) {
-			t.Errorf("an append heard of the head %d after version %d was acknowledged", a.head, a.head+1)
-		}
-		if before, ok := writer[max(a.head, a.expect)]; ok && before.began.After(a.end) {
-			t.Errorf("an append heard of version %d before it was sent", before.expect+1)
-		}
-	}
-	if len(writer) != len(stored) {
-		t.Errorf("%d events are stored, %d were acknowledged", len(stored), len(writer))
 	}
 }

@@ -44,10 +44,14 @@ func (s *Store) Moved(ctx context.Context, after eventstore.Cursor, limit int) (
 	if after != "" {
 		swept = s.deliveries.swept(f.place.page)
 	}
+	var failed error
 	for _, step := range []func(context.Context) error{f.first, f.lookBack(swept), f.tip, f.audit} {
 		if err := step(bounded); err != nil {
-			return nil, "", readFailed(ctx, err)
+			failed = err
 		}
+	}
+	if failed != nil && len(f.heads) == 0 { // else what was read is news, and the next page fails, too, or does not
+		return nil, "", readFailed(ctx, failed)
 	}
 	if f.swept.IsZero() {
 		f.swept = swept

@@ -3,6 +3,7 @@ package dynamo
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,10 +15,11 @@ import (
 )
 
 const (
-	keysPerBatch = 100 // of one BatchGetItem
-	readers      = 4   // batches that are read at once
-	settleTries  = 20  // reads that wait for the rest of a command
-	settlePause  = 25 * time.Millisecond
+	keysPerBatch  = 100 // of one BatchGetItem
+	readers       = 4   // batches that are read at once
+	countSegments = 16  // of the table, counted at once
+	settleTries   = 20  // reads that wait for the rest of a command
+	settlePause   = 25 * time.Millisecond
 )
 
 // Read is eventstore.Store's. A query sees a transaction item by item; a command that is seen in part is read again until it is whole. One
@@ -152,11 +154,11 @@ func (s *Store) batchGet(ctx context.Context, table string, keys []item) ([]item
 }
 
 // Walk is eventstore.Store's: a scan of the heads in the engine's own order, which stays. The total is counted at its start, by a scan of
-// its own.
+// its own, which may take CountTimeout.
 func (s *Store) Walk(
 	ctx context.Context, after eventstore.Cursor, limit int,
 ) ([]eventstore.Head, eventstore.Cursor, int, error) {
-	bounded, leave, err := s.reading(ctx)
+	leave, err := s.enter(ctx)
 	if err != nil {
 		return nil, "", 0, err
 	}
@@ -166,10 +168,12 @@ func (s *Store) Walk(
 		return nil, "", 0, err
 	}
 	if after == "" {
-		if place.total, err = s.count(bounded); err != nil {
+		if place.total, err = s.count(ctx); err != nil {
 			return nil, "", 0, readFailed(ctx, err)
 		}
 	}
+	bounded, cancel := context.WithTimeout(ctx, ReadTimeout)
+	defer cancel()
 	heads, next, err := s.scan(bounded, place.order, "", int32(pageSize(limit)))
 	if err != nil {
 		return nil, "", 0, readFailed(ctx, err)
@@ -211,16 +215,24 @@ func (s *Store) scan(ctx context.Context, after domain.OrderID, since string, lo
 	return heads, domain.OrderID(f.text(aggregateID)), f.err
 }
 
-// count is how many orders there are.
+// count is how many orders there are. It looks at each of them, so it takes the longer the more there are: in segments, at once.
 func (s *Store) count(ctx context.Context) (int, error) {
-	total := 0
-	in := &dynamodb.ScanInput{TableName: aws.String(s.heads), Select: types.SelectCount, ConsistentRead: aws.Bool(true)}
-	for pages := dynamodb.NewScanPaginator(s.client, in); pages.HasMorePages(); {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return 0, err
+	ctx, cancel := context.WithTimeout(ctx, CountTimeout)
+	defer cancel()
+	var total atomic.Int64
+	err := eachOf(ctx, countSegments, countSegments, func(ctx context.Context, n int) error {
+		in := &dynamodb.ScanInput{
+			TableName: aws.String(s.heads), Select: types.SelectCount, ConsistentRead: aws.Bool(true),
+			Segment: aws.Int32(int32(n)), TotalSegments: aws.Int32(countSegments),
 		}
-		total += int(page.Count)
-	}
-	return total, nil
+		for pages := dynamodb.NewScanPaginator(s.client, in); pages.HasMorePages(); {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				return err
+			}
+			total.Add(int64(page.Count))
+		}
+		return nil
+	})
+	return int(total.Load()), err
 }

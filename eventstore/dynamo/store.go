@@ -34,6 +34,7 @@ const (
 	Shards         = 16               // partitions of every index; a bare type or correlation id would be one hot partition
 	AppendTimeout  = 10 * time.Second // an append that is not definite by then is Unavailable
 	ReadTimeout    = 10 * time.Second // any other call, with all its pages and retries
+	CountTimeout   = 10 * time.Minute // counting all orders, with which a walk begins: 10,000,000 of them are 2 GB
 	AttemptTimeout = 3 * time.Second  // one HTTP request
 	MaxAttempts    = 8                // of one request, while the retry quota of the SDK lasts
 	MaxBackoff     = time.Second      // between two attempts
