@@ -27,17 +27,17 @@ type page struct {
 	swept  time.Time // when its follower last finished looking back
 }
 
-// add remembers a page, and forgets those that are older than keep or too many.
-func (d *deliveries) add(id, before uint64, heads []eventstore.Head, swept time.Time, keep time.Duration) {
+// add remembers a page that is made now, and forgets those that are older than keep or too many.
+func (d *deliveries) add(id, before uint64, heads []eventstore.Head, now, swept time.Time, keep time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.pages == nil {
 		d.pages = map[uint64]*page{}
 	}
-	d.put(id, &page{before: d.pages[before], heads: append([]eventstore.Head(nil), heads...), made: time.Now(), swept: swept})
+	d.put(id, &page{before: d.pages[before], heads: append([]eventstore.Head(nil), heads...), made: now, swept: swept})
 	for len(d.oldest) > 1 {
 		p := d.pages[d.oldest[0]]
-		if time.Since(p.made) < keep && d.heads+len(d.oldest) <= maxRemembered {
+		if now.Sub(p.made) < keep && d.heads+len(d.oldest) <= maxRemembered {
 			return
 		}
 		delete(d.pages, d.oldest[0])
@@ -64,7 +64,7 @@ func (d *deliveries) swept(id uint64) time.Time {
 }
 
 // sweptAt notes that the follower at a page finished looking back, and found nothing.
-func (d *deliveries) sweptAt(id uint64, at time.Time) {
+func (d *deliveries) sweptAt(id uint64, now, at time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.pages == nil {
@@ -74,7 +74,7 @@ func (d *deliveries) sweptAt(id uint64, at time.Time) {
 		p.swept = at
 		return
 	}
-	d.put(id, &page{made: time.Now(), swept: at})
+	d.put(id, &page{made: now, swept: at})
 }
 
 // known is the newest version of each order that was delivered on the way to a page, as far as it is remembered.

@@ -32,8 +32,9 @@ func (s *Store) Moved(ctx context.Context, after eventstore.Cursor, limit int) (
 		return nil, "", err
 	}
 	defer leave()
-	now := s.clock().UnixMicro()
-	f := follower{store: s, now: now, limit: pageSize(limit), at: map[domain.OrderID]int{}}
+	at := s.clock() // with a monotonic part, so that passes come in time although a clock is set
+	now := at.UnixMicro()
+	f := follower{store: s, clock: at, now: now, limit: pageSize(limit), at: map[domain.OrderID]int{}}
 	if after == "" {
 		settled := now - s.windows.OverlapWindow.Microseconds()
 		f.place = feedPlace{position: momentKey(settled), settled: settled, auditing: now}
@@ -57,18 +58,19 @@ func (s *Store) Moved(ctx context.Context, after eventstore.Cursor, limit int) (
 		f.swept = swept
 	}
 	if after != "" && f.place == began && len(f.heads) == 0 {
-		s.deliveries.sweptAt(began.page, f.swept)
+		s.deliveries.sweptAt(began.page, at, f.swept)
 		return nil, after, nil
 	}
 	f.place.page = rand.Uint64() //nolint:gosec // a name for a page is no secret
-	s.deliveries.add(f.place.page, began.page, f.heads, f.swept, s.windows.OverlapWindow+2*s.windows.OverlapEvery)
+	s.deliveries.add(f.place.page, began.page, f.heads, at, f.swept, s.windows.OverlapWindow+2*s.windows.OverlapEvery)
 	return f.heads, s.feedCursor(f.place), nil
 }
 
 // follower makes one page.
 type follower struct {
 	store *Store
-	now   int64
+	clock time.Time
+	now   int64 // the same in microseconds
 	limit int
 	place feedPlace
 	heads []eventstore.Head
@@ -131,7 +133,7 @@ func (f *follower) first(ctx context.Context) error {
 func (f *follower) lookBack(last time.Time) func(context.Context) error {
 	return func(ctx context.Context) error {
 		p, w := &f.place, f.store.windows
-		if p.swept == "" && time.Since(last) < w.OverlapEvery {
+		if p.swept == "" && f.clock.Sub(last) < w.OverlapEvery {
 			return nil
 		}
 		if f.full() {
@@ -162,7 +164,7 @@ func (f *follower) lookBack(last time.Time) func(context.Context) error {
 			p.swept, p.sweeping = from, began
 			return nil
 		}
-		f.swept = time.Now()
+		f.swept = f.clock
 		p.swept, p.sweeping = "", 0
 		if !fresh || seen > 0 { // else there was nothing to look back over, and the cursor may stay as it is
 			p.settled = max(p.settled, began-w.OverlapWindow.Microseconds())

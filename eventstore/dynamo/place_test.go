@@ -49,8 +49,8 @@ func quick() Windows {
 func (p *place) Open(t *testing.T, clock func() time.Time) eventstore.Store {
 	t.Helper()
 	options := p.options
-	if clock != nil { // it may stand still: then what is stored a few microseconds after it would never be TipDelay ago
-		options.Clock, options.TipDelay = clock, -time.Minute
+	if clock != nil { // it may stand still: then what is stored a few microseconds after it would never be TipDelay ago, and no pass be due
+		options.Clock, options.TipDelay, options.OverlapEvery = clock, -time.Minute, -1
 	}
 	return open(t, options)
 }

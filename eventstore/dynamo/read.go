@@ -135,20 +135,23 @@ func (s *Store) batchGet(ctx context.Context, table string, keys []item) ([]item
 	found := make([][]item, len(chunks))
 	err := eachOf(ctx, len(chunks), readers, func(ctx context.Context, n int) error {
 		ask := map[string]types.KeysAndAttributes{table: {Keys: chunks[n], ConsistentRead: aws.Bool(true)}}
-		for attempt := 0; len(ask) > 0; attempt++ {
-			if attempt > 0 {
-				if err := pause(ctx, backoff(attempt)); err != nil {
-					return err
-				}
-			}
+		for attempt := 0; ; attempt++ {
 			out, err := s.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: ask})
 			if err != nil {
 				return err
 			}
 			found[n] = append(found[n], out.Responses[table]...)
-			ask = out.UnprocessedKeys // the engine had no more room in one answer
+			ask = out.UnprocessedKeys
+			if len(ask) == 0 {
+				return nil
+			}
+			if len(out.Responses[table]) > 0 {
+				attempt = 0 // the engine had no more room in one answer, or a little too much to do
+			}
+			if err := pause(ctx, backoff(attempt)); err != nil {
+				return err
+			}
 		}
-		return nil
 	})
 	return slices.Concat(found...), err
 }

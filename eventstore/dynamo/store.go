@@ -55,7 +55,7 @@ type Options struct {
 	Prefix string           // of the names of the tables: PREFIX-events, PREFIX-heads
 	Local  string           // URL of a DynamoDB Local, which takes any credentials; empty means AWS as the environment configures it
 	Codec  domain.Codec     // writes the data of events
-	Clock  func() time.Time // says when an event is stored; nil means time.Now
+	Clock  func() time.Time // says when an event is stored, and when the feed looks back; nil means time.Now
 	Client aws.HTTPClient   // sends the requests; nil means a client with AttemptTimeout
 	Windows
 }
