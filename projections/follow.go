@@ -13,12 +13,13 @@ import (
 
 // The bounds of following.
 const (
-	MaxExpected   = MaxNudges              // orders of one projection whose rows are waited for; the pages of others say themselves that they are behind
-	expectedFor   = 5 * time.Minute        // how long a row is waited for
-	followSoon    = 200 * time.Millisecond // how often rows are read that were expected lately
-	followLater   = time.Second            // and those that are late; the holder reads what it did not write itself
-	followLate    = 3 * time.Second        // what is late: then it may be held
-	sumsArriveFor = time.Second            // how long after a contribution the sum of its customer may be written
+	MaxExpected = MaxNudges              // orders of one projection whose rows are waited for; the pages of others say themselves that they are behind
+	expectedFor = 5 * time.Minute        // how long a row is waited for
+	followSoon  = 200 * time.Millisecond // how often rows are read that were expected lately
+	followLater = time.Second            // and those that are late; the holder reads what it did not write itself
+	followLate  = 3 * time.Second        // what is late: then it may be held
+	sumFollows  = 400 * time.Millisecond // how long after a contribution the sum of its customer is usually written
+	sumLags     = 2 * time.Second        // and at the latest, while the read store is well
 )
 
 // follower tells this process's browsers of the rows that another process wrote: it knows from the feed which orders moved, and reads their
@@ -43,7 +44,16 @@ type expected struct {
 	since   time.Time // of the move, or of the row's last change
 	read    time.Time // when it was read last; zero if it was not
 	pass    int       // in which it was read last
-	told    time.Time // when a contribution was told for the first time; it is told once more
+	told    time.Time // when a contribution was told for the first time; it is told again when its customer's sum must be there
+	again   bool      // it was told again once
+}
+
+// toldAgain is how long after it was told first a contribution is to be told next.
+func (e expected) toldAgain() time.Duration {
+	if e.again {
+		return sumLags
+	}
+	return sumFollows
 }
 
 // isLate tells whether there must be a reason for which the row is not there.
@@ -122,7 +132,7 @@ func (f *follower) wait(standsBy bool) time.Duration {
 	now := f.opts.Clock()
 	for _, all := range f.expected {
 		for _, e := range all {
-			if standsBy && e.told.IsZero() && !e.isLate(now) {
+			if !e.told.IsZero() && !e.again || standsBy && e.told.IsZero() && !e.isLate(now) {
 				return followSoon
 			}
 		}
@@ -175,7 +185,7 @@ func (f *follower) due(name string, standsBy bool) []domain.OrderID {
 			delete(all, id)
 		case e.pass == f.passes:
 		case !e.told.IsZero():
-			if now.Sub(e.told) >= sumsArriveFor {
+			if now.Sub(e.told) >= e.toldAgain() {
 				ids = append(ids, id)
 			}
 		case e.isLate(now) && now.Sub(e.read) < followLater:
@@ -213,6 +223,9 @@ func (f *follower) arrived(name string, ids []domain.OrderID, rows map[domain.Or
 		switch {
 		case at >= e.version && summed && e.told.IsZero():
 			e.told, e.seen = now, at
+			all[id] = e
+		case at >= e.version && summed && !e.again:
+			e.again = true
 			all[id] = e
 		case at >= e.version:
 			delete(all, id)

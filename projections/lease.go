@@ -14,10 +14,12 @@ import (
 
 // The bounds of a lease.
 const (
-	LeaseStill   = 10 * time.Second // a lease that has not changed for so long is taken over
-	leaseRenewed = 2 * time.Second  // how often its holder renews it
-	leaseLooked  = time.Second      // how often the others look at it
-	leaseRelease = 2 * time.Second  // what giving it back may take
+	LeaseStill   = 10 * time.Second                      // after its holder's last sign of life somebody else has the lease
+	leaseRenewed = 2 * time.Second                       // how often its holder renews it
+	leaseLooked  = time.Second                           // how often the others look at it
+	leaseTaken   = time.Second / 2                       // what taking it may take
+	leaseRelease = 2 * time.Second                       // what giving it back may take
+	leaseWaited  = LeaseStill - leaseLooked - leaseTaken // how long it is seen to stand still: a change is seen one look later
 )
 
 // Lease says which process runs all projections of a read store. No clock is in it: whether its holder lives is told by its changing.
@@ -35,7 +37,7 @@ func (l Lease) next(me string, still time.Duration, leftOver bool, now time.Time
 	switch {
 	case l.Holder == me:
 		return Lease{me, l.Epoch, l.Renewals + 1}, true
-	case l.Holder == "" || leftOver || still >= LeaseStill:
+	case l.Holder == "" || leftOver || still >= leaseWaited:
 		return Lease{me, max(l.Epoch+1, now.UnixMilli()), 0}, true
 	}
 	return l, false
@@ -166,7 +168,7 @@ func (t *tenure) wait(err error) time.Duration {
 	}
 	t.looking.Lock()
 	defer t.looking.Unlock()
-	left := LeaseStill - t.opts.Clock().Sub(t.seenAt)
+	left := leaseWaited - t.opts.Clock().Sub(t.seenAt)
 	return max(min(leaseLooked, left), time.Millisecond)
 }
 

@@ -1,0 +1,197 @@
+package projections_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"headway/domain"
+	"headway/eventstore"
+	"headway/projections"
+)
+
+func TestRowsOfAnotherProcessAreToldAsTheyArrive(t *testing.T) {
+	several(t, 3, func(t *testing.T, w *world, all []*process) {
+		for i := range 12 {
+			id := w.create("ada", "", 500)
+			if i%2 == 0 { // one of the processes knows at once
+				all[i/2%3].Nudge(eventstore.Head{OrderID: id, Version: 1})
+			}
+			began := time.Now()
+			for n, p := range all {
+				if got := p.WaitFor(t.Context(), id, 1); len(got) != 2 || time.Since(began) > 2*time.Second {
+					t.Errorf("process %d knows of %v after %v", n, got, time.Since(began))
+				}
+			}
+			time.Sleep(4230 * time.Millisecond) // at another place between two polls
+			synctest.Wait()
+			for n, p := range all {
+				if told := p.versionsOf(projections.OrderList, id); !slices.Equal(told, []int{1}) {
+					t.Errorf("process %d told of the row once: %v", n, told)
+				}
+				want := []int{1}
+				if n > 0 {
+					want = []int{1, 1, 1}
+				}
+				if told := p.versionsOf(projections.CustomerOrderSummary, id); !slices.Equal(told, want) {
+					t.Errorf("process %d told of the contribution %v, and of the sum when it must be there: %v", n, want, told)
+				}
+			}
+		}
+	})
+}
+
+func TestAHoldOfAnotherProcessIsTold(t *testing.T) {
+	several(t, 2, func(t *testing.T, w *world, all []*process) {
+		sick := w.create("ada", "A-1", 500)
+		w.raw(sick, 2, "OrderEaten", `{}`)
+		time.Sleep(6 * time.Second)
+		synctest.Wait()
+		bob := all[1]
+		bob.mu.Lock()
+		if len(bob.held) != 2 || bob.held[0].OrderID != sick || bob.held[0].Version != 2 {
+			t.Errorf("it is told once of each projection: %+v", bob.held)
+		}
+		bob.mu.Unlock()
+		before := len(bob.asked())
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := len(bob.asked()) - before; n > 0 {
+			t.Errorf("and its row is waited for no more: %d reads in a minute", n)
+		}
+	})
+}
+
+func TestARowThatNeverComesIsForgotten(t *testing.T) {
+	several(t, 2, func(t *testing.T, w *world, all []*process) {
+		bob := all[1]
+		bob.Nudge(eventstore.Head{OrderID: domain.OrderID("11111111-1111-5111-8111-111111111111"), Version: 7})
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		soon := len(bob.asked())
+		if soon < 20 || soon > 40 {
+			t.Errorf("two projections were read %d times in the first 3 s, five times a second each", soon)
+		}
+		time.Sleep(57 * time.Second)
+		synctest.Wait()
+		if n := len(bob.asked()) - soon; n < 100 || n > 120 {
+			t.Errorf("and then %d times in 57 s, once a second each", n)
+		}
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		before := len(bob.asked())
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := len(bob.asked()) - before; n > 0 {
+			t.Errorf("after 5 minutes it is forgotten: %d reads in another", n)
+		}
+	})
+}
+
+func TestWhatIsWaitedForIsBounded(t *testing.T) {
+	w := newWorld(t)
+	w.now = time.Now()
+	holder, bob := w.process(projections.Options{Clock: w.clock}), w.process(projections.Options{Clock: w.clock})
+	w.step(holder.Projector)
+	heads := make([]eventstore.Head, projections.MaxExpected+1000)
+	for i := range heads {
+		heads[i] = eventstore.Head{OrderID: domain.OrderID(fmt.Sprintf("%08d-1111-5111-8111-111111111111", i)), Version: 1}
+	}
+	for range 2 {
+		bob.Nudge(heads[:projections.MaxNudges]...)
+		w.step(bob.Projector)
+		heads = heads[1000:]
+	}
+	read := map[domain.OrderID]int{}
+	for range 60 {
+		w.step(bob.Projector)
+		w.now = w.now.Add(50 * time.Millisecond)
+	}
+	for _, ids := range bob.asked() {
+		if len(ids) > projections.BatchOrders {
+			t.Errorf("one read is of %d orders", len(ids))
+		}
+		for _, id := range ids {
+			read[id]++
+		}
+	}
+	if n := len(bob.asked()); n != 2*62 {
+		t.Errorf("however many are waited for, a pass reads one batch of each projection that does not come: %d reads of 62 passes", n)
+	}
+	if len(read) != projections.MaxExpected {
+		t.Errorf("%d orders are waited for, each in its turn", len(read))
+	}
+}
+
+func TestABacklogThatArrivesIsToldInOnePass(t *testing.T) {
+	w := newWorld(t)
+	holder, bob := w.process(projections.Options{Clock: w.clock}), w.process(projections.Options{Clock: w.clock})
+	w.step(holder.Projector)
+	w.step(bob.Projector)
+	for range 3 * projections.BatchOrders / 2 {
+		w.create("ada", "", 500)
+	}
+	w.step(holder.Projector)
+	w.step(bob.Projector)
+	if n := len(bob.rows); n != 2*3*projections.BatchOrders/2 {
+		t.Errorf("%d rows are told", n)
+	}
+}
+
+func TestAnOrderThatMovesFasterThanItsRowIsNewsToo(t *testing.T) {
+	w := newWorld(t)
+	holder, bob := w.process(projections.Options{Clock: w.clock}), w.process(projections.Options{Clock: w.clock})
+	id := w.create("ada", "", 500)
+	w.step(holder.Projector)
+	for version := 1; version < 10; version++ {
+		w.do(id, version, domain.AddItem{Item: line(1)})
+		w.step(bob.Projector)
+		w.step(holder.Projector)
+	}
+	want := []int{1, 2, 3, 4, 5, 6, 7, 8, 9}
+	if told := bob.versionsOf(projections.OrderList, id); !slices.Equal(told, want) {
+		t.Errorf("its row is always one behind; told are %v", told)
+	}
+	if told := holder.versionsOf(projections.OrderList, id); !slices.Equal(told, append(want, 10)) {
+		t.Errorf("the holder tells %v", told)
+	}
+}
+
+func TestAReadStoreThatComesBackIsFollowedAgain(t *testing.T) {
+	several(t, 2, func(t *testing.T, w *world, all []*process) {
+		ada, bob := all[0], all[1]
+		ada.away(gone())
+		bob.away(gone())
+		id := w.create("ada", "", 500)
+		time.Sleep(3 * time.Minute)
+		synctest.Wait()
+		ada.away(nil)
+		bob.away(nil)
+		time.Sleep(time.Minute) // no backoff is longer than half of it
+		synctest.Wait()
+		for n, p := range all {
+			if got := p.Arrivals(id, 1); len(got) != 2 {
+				t.Errorf("process %d knows of %v", n, got)
+			}
+		}
+		if told := bob.versionsOf(projections.OrderList, id); !slices.Equal(told, []int{1}) {
+			t.Errorf("it is told: %v", told)
+		}
+	})
+}
+
+func TestAWaitForIsAnsweredByTheRowsOfAnotherProcess(t *testing.T) {
+	several(t, 2, func(t *testing.T, w *world, all []*process) {
+		ada, bob := all[0], all[1]
+		id := w.create("ada", "", 500)
+		ada.Nudge(eventstore.Head{OrderID: id, Version: 1})
+		synctest.Wait()
+		began := time.Now()
+		got := bob.WaitFor(t.Context(), id, 1) // it was there before he asked
+		if len(got) != 2 || time.Since(began) > 0 || !got[projections.OrderList].At.IsZero() {
+			t.Errorf("%v after %v", got, time.Since(began))
+		}
+	})
+}
