@@ -125,7 +125,7 @@ type field struct {
 // The size of a load.
 const (
 	fieldWriters = 8
-	fieldOrders  = 5 // of each writer
+	fieldOrders  = 8 // of each writer, one after the other
 )
 
 func newField(t *testing.T, l *lag, options Options) *field {
@@ -163,13 +163,15 @@ func (f *field) move(ctx context.Context, id domain.OrderID) error {
 	return nil
 }
 
-// round lets every writer move one order of its own.
-func (f *field) round(t *testing.T, n int) {
+// round lets every writer move one order of its own: share of the load has passed. So there are orders that moved last at any time of it.
+func (f *field) round(t *testing.T, share float64) {
 	t.Helper()
 	errs := make([]error, fieldWriters)
 	var all sync.WaitGroup
 	for w := range fieldWriters {
-		all.Go(func() { errs[w] = f.move(t.Context(), f.orders[w*fieldOrders+n%fieldOrders]) })
+		all.Go(func() {
+			errs[w] = f.move(t.Context(), f.orders[w*fieldOrders+min(int(share*fieldOrders), fieldOrders-1)])
+		})
 	}
 	all.Wait()
 	must(t, errors.Join(errs...))
@@ -185,7 +187,7 @@ func (f *field) behind(t *testing.T) (late, missing []domain.OrderID) {
 		must(t, err)
 		for _, id := range f.orders {
 			h := f.heads[id]
-			if row := rows[id]; row != nil && row.At() >= h.Version {
+			if row := rows[id]; h.Version == 0 || row != nil && row.At() >= h.Version {
 				continue
 			}
 			f.index.mu.Lock()
@@ -205,7 +207,7 @@ func (f *field) behind(t *testing.T) (late, missing []domain.OrderID) {
 func (f *field) verify(t *testing.T) {
 	t.Helper()
 	report, err := projections.Verify(t.Context(), f.store, f.read, domain.Codec{}, projections.VerifyOptions{})
-	if err != nil || !report.Clean() || report.Orders != len(f.orders) || len(report.Holds) > 0 {
+	if err != nil || !report.Clean() || report.Orders != len(f.heads) || len(report.Holds) > 0 {
 		t.Errorf("the verification says %+v, %v", report, err)
 	}
 }
@@ -248,8 +250,9 @@ func TestOnePassAfterTheLag(t *testing.T) {
 			}
 			stepOn(0)
 			f.index.hide(f.orders[0]) // one at least never comes
-			for n := range int(2 * time.Minute / step) {
-				f.round(t, n)
+			const rounds = int(2 * time.Minute / step)
+			for n := range rounds {
+				f.round(t, float64(n)/float64(rounds))
 				stepOn(step)
 			}
 			late, _ := f.behind(t)
@@ -300,8 +303,8 @@ func TestLagInRealTime(t *testing.T) {
 
 	began := time.Now()
 	rounds := 0
-	for ; time.Since(began) < load || rounds < fieldOrders; rounds++ {
-		f.round(t, rounds)
+	for ; time.Since(began) < load; rounds++ {
+		f.round(t, time.Since(began).Seconds()/load.Seconds())
 		time.Sleep(pace) // a writer's, not the test's
 	}
 	late, _ := f.behind(t)
