@@ -22,7 +22,7 @@ func (s *server) look(ctx context.Context) []projections.Status {
 	if once != nil {
 		return once()
 	}
-	statuses, _ := projections.Look(ctx, s.events, s.read, s.clock()) // the error is the context's: nobody waits for the answer
+	statuses, _ := s.lookout.Look(ctx, s.clock()) // the error is the context's: nobody waits for the answer
 	return statuses
 }
 
@@ -59,11 +59,58 @@ func (s *server) share(ctx context.Context, st projections.Status) float64 {
 	if st.Lag.Events == 0 {
 		return 1
 	}
-	_, _, orders, err := s.events.Walk(ctx, "", 1)
-	if err != nil || orders == 0 {
+	orders := s.total.count(ctx, s.events, s.clock())
+	if orders == 0 {
 		return 0
 	}
 	return max(0, 1-float64(st.Lag.Events)/float64(orders))
+}
+
+// The bounds of counting orders, which on a distributed log takes as long as there are many.
+const (
+	countAgain = time.Minute            // a count is good for so long
+	countWait  = 100 * time.Millisecond // a page does not wait longer for one
+	countTakes = 30 * time.Second       // nor does a count
+)
+
+// orderCount is about how many orders there are.
+type orderCount struct {
+	mu   sync.Mutex
+	n    int           // as of the last count; 0 before the first
+	at   time.Time     // when that began
+	done chan struct{} // closed at its end
+}
+
+// count is the newest count that is there in time.
+func (c *orderCount) count(ctx context.Context, events eventstore.Store, now time.Time) int {
+	c.mu.Lock()
+	if c.done == nil || now.Sub(c.at) >= countAgain {
+		done := make(chan struct{})
+		c.at, c.done = now, done
+		ctx := context.WithoutCancel(ctx) // others use it, too
+		go func() {
+			defer close(done)
+			ctx, cancel := context.WithTimeout(ctx, countTakes)
+			defer cancel()
+			if _, _, n, err := events.Walk(ctx, "", 1); err == nil {
+				c.mu.Lock()
+				defer c.mu.Unlock()
+				c.n = n
+			}
+		}()
+	}
+	done := c.done
+	c.mu.Unlock()
+	wait := time.NewTimer(countWait)
+	defer wait.Stop()
+	select {
+	case <-done:
+	case <-wait.C:
+	case <-ctx.Done():
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.n
 }
 
 func (s *server) bars(ctx context.Context) []views.Bar {

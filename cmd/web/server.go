@@ -27,6 +27,8 @@ type server struct {
 	events    eventstore.Store
 	read      projections.Reader
 	projector *projections.Projector
+	lookout   *projections.Lookout
+	total     orderCount
 	hub       *live.Hub
 	bridge    *bridge
 	codec     domain.Codec
@@ -55,6 +57,7 @@ func newServer(app *App) *server {
 		s.bridge.moved(head)
 		s.projector.Nudge(head)
 	}}
+	s.lookout = projections.NewLookout(s.events, s.read)
 	app.Events = s.events // the demo's traffic is heard, too
 	return s
 }
