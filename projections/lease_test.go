@@ -24,6 +24,16 @@ type gate struct {
 	closed chan struct{} // nil while it is open
 	fails  error         // instead of any answer
 	rows   [][]domain.OrderID
+	kept   chan struct{} // the next rows are kept back until it is closed
+}
+
+// keep keeps the next rows that are read back until they are let go.
+func (g *gate) keep() (letGo func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	kept := make(chan struct{})
+	g.kept = kept
+	return func() { close(kept) }
 }
 
 func (g *gate) shut() {
@@ -74,8 +84,14 @@ func (g *gate) Rows(ctx context.Context, projection string, ids ...domain.OrderI
 	}
 	g.mu.Lock()
 	g.rows = append(g.rows, slices.Clone(ids))
+	kept := g.kept
+	g.kept = nil
 	g.mu.Unlock()
-	return g.Store.Rows(ctx, projection, ids...)
+	rows, err := g.Store.Rows(ctx, projection, ids...)
+	if kept != nil {
+		<-kept
+	}
+	return rows, err
 }
 
 func (g *gate) Write(ctx context.Context, b projections.Batch) error {
@@ -343,6 +359,56 @@ func TestAHolderThatCannotAskKeepsWorkingUntilItIsRefused(t *testing.T) {
 		id := w.create("ada", "A-1", 500)
 		if got := ada.WaitFor(t.Context(), id, 1); len(got) != 2 {
 			t.Errorf("both go on: %v", got)
+		}
+	})
+}
+
+func TestAHolderThatIsRefusedLooksAtTheLeaseAtOnce(t *testing.T) {
+	several(t, 1, func(t *testing.T, w *world, all []*process) {
+		ada := all[0]
+		time.Sleep(5100 * time.Millisecond)
+		lease, err := w.read.Lease(t.Context())
+		if err == nil {
+			err = w.read.SwapLease(t.Context(), lease, projections.Lease{Holder: "eve", Epoch: lease.Epoch + 1})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		sick := w.create("ada", "A-1", 500)
+		w.raw(sick, 2, "OrderEaten", `{}`)
+		ada.Nudge(eventstore.Head{OrderID: sick, Version: 2})
+		synctest.Wait()
+		if holder, standsBy := ada.StandsBy(); !standsBy || holder != "eve" {
+			t.Errorf("she stands by for %q: %v", holder, standsBy)
+		}
+		if holds, err := w.read.Holds(t.Context(), ""); err != nil || len(holds) > 0 {
+			t.Errorf("what she held is refused: %v, %v", holds, err)
+		}
+	})
+}
+
+func TestWhatWasReadBeforeSomethingNewerWasToldIsNotTold(t *testing.T) {
+	several(t, 2, func(t *testing.T, w *world, all []*process) {
+		ada, bob := all[0], all[1]
+		id := w.create("ada", "A-1", 500)
+		ada.WaitFor(t.Context(), id, 1)
+		letGo := bob.keep()
+		bob.Nudge(eventstore.Head{OrderID: id, Version: 1}) // he has read version 1, and not told of it yet
+		time.Sleep(time.Second)
+		ada.end()
+		takesOver(t, bob)
+		w.do(id, 1, domain.ConfirmOrder{})
+		bob.Nudge(eventstore.Head{OrderID: id, Version: 2})
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if told := bob.versionsOf(projections.OrderList, id); !slices.Equal(told, []int{2}) {
+			t.Errorf("he told of what he wrote: %v", told)
+		}
+		letGo()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if told := bob.versionsOf(projections.OrderList, id); !slices.Equal(told, []int{2}) {
+			t.Errorf("and not of what was before: %v", told)
 		}
 	})
 }
