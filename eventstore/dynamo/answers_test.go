@@ -2,7 +2,6 @@ package dynamo
 
 import (
 	"encoding/json"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -179,17 +178,4 @@ func TestAFeedThatIsReadInPart(t *testing.T) {
 	next := newOrder()
 	move(t, s, next, 0)
 	follow(t, s, cursor, map[domain.OrderID]int{next: 1})
-}
-
-// An order is counted in one segment of the table, whatever their number.
-func TestSegmentsOfACount(t *testing.T) {
-	s, w := overWire(t, newPlace(t))
-	for range 40 {
-		move(t, s, newOrder(), 0)
-	}
-	w.take()
-	_, _, total, err := s.Walk(t.Context(), "", 1)
-	if got := w.take(); err != nil || total != 40 || !maps.Equal(got, map[string]int{"Scan": countSegments + 1}) {
-		t.Errorf("a walk counts %d of 40 orders with %v, %v", total, got, err)
-	}
 }

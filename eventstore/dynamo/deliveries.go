@@ -24,17 +24,23 @@ type page struct {
 	before *page
 	heads  []eventstore.Head
 	made   time.Time
-	swept  time.Time // when its follower last finished looking back
+	looked
+}
+
+// looked is when a follower last read the index to its end; zero if that is not known.
+type looked struct {
+	back  time.Time // over the overlap
+	ahead time.Time // at the tip
 }
 
 // add remembers a page that is made now, and forgets those that are older than keep or too many.
-func (d *deliveries) add(id, before uint64, heads []eventstore.Head, now, swept time.Time, keep time.Duration) {
+func (d *deliveries) add(id, before uint64, heads []eventstore.Head, now time.Time, at looked, keep time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.pages == nil {
 		d.pages = map[uint64]*page{}
 	}
-	d.put(id, &page{before: d.pages[before], heads: append([]eventstore.Head(nil), heads...), made: now, swept: swept})
+	d.put(id, &page{before: d.pages[before], heads: append([]eventstore.Head(nil), heads...), made: now, looked: at})
 	for len(d.oldest) > 1 {
 		p := d.pages[d.oldest[0]]
 		if now.Sub(p.made) < keep && d.heads+len(d.oldest) <= maxRemembered {
@@ -53,28 +59,28 @@ func (d *deliveries) put(id uint64, p *page) {
 	d.heads += len(p.heads)
 }
 
-// swept is when the follower at a page last finished looking back; zero if that is not known.
-func (d *deliveries) swept(id uint64) time.Time {
+// looked is when the follower at a page last looked.
+func (d *deliveries) looked(id uint64) looked {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if p := d.pages[id]; p != nil {
-		return p.swept
+		return p.looked
 	}
-	return time.Time{}
+	return looked{}
 }
 
-// sweptAt notes that the follower at a page finished looking back, and found nothing.
-func (d *deliveries) sweptAt(id uint64, now, at time.Time) {
+// look notes when the follower at a page looked, and found nothing.
+func (d *deliveries) look(id uint64, now time.Time, at looked) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.pages == nil {
 		d.pages = map[uint64]*page{}
 	}
 	if p := d.pages[id]; p != nil {
-		p.swept = at
+		p.looked = at
 		return
 	}
-	d.put(id, &page{made: now, swept: at})
+	d.put(id, &page{made: now, looked: at})
 }
 
 // known is the newest version of each order that was delivered on the way to a page, as far as it is remembered.

@@ -41,12 +41,12 @@ func (s *Store) Moved(ctx context.Context, after eventstore.Cursor, limit int) (
 	} else if f.place, err = s.parseFeed(after); err != nil {
 		return nil, "", err
 	}
-	began, swept := f.place, time.Time{}
+	began := f.place
 	if after != "" {
-		swept = s.deliveries.swept(f.place.page)
+		f.looked = s.deliveries.looked(f.place.page)
 	}
 	var failed error
-	for _, step := range []func(context.Context) error{f.first, f.lookBack(swept), f.tip, f.audit} {
+	for _, step := range []func(context.Context) error{f.first, f.lookBack, f.tip, f.audit} {
 		if err := step(bounded); err != nil {
 			failed = err
 		}
@@ -54,15 +54,12 @@ func (s *Store) Moved(ctx context.Context, after eventstore.Cursor, limit int) (
 	if failed != nil && len(f.heads) == 0 { // else what was read is news, and the next page fails, too, or does not
 		return nil, "", readFailed(ctx, failed)
 	}
-	if f.swept.IsZero() {
-		f.swept = swept
-	}
 	if after != "" && f.place == began && len(f.heads) == 0 {
-		s.deliveries.sweptAt(began.page, at, f.swept)
+		s.deliveries.look(began.page, at, f.looked)
 		return nil, after, nil
 	}
 	f.place.page = rand.Uint64() //nolint:gosec // a name for a page is no secret
-	s.deliveries.add(f.place.page, began.page, f.heads, at, f.swept, s.windows.OverlapWindow+2*s.windows.OverlapEvery)
+	s.deliveries.add(f.place.page, began.page, f.heads, at, f.looked, s.windows.OverlapWindow+2*s.windows.OverlapEvery)
 	return f.heads, s.feedCursor(f.place), nil
 }
 
@@ -76,7 +73,7 @@ type follower struct {
 	heads []eventstore.Head
 	at    map[domain.OrderID]int // where in heads an order is
 	known map[domain.OrderID]int // versions this follower acknowledged; nil until it is needed
-	swept time.Time              // not zero if the look back was finished now
+	looked
 }
 
 func (f *follower) full() bool { return len(f.heads) >= f.limit }
@@ -130,57 +127,55 @@ func (f *follower) first(ctx context.Context) error {
 }
 
 // lookBack reads again what moved lately.
-func (f *follower) lookBack(last time.Time) func(context.Context) error {
-	return func(ctx context.Context) error {
-		p, w := &f.place, f.store.windows
-		if p.swept == "" && f.clock.Sub(last) < w.OverlapEvery {
-			return nil
-		}
-		if f.full() {
-			return nil
-		}
-		fresh := p.swept == ""
-		from, began := p.swept, p.sweeping
-		if fresh {
-			from, began = momentKey(p.settled), f.now
-		}
-		seen, more := 0, false
-		err := f.moves(ctx, from, p.position, maxSwept/4, func(key string, h eventstore.Head) bool {
-			if f.full() || seen == maxSwept {
-				more = true
-				return false
-			}
-			seen++
-			from = key
-			if !f.isKnown(h) {
-				f.deliver(h)
-			}
-			return true
-		})
-		if err != nil {
-			return err
-		}
-		if more {
-			p.swept, p.sweeping = from, began
-			return nil
-		}
-		f.swept = f.clock
-		p.swept, p.sweeping = "", 0
-		if !fresh || seen > 0 { // else there was nothing to look back over, and the cursor may stay as it is
-			p.settled = max(p.settled, began-w.OverlapWindow.Microseconds())
-		}
+func (f *follower) lookBack(ctx context.Context) error {
+	p, w := &f.place, f.store.windows
+	if f.full() || p.swept == "" && f.clock.Sub(f.back) < w.OverlapEvery {
 		return nil
 	}
+	fresh := p.swept == ""
+	from, began := p.swept, p.sweeping
+	if fresh {
+		from, began = momentKey(p.settled), f.now
+	}
+	seen, more := 0, false
+	err := f.moves(ctx, from, p.position, maxSwept/4, func(key string, h eventstore.Head) bool {
+		if f.full() || seen == maxSwept {
+			more = true
+			return false
+		}
+		seen++
+		from = key
+		if !f.isKnown(h) {
+			f.deliver(h)
+		}
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	if more {
+		p.swept, p.sweeping = from, began
+		return nil
+	}
+	f.back = f.clock
+	p.swept, p.sweeping = "", 0
+	if !fresh || seen > 0 { // else there was nothing to look back over, and the cursor may stay as it is
+		p.settled = max(p.settled, began-w.OverlapWindow.Microseconds())
+	}
+	return nil
 }
 
-// tip reads what moved since the last page.
+// tip reads what moved since the last page. Once it was read to its end, there is nothing to be had before TipDelay has passed again, however
+// often a follower is nudged.
 func (f *follower) tip(ctx context.Context) error {
-	if f.full() {
+	delay := f.store.windows.TipDelay
+	if f.full() || f.clock.Sub(f.ahead) < delay {
 		return nil
 	}
-	until := momentKey(f.now - f.store.windows.TipDelay.Microseconds())
-	return f.moves(ctx, f.place.position, until, f.limit-len(f.heads), func(key string, h eventstore.Head) bool {
+	ended := true
+	err := f.moves(ctx, f.place.position, momentKey(f.now-delay.Microseconds()), f.limit-len(f.heads), func(key string, h eventstore.Head) bool {
 		if f.full() {
+			ended = false
 			return false
 		}
 		f.place.position = key
@@ -189,6 +184,10 @@ func (f *follower) tip(ctx context.Context) error {
 		}
 		return true
 	})
+	if err == nil && ended {
+		f.ahead = f.clock
+	}
+	return err
 }
 
 // audit finds in the table itself what the index never showed, a few pages at a time.

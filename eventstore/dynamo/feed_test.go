@@ -197,6 +197,44 @@ func TestQuietCursor(t *testing.T) {
 	}
 }
 
+// A tip that was read to its end is not read again before TipDelay has passed, however often it is asked for: neither when there was nothing,
+// nor after the last page of news.
+func TestATipIsReadOnce(t *testing.T) {
+	clock := &stepped{at: time.Now()}
+	p := newPlace(t)
+	p.options.Clock, p.options.Windows = clock.now, Windows{}
+	s, w := overWire(t, p)
+	cursor := eventstore.Cursor("")
+	ask := func(times, heads, queries int) {
+		t.Helper()
+		w.take()
+		named := 0
+		for range times {
+			page, next, err := s.Moved(t.Context(), cursor, 5)
+			must(t, err)
+			cursor, named = next, named+len(page)
+		}
+		if got := w.take()["Query"]; named != heads || got != queries {
+			t.Errorf("asked %d times, the feed named %d orders with %d queries; want %d with %d", times, named, got, heads, queries)
+		}
+	}
+	ask(1, 0, Shards)
+	ask(5, 0, 0)
+	clock.step(s.windows.TipDelay)
+	ask(5, 0, Shards)
+	for range 3 {
+		move(t, s, newOrder(), 0)
+	}
+	ask(5, 0, 0)
+	clock.step(s.windows.TipDelay)
+	ask(5, 3, Shards)
+	for range 7 {
+		move(t, s, newOrder(), 0)
+	}
+	clock.step(s.windows.TipDelay)
+	ask(5, 7, 2*Shards) // a full page does not end
+}
+
 // What is remembered of pages is bounded, and what was forgotten counts as not delivered.
 func TestDeliveriesAreBounded(t *testing.T) {
 	var d deliveries
@@ -209,7 +247,7 @@ func TestDeliveriesAreBounded(t *testing.T) {
 		for i := range heads {
 			heads[i].Version = int(n) + 1
 		}
-		d.add(n+1, n, heads, time.Unix(5, 0), time.Time{}, time.Hour)
+		d.add(n+1, n, heads, time.Unix(5, 0), looked{}, time.Hour)
 	}
 	if d.heads > maxRemembered || len(d.pages) != len(d.oldest) {
 		t.Errorf("%d heads of %d pages are remembered", d.heads, len(d.pages))
@@ -220,7 +258,7 @@ func TestDeliveriesAreBounded(t *testing.T) {
 	if got := d.known(1); len(got) != 0 {
 		t.Errorf("a page that was forgotten knows %d orders", len(got))
 	}
-	d.add(pages+1, pages, heads[:1], time.Unix(5, 0), time.Time{}, 0)
+	d.add(pages+1, pages, heads[:1], time.Unix(5, 0), looked{}, 0)
 	if got := d.known(pages + 1); len(got) != 1 || d.heads != 1 {
 		t.Errorf("after the window, %d orders are known and %d heads remembered", len(got), d.heads)
 	}

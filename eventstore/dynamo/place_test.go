@@ -50,7 +50,7 @@ func (p *place) Open(t *testing.T, clock func() time.Time) eventstore.Store {
 	t.Helper()
 	options := p.options
 	if clock != nil { // it may stand still: then what is stored a few microseconds after it would never be TipDelay ago, and no pass be due
-		options.Clock, options.TipDelay, options.OverlapEvery = clock, -time.Minute, -1
+		options.Clock, options.TipDelay, options.OverlapEvery = clock, -time.Minute, -time.Second
 	}
 	return open(t, options)
 }

@@ -3,7 +3,6 @@ package dynamo
 import (
 	"context"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -15,11 +14,10 @@ import (
 )
 
 const (
-	keysPerBatch  = 100 // of one BatchGetItem
-	readers       = 4   // batches that are read at once
-	countSegments = 16  // of the table, counted at once
-	settleTries   = 20  // reads that wait for the rest of a command
-	settlePause   = 25 * time.Millisecond
+	keysPerBatch = 100 // of one BatchGetItem
+	readers      = 4   // batches that are read at once
+	settleTries  = 20  // reads that wait for the rest of a command
+	settlePause  = 25 * time.Millisecond
 )
 
 // Read is eventstore.Store's. A query sees a transaction item by item; a command that is seen in part is read again until it is whole. One
@@ -218,24 +216,19 @@ func (s *Store) scan(ctx context.Context, after domain.OrderID, since string, lo
 	return heads, domain.OrderID(f.text(aggregateID)), f.err
 }
 
-// count is how many orders there are. It looks at each of them, so it takes the longer the more there are: in segments, at once.
+// count is how many orders there are. It looks at each of them, page after page, so that it leaves room for others; it takes the longer the
+// more there are.
 func (s *Store) count(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, CountTimeout)
 	defer cancel()
-	var total atomic.Int64
-	err := eachOf(ctx, countSegments, countSegments, func(ctx context.Context, n int) error {
-		in := &dynamodb.ScanInput{
-			TableName: aws.String(s.heads), Select: types.SelectCount, ConsistentRead: aws.Bool(true),
-			Segment: aws.Int32(int32(n)), TotalSegments: aws.Int32(countSegments),
+	total := 0
+	in := &dynamodb.ScanInput{TableName: aws.String(s.heads), Select: types.SelectCount, ConsistentRead: aws.Bool(true)}
+	for pages := dynamodb.NewScanPaginator(s.client, in); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return 0, err
 		}
-		for pages := dynamodb.NewScanPaginator(s.client, in); pages.HasMorePages(); {
-			page, err := pages.NextPage(ctx)
-			if err != nil {
-				return err
-			}
-			total.Add(int64(page.Count))
-		}
-		return nil
-	})
-	return int(total.Load()), err
+		total += int(page.Count)
+	}
+	return total, nil
 }

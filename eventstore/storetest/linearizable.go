@@ -222,7 +222,7 @@ func Crowd(t *testing.T, seed uint64, rounds int, stores ...eventstore.Store) *H
 		ids[i] = newOrder()
 	}
 	together(CrowdWriters, func(i int) {
-		w := writer{t: t, history: h, store: stores[i%len(stores)], draw: rand.New(rand.NewPCG(seed, uint64(i)))} //nolint:gosec // the same every time
+		w := writer{t: t, history: h, store: stores[i%len(stores)], draw: rand.New(rand.NewPCG(seed, uint64(i)))} // the same every time
 		for range rounds {
 			if !w.round(ids[w.draw.IntN(len(ids))]) {
 				return

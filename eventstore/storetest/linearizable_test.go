@@ -24,15 +24,15 @@ func TestHistory(t *testing.T) {
 	open := func(from int64, command domain.CommandID, expect int) porcupine.Operation {
 		return call(from, math.MaxInt64, command, expect, 1, heard{unknown: true})
 	}
-	read := func(from, to int64, commands string) porcupine.Operation {
-		return call(from, to, "", 0, 0, heard{read: stream(strings.ReplaceAll(commands, " ", "\n") + "\n")})
+	read := func(from, to int64, commands ...string) porcupine.Operation {
+		return call(from, to, "", 0, 0, heard{read: stream(strings.Join(commands, "\n") + "\n")})
 	}
 	empty := func(from, to int64) porcupine.Operation { return call(from, to, "", 0, 0, heard{}) }
 	for rule, c := range map[string]struct {
 		legal bool
 		calls []porcupine.Operation
 	}{
-		"one after the other":                             {true, []porcupine.Operation{empty(0, 1), stored(2, 3, "a", 0, 2), stored(4, 5, "b", 2, 1), read(6, 7, "a a b")}},
+		"one after the other":                             {true, []porcupine.Operation{empty(0, 1), stored(2, 3, "a", 0, 2), stored(4, 5, "b", 2, 1), read(6, 7, "a", "a", "b")}},
 		"a conflict tells the head":                       {true, []porcupine.Operation{stored(0, 1, "a", 0, 2), conflict(2, 3, "b", 1, 2)}},
 		"a conflict at the head":                          {false, []porcupine.Operation{stored(0, 1, "a", 0, 2), conflict(2, 3, "b", 2, 2)}},
 		"a conflict with a head that was passed":          {false, []porcupine.Operation{stored(0, 1, "a", 0, 1), stored(2, 3, "b", 1, 1), conflict(4, 5, "c", 0, 1)}},
@@ -40,11 +40,11 @@ func TestHistory(t *testing.T) {
 		"a conflict with a head that comes later":         {false, []porcupine.Operation{conflict(0, 1, "b", 1, 2), stored(2, 3, "a", 0, 2)}},
 		"a conflict with one's own command":               {false, []porcupine.Operation{open(0, "a", 0), conflict(2, 3, "a", 0, 1), read(4, 5, "a")}},
 		"two writers who both won":                        {false, []porcupine.Operation{stored(0, 9, "a", 0, 1), stored(0, 9, "b", 0, 1)}},
-		"a command that is answered again":                {true, []porcupine.Operation{stored(0, 1, "a", 0, 1), stored(2, 3, "b", 1, 1), stored(4, 5, "a", 0, 1), read(6, 7, "a b")}},
+		"a command that is answered again":                {true, []porcupine.Operation{stored(0, 1, "a", 0, 1), stored(2, 3, "b", 1, 1), stored(4, 5, "a", 0, 1), read(6, 7, "a", "b")}},
 		"a command that is stored again":                  {false, []porcupine.Operation{stored(0, 1, "a", 0, 1), stored(2, 3, "a", 1, 1)}},
-		"a command that is read twice":                    {false, []porcupine.Operation{stored(0, 1, "a", 0, 1), open(2, "a", 1), read(4, 5, "a a")}},
+		"a command that is read twice":                    {false, []porcupine.Operation{stored(0, 1, "a", 0, 1), open(2, "a", 1), read(4, 5, "a", "a")}},
 		"one that was acknowledged and is gone":           {false, []porcupine.Operation{stored(0, 1, "a", 0, 1), empty(2, 3)}},
-		"one that is stored in part":                      {false, []porcupine.Operation{stored(0, 1, "a", 0, 3), read(2, 3, "a a")}},
+		"one that is stored in part":                      {false, []porcupine.Operation{stored(0, 1, "a", 0, 3), read(2, 3, "a", "a")}},
 		"one that is read before it is asked for":         {false, []porcupine.Operation{read(0, 1, "a"), stored(2, 3, "a", 0, 1)}},
 		"an open outcome that was stored":                 {true, []porcupine.Operation{open(0, "a", 0), read(2, 3, "a"), stored(4, 5, "b", 1, 1)}},
 		"an open outcome that was not stored":             {true, []porcupine.Operation{open(0, "a", 0), stored(2, 3, "b", 0, 1), read(4, 5, "b")}},
