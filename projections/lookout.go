@@ -73,7 +73,7 @@ func (o *Lookout) Look(ctx context.Context, now time.Time) ([]Status, error) {
 			}
 		}
 	}
-	return unreachable("Nobody waited for the answer."), ctx.Err() //nolint:contextcheck // it has ended
+	return unreachable("Nobody waited for the answer."), ctx.Err()
 }
 
 // lead looks for all who wait.
@@ -276,9 +276,10 @@ func (c *counting) date(ctx context.Context) error {
 		if !m.since.IsZero() {
 			continue
 		}
-		if reads++; reads > maxAgeReads {
+		if reads == maxAgeReads {
 			return nil
 		}
+		reads++
 		records, err := c.events.Read(ctx, id, m.at)
 		if err != nil {
 			return eventsFailed(err)
