@@ -165,6 +165,7 @@ func TestVerifyWaitsForWhatIsMerelyLate(t *testing.T) {
 		if waited := time.Since(began); waited < 20*time.Second || waited > 22*time.Second {
 			t.Errorf("it waited for %v", waited)
 		}
+		synctest.Wait() // the step has ended
 		w.do(id, 2, domain.CancelOrder{Reason: "no"})
 		began = time.Now()
 		report, err = projections.Verify(t.Context(), w.events, w.read, domain.Codec{}, projections.VerifyOptions{Wait: 30 * time.Second})
