@@ -14,6 +14,9 @@ import (
 	"headway/views"
 )
 
+// lookWait is how long a page waits to learn how the projections are; then that is unknown, and the page shows what needs no projection.
+const lookWait = 2500 * time.Millisecond
+
 type lookKey struct{}
 
 // look asks how the projections are; of one request it asks once.
@@ -22,6 +25,8 @@ func (s *server) look(ctx context.Context) []projections.Status {
 	if once != nil {
 		return once()
 	}
+	ctx, cancel := context.WithTimeout(ctx, lookWait)
+	defer cancel()
 	statuses, _ := s.lookout.Look(ctx, s.clock()) // the error is the context's: nobody waits for the answer
 	return statuses
 }
