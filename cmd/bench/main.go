@@ -1,0 +1,116 @@
+// Command bench measures the real packages, and beside each figure the least that the same work costs: a bare loop on the same engine, in
+// the same run, by turns with ours. A figure alone says little, because it is the machine's; the ratio of the two is Headway's.
+//
+//	bench -bench append|load|project|ws|http|lag|snapshot|ddb|es [-dur 1000ms] [-events 12000] [-dir SCRATCH]
+//	bench -table
+//
+// It prints lines "who metric value unit"; -table runs everything the machine has and ends with own figure, bare loop and ratio.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	code := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// bench is one run.
+type bench struct {
+	dur    time.Duration // of one timed loop
+	events int           // of one log that is projected
+	dir    string        // scratch, on the disk that is measured
+	dynamo string        // URL of a DynamoDB Local
+	search string        // URL of an Elasticsearch
+	out    *figures
+}
+
+// bench is one of the measurements, by the name that -bench gives it.
+func (b *bench) named(name string) func(context.Context) error {
+	switch name {
+	case "ddb":
+		return b.dynamoDB
+	case "es":
+		return b.elasticsearch
+	}
+	return nil
+}
+
+// names lists the measurements in the order of the table.
+func names() []string {
+	return []string{"append", "load", "snapshot", "project", "http", "lag", "ws", "ddb", "es"}
+}
+
+// missing is what a measurement needs and this machine, or this Headway, has not.
+type missing string
+
+func (m missing) Error() string { return string(m) }
+
+// run is the whole program. It answers 2 if it was asked for what there is not, and 1 if something failed.
+func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+	b := &bench{out: &figures{to: stdout}}
+	set := flag.NewFlagSet("bench", flag.ContinueOnError)
+	set.SetOutput(stderr)
+	name := set.String("bench", "", "one of "+strings.Join(names(), ", "))
+	table := set.Bool("table", false, "run everything the machine has, and end with a table")
+	set.DurationVar(&b.dur, "dur", time.Second, "length of one timed loop")
+	set.IntVar(&b.events, "events", 12000, "events of the log that is projected")
+	set.StringVar(&b.dir, "dir", "", "scratch folder on the disk that is measured; empty means one that is removed afterwards")
+	set.StringVar(&b.dynamo, "ddb", getenv("HEADWAY_TEST_DYNAMODB"), "URL of a DynamoDB Local")
+	set.StringVar(&b.search, "es", getenv("HEADWAY_TEST_ELASTICSEARCH"), "URL of an Elasticsearch")
+	if set.Parse(args) != nil {
+		return 2
+	}
+	todo := []string{*name}
+	if *table {
+		todo = names()
+	}
+	if b.dir == "" {
+		made, err := os.MkdirTemp("", "headway-bench-")
+		if err != nil {
+			fmt.Fprintln(stderr, "bench:", err)
+			return 1
+		}
+		defer func() { _ = os.RemoveAll(made) }() // what is left of it is in nobody's way
+		b.dir = made
+	}
+	for _, name := range todo {
+		measure := b.named(name)
+		if measure == nil && !*table {
+			set.Usage()
+			return 2
+		}
+		err := measure(ctx)
+		if _, lacks := errors.AsType[missing](err); lacks {
+			fmt.Fprintf(stderr, "bench: %s: %v\n", name, err)
+			if !*table {
+				return 2
+			}
+		} else if err != nil {
+			fmt.Fprintf(stderr, "bench: %s: %v\n", name, err)
+			return 1
+		}
+	}
+	if *table {
+		b.out.table()
+	}
+	return 0
+}
+
+// folder makes an empty folder in the scratch.
+func (b *bench) folder(name string) (string, error) {
+	dir := filepath.Join(b.dir, name)
+	return dir, errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o700))
+}
