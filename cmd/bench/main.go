@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/pprof"
 	"strings"
 	"time"
 )
@@ -68,11 +69,18 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	set.DurationVar(&b.dur, "dur", time.Second, "length of one timed loop")
 	set.IntVar(&b.events, "events", 12000, "events of the log that is projected")
 	set.StringVar(&b.dir, "dir", "", "scratch folder on the disk that is measured; empty means one that is removed afterwards")
+	profile := set.String("cpuprofile", "", "file for a profile of what the processor did")
 	set.StringVar(&b.dynamo, "ddb", getenv("HEADWAY_TEST_DYNAMODB"), "URL of a DynamoDB Local")
 	set.StringVar(&b.search, "es", getenv("HEADWAY_TEST_ELASTICSEARCH"), "URL of an Elasticsearch")
 	if set.Parse(args) != nil {
 		return 2
 	}
+	stop, err := profiled(*profile)
+	if err != nil {
+		fmt.Fprintln(stderr, "bench:", err)
+		return 1
+	}
+	defer stop()
 	todo := []string{*name}
 	if *table {
 		todo = names()
@@ -107,6 +115,21 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		b.out.table()
 	}
 	return 0
+}
+
+// profiled writes a profile of the processor into a file, if one is named, until it is stopped.
+func profiled(path string) (stop func(), err error) {
+	if path == "" {
+		return func() {}, nil
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return func() { pprof.StopCPUProfile(); _ = file.Close() }, nil
 }
 
 // folder makes an empty folder in the scratch.
