@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -59,7 +60,7 @@ func (b *bench) elasticsearch(ctx context.Context) (err error) {
 func (b *bench) raceBulk(ctx context.Context, size int, rows *rowBatches, n *node, r *recorder, there *strings.Replacer) error {
 	var ours, bare lap
 	for ours.took < b.dur {
-		r.path, r.body = "", nil
+		r.query, r.body = nil, nil
 		if err := ours.once(size, func() error { return rows.write(ctx, size) }); err != nil {
 			return err
 		}
@@ -67,7 +68,7 @@ func (b *bench) raceBulk(ctx context.Context, size int, rows *rowBatches, n *nod
 		if strings.Count(body, "\n") != 2*size {
 			return fmt.Errorf("a batch of %d rows was not one bulk request", size)
 		}
-		if err := bare.once(size, func() error { return n.bulk(ctx, r.path, body) }); err != nil {
+		if err := bare.once(size, func() error { return n.bulk(ctx, body, r.query.Get("refresh")) }); err != nil {
 			return err
 		}
 	}
@@ -104,8 +105,8 @@ func (w *rowBatches) write(ctx context.Context, size int) error {
 // recorder keeps the newest bulk request.
 type recorder struct {
 	http.RoundTripper
-	path string
-	body []byte
+	query url.Values
+	body  []byte
 }
 
 func (r *recorder) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -114,7 +115,7 @@ func (r *recorder) RoundTrip(request *http.Request) (*http.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		r.path, r.body = request.URL.RequestURI(), body
+		r.query, r.body = request.URL.Query(), body
 		request = request.Clone(request.Context())
 		request.Body = io.NopCloser(bytes.NewReader(body))
 	}
@@ -148,12 +149,12 @@ func (n *node) ask(ctx context.Context, method, path, kind, body string, into an
 	return err
 }
 
-// bulk sends one bulk request, and looks no closer than at whether anything was refused.
-func (n *node) bulk(ctx context.Context, path, body string) error {
+// bulk sends one bulk request, and asks no more than whether anything was refused.
+func (n *node) bulk(ctx context.Context, body, refresh string) error {
 	var told struct {
 		Errors bool `json:"errors"`
 	}
-	err := n.ask(ctx, http.MethodPost, path, "application/x-ndjson", body, &told)
+	err := n.ask(ctx, http.MethodPost, "/_bulk?filter_path=errors&refresh="+refresh, "application/x-ndjson", body, &told)
 	if err == nil && told.Errors {
 		err = errors.New("a bulk request was refused in part")
 	}
