@@ -41,6 +41,8 @@ type bench struct {
 // bench is one of the measurements, by the name that -bench gives it.
 func (b *bench) named(name string) func(context.Context) error {
 	switch name {
+	case "append":
+		return b.appends
 	case "ddb":
 		return b.dynamoDB
 	case "es":
