@@ -50,6 +50,9 @@ type Store struct {
 	writer  *writer
 	readers *sql.DB
 	read    readStatements
+
+	snapshot *sql.Stmt // finds one
+
 	closing sync.Once
 	closed  error
 }
@@ -84,6 +87,9 @@ func (s *Store) openReaders(path string) error {
 		db.SetMaxIdleConns(MaxReaders)
 		s.readers = db
 		err = s.read.prepare(context.Background(), db)
+	}
+	if err == nil {
+		s.snapshot, err = db.PrepareContext(context.Background(), findSnapshot)
 	}
 	if err != nil {
 		err = errors.Join(err, closeIfOpen(db))

@@ -29,7 +29,7 @@ type writeStatements struct {
 	begin, commit                     *sql.Stmt
 	savepoint, release, rollbackTo    *sql.Stmt
 	lastStored, head, insert, repeats *sql.Stmt
-	byID                              *sql.Stmt
+	byID, keep                        *sql.Stmt
 	all                               []*sql.Stmt
 }
 
@@ -48,6 +48,7 @@ func (d *writeStatements) prepare(ctx context.Context, conn *sql.Conn) error {
 		{&d.insert, `INSERT INTO events (aggregateId, version, eventId, eventType, schemaVersion, storedAt, timestamp, causationId,
 			correlationId, userId, seenVersion, commandHash, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
 		{&d.byID, `SELECT coalesce(max(aggregateId), '') FROM events WHERE eventId = ? AND eventId <> ''`},
+		{&d.keep, keepSnapshot},
 		{&d.repeats, `SELECT ` + columns + ` FROM events WHERE aggregateId = ? AND causationId = ? ORDER BY version`},
 	} {
 		stmt, err := conn.PrepareContext(ctx, p.sql)
@@ -175,6 +176,9 @@ func (w *writer) write(batch []*command) ([]answer, error) {
 
 // append adds one command to the transaction, or nothing. An error that is not a domain.Error is the transaction's.
 func (w *writer) append(ctx context.Context, c *command, last *int64) ([]eventstore.Record, error) {
+	if c.snapshot != nil {
+		return nil, w.keep(ctx, c.snapshot, c.useless)
+	}
 	var head int
 	if err := w.do.head.QueryRowContext(ctx, string(c.order)).Scan(&head); err != nil {
 		return nil, err
