@@ -60,25 +60,34 @@ type side struct {
 	do  func(worker int) (int, error)
 }
 
-// race gives each side the duration in several slices, by turns, so that they share the mood of the machine and the growth of what they
-// write to. It says the rate and the time of one call, and ends at the first error.
+// race says the rate of each side, and the time of one call.
 func (b *bench) race(metric, unit string, workers int, sides ...side) error {
+	laps, err := b.byTurns(workers, sides...)
+	if err != nil {
+		return fmt.Errorf("%s: %w", metric, err)
+	}
+	for i, s := range sides {
+		b.out.lap(s.who, metric, unit, laps[i])
+	}
+	return nil
+}
+
+// byTurns gives each side the duration in several slices, so that they share the mood of the machine and the growth of what they write to.
+// It ends at the first error.
+func (b *bench) byTurns(workers int, sides ...side) ([]lap, error) {
 	const turns = 4
-	done := make([]lap, len(sides))
+	laps := make([]lap, len(sides))
 	for turn := range turns {
 		for i := range sides {
 			if turn%2 == 1 {
-				i = len(sides) - 1 - i // ours is not always the one that begins
+				i = len(sides) - 1 - i // no side is always the one that begins
 			}
-			if err := done[i].add(workers, b.dur/turns, sides[i].do); err != nil {
-				return fmt.Errorf("%s of %s: %w", metric, sides[i].who, err)
+			if err := laps[i].add(workers, b.dur/turns, sides[i].do); err != nil {
+				return nil, fmt.Errorf("%s: %w", sides[i].who, err)
 			}
 		}
 	}
-	for i, s := range sides {
-		b.out.lap(s.who, metric, unit, done[i])
-	}
-	return nil
+	return laps, nil
 }
 
 // lap says the rate and the time of one call.

@@ -35,6 +35,7 @@ type bench struct {
 	dir    string        // scratch, on the disk that is measured
 	dynamo string        // URL of a DynamoDB Local
 	search string        // URL of an Elasticsearch
+	web    string        // the program that serves; empty means the one beside this
 	out    *figures
 }
 
@@ -43,6 +44,12 @@ func (b *bench) named(name string) func(context.Context) error {
 	switch name {
 	case "append":
 		return b.appends
+	case "load":
+		return b.loads
+	case "project":
+		return b.projects
+	case "http":
+		return b.commands
 	case "ddb":
 		return b.dynamoDB
 	case "es":
@@ -74,6 +81,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	profile := set.String("cpuprofile", "", "file for a profile of what the processor did")
 	set.StringVar(&b.dynamo, "ddb", getenv("HEADWAY_TEST_DYNAMODB"), "URL of a DynamoDB Local")
 	set.StringVar(&b.search, "es", getenv("HEADWAY_TEST_ELASTICSEARCH"), "URL of an Elasticsearch")
+	set.StringVar(&b.web, "web", "", "web program to measure; empty means the one beside this")
 	if set.Parse(args) != nil {
 		return 2
 	}

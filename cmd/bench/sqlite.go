@@ -79,7 +79,7 @@ func (t *table) insertAll(rows []row) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(rows) == 1 {
-		return exec(t.insert, rows[0])
+		return put(t.insert, rows[0])
 	}
 	return t.transaction(rows)
 }
@@ -93,7 +93,7 @@ func (t *table) transaction(rows ...[]row) error {
 	insert := tx.Stmt(t.insert)
 	for _, some := range rows {
 		for _, r := range some {
-			if err := exec(insert, r); err != nil {
+			if err := put(insert, r); err != nil {
 				return err
 			}
 		}
@@ -101,7 +101,7 @@ func (t *table) transaction(rows ...[]row) error {
 	return tx.Commit()
 }
 
-func exec(insert *sql.Stmt, r row) error {
+func put(insert *sql.Stmt, r row) error {
 	_, err := insert.Exec(r.stream, r.version, r.eventType, time.Now().UnixNano(), r.data)
 	return err
 }
