@@ -19,6 +19,8 @@ import (
 	"runtime/pprof"
 	"strings"
 	"time"
+
+	"headway/live"
 )
 
 func main() {
@@ -35,6 +37,7 @@ type bench struct {
 	dir    string        // scratch, on the disk that is measured
 	dynamo string        // URL of a DynamoDB Local
 	search string        // URL of an Elasticsearch
+	conns  int           // websockets at once
 	web    string        // the program that serves; empty means the one beside this
 	out    *figures
 }
@@ -50,6 +53,10 @@ func (b *bench) named(name string) func(context.Context) error {
 		return b.projects
 	case "http":
 		return b.commands
+	case "lag":
+		return b.lags
+	case "ws":
+		return b.sockets
 	case "ddb":
 		return b.dynamoDB
 	case "es":
@@ -77,6 +84,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	table := set.Bool("table", false, "run everything the machine has, and end with a table")
 	set.DurationVar(&b.dur, "dur", time.Second, "length of one timed loop")
 	set.IntVar(&b.events, "events", 12000, "events of the log that is projected")
+	set.IntVar(&b.conns, "n", 1000, "websockets at once")
 	set.StringVar(&b.dir, "dir", "", "scratch folder on the disk that is measured; empty means one that is removed afterwards")
 	profile := set.String("cpuprofile", "", "file for a profile of what the processor did")
 	set.StringVar(&b.dynamo, "ddb", getenv("HEADWAY_TEST_DYNAMODB"), "URL of a DynamoDB Local")
@@ -94,6 +102,12 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	todo := []string{*name}
 	if *table {
 		todo = names()
+	}
+	switch *name { // the programs that ws measures
+	case hubServer:
+		return ended(stderr, serveSockets(ctx, hub{live.New(live.Options{})}, stdout))
+	case tcpServer:
+		return ended(stderr, serveSockets(ctx, &plain{}, stdout))
 	}
 	if b.dir == "" {
 		made, err := os.MkdirTemp("", "headway-bench-")
@@ -125,6 +139,11 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		b.out.table()
 	}
 	return 0
+}
+
+func ended(stderr io.Writer, err error) int {
+	fmt.Fprintln(stderr, "bench:", err)
+	return 1
 }
 
 // profiled writes a profile of the processor into a file, if one is named, until it is stopped.
