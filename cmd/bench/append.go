@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-
-	"headway/eventstore/sqlite"
 )
 
 // appends measures the embedded event store beside a plain table: one transaction each, which is the least for one writer, and a group
@@ -16,7 +14,7 @@ func (b *bench) appends(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := sqlite.Open(filepath.Join(dir, "events.db"), sqlite.Options{})
+	s, err := openEvents(dir) //nolint:contextcheck // a store outlives what opens it
 	if err != nil {
 		return err
 	}
@@ -31,7 +29,7 @@ func (b *bench) appends(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, grouped.Close()) }()
-	stop := grouped.group()
+	stop := grouped.group(ctx)
 	defer stop()
 	for _, workers := range []int{1, 16} {
 		loop := side{"raw/sqlite-each", nil}
@@ -39,12 +37,12 @@ func (b *bench) appends(ctx context.Context) (err error) {
 		if workers > 1 {
 			loop.who, table, add = "raw/sqlite-group", grouped, grouped.join
 		}
-		loop.do = table.singly(workers, add)
-		if err := b.race(fmt.Sprint("append1_w", workers), "ev/s", workers, side{own, singly(ctx, s, workers)}, loop); err != nil {
+		loop.do = table.singly(ctx, workers, add)
+		if err := b.race(fmt.Sprint("append1_w", workers), workers, side{own, singly(ctx, s, workers)}, loop); err != nil {
 			return err
 		}
-		loop.do = table.wholly(add)
-		if err := b.race(fmt.Sprint("append4_w", workers), "ev/s", workers, side{own, wholly(ctx, s)}, loop); err != nil {
+		loop.do = table.wholly(ctx, add)
+		if err := b.race(fmt.Sprint("append4_w", workers), workers, side{own, wholly(ctx, s)}, loop); err != nil {
 			return err
 		}
 	}

@@ -69,11 +69,11 @@ func (b *bench) raceDynamo(
 			return func(worker int) (int, error) { appends.Add(1); return do(worker) }
 		}
 		before := w.requests.Load()
-		if err := b.race(fmt.Sprint("ddb_append1_w", workers), "ev/s", workers,
+		if err := b.race(fmt.Sprint("ddb_append1_w", workers), workers,
 			side{own, count(singly(ctx, s, workers))}, side{bare, sendSingly(ctx, client, single, workers)}); err != nil {
 			return err
 		}
-		if err := b.race(fmt.Sprint("ddb_append4_w", workers), "ev/s", workers,
+		if err := b.race(fmt.Sprint("ddb_append4_w", workers), workers,
 			side{own, count(wholly(ctx, s))}, side{bare, sendWholly(ctx, client, whole)}); err != nil {
 			return err
 		}

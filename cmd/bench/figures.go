@@ -60,14 +60,14 @@ type side struct {
 	do  func(worker int) (int, error)
 }
 
-// race says the rate of each side, and the time of one call.
-func (b *bench) race(metric, unit string, workers int, sides ...side) error {
+// race says the rate of each side, in events a second, and the time of one call.
+func (b *bench) race(metric string, workers int, sides ...side) error {
 	laps, err := b.byTurns(workers, sides...)
 	if err != nil {
 		return fmt.Errorf("%s: %w", metric, err)
 	}
 	for i, s := range sides {
-		b.out.lap(s.who, metric, unit, laps[i])
+		b.out.lap(s.who, metric, "ev/s", laps[i])
 	}
 	return nil
 }

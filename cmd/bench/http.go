@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -56,7 +57,7 @@ func (b *bench) commandsOf(ctx context.Context, metric string, flags ...string) 
 		orders, c := make([]told, httpClients), newCaller(url, httpClients)
 		return func(worker int) (int, error) { return 1, c.next(ctx, &orders[worker]) }
 	}
-	return b.race(metric, "ev/s", httpClients, side{own, loop(p.url)}, side{"raw/http-sqlite-group", loop(url)})
+	return b.race(metric, httpClients, side{own, loop(p.url)}, side{"raw/http-sqlite-group", loop(url)})
 }
 
 // serveTable answers commands by putting them into a table, whatever they are.
@@ -65,7 +66,7 @@ func serveTable(ctx context.Context, t *table) (url string, stop func(), err err
 	if err != nil {
 		return "", nil, err
 	}
-	endGroup := t.group()
+	endGroup := t.group(ctx)
 	handler := func(w http.ResponseWriter, r *http.Request) {
 		var body struct {
 			Expected int    `json:"expectedVersion"`
@@ -77,13 +78,13 @@ func serveTable(ctx context.Context, t *table) (url string, stop func(), err err
 			err = json.Unmarshal(data, &body)
 		}
 		if err == nil {
-			err = t.join([]row{{body.ID, body.Expected + 1, domain.TypeOrderItemAdded, data}})
+			err = t.join(r.Context(), []row{{body.ID, body.Expected + 1, domain.TypeOrderItemAdded, data}})
 		}
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
-		_ = json.NewEncoder(w).Encode(map[string]any{"orderId": body.ID, "version": body.Expected + 1}) // the client finds out
+		fmt.Fprintf(w, `{"orderId":%q,"version":%d}`, body.ID, body.Expected+1)
 	}
 	server := &http.Server{Handler: http.HandlerFunc(handler), ReadHeaderTimeout: time.Second}
 	go func() { _ = server.Serve(listener) }() // it ends when it is closed

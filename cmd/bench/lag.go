@@ -12,7 +12,6 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
-	eventsqlite "headway/eventstore/sqlite"
 	"headway/projections"
 	readsqlite "headway/projections/sqlite"
 )
@@ -21,7 +20,6 @@ const (
 	lagRate    = 500 // events a second
 	lagWriters = 16
 	lagSockets = 100
-	lagAtLeast = 2 * time.Second
 )
 
 // lags measures how long after its acknowledgement an event is in the list of orders, and in the browsers that look at it. The first runs the
@@ -53,6 +51,8 @@ func (a *arrivals) add(order domain.OrderID, version int, at time.Time) {
 // since is, for each that was acknowledged, how long after it that version, or a later one, was there; missing are those that never were. What
 // was there before its acknowledgement was heard took no time.
 func (a *arrivals) since(acknowledged []arrival) (took []time.Duration, missing int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	type step struct {
 		order   domain.OrderID
 		version int
@@ -104,12 +104,12 @@ func (b *bench) lagOfRows(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	events, err := eventsqlite.Open(filepath.Join(dir, "events.db"), eventsqlite.Options{})
+	events, err := openEvents(dir) //nolint:contextcheck // a store outlives what opens it
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, events.Close()) }()
-	read, err := readsqlite.Open(filepath.Join(dir, "read.db"), readsqlite.Options{})
+	read, err := readsqlite.Open(filepath.Join(dir, "read.db"), readsqlite.Options{}) //nolint:contextcheck // a store outlives what opens it
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (b *bench) lagOfRows(ctx context.Context) (err error) {
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(running) }()
 	all, orders := life(), make(lives, lagWriters)
-	err = pace(ctx, max(b.dur, lagAtLeast), func(worker int) error {
+	err = pace(ctx, 2*b.dur, func(worker int) error {
 		id, expect, event := orders.next(worker, all)
 		_, err := events.Append(ctx, id, expect, newCommand(), event)
 		now := time.Now()
@@ -134,9 +134,9 @@ func (b *bench) lagOfRows(ctx context.Context) (err error) {
 		acknowledged.add(id, expect+1, now)
 		return err
 	})
-	err = errors.Join(err, wait(ctx, time.Second)) // for the last ones
+	err = errors.Join(err, until(ctx, func() bool { _, missing := rows.since(acknowledged.all); return missing == 0 }))
 	stop()
-	if err = errors.Join(err, <-ended); err != nil {
+	if err := errors.Join(err, <-ended); err != nil {
 		return err
 	}
 	if err := b.sayLag(own, "lag_row", rows, acknowledged.all); err != nil {
@@ -161,7 +161,7 @@ func (b *bench) lagOfSink(ctx context.Context, dir string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.Close()) }()
-	defer t.group()()
+	defer t.group(ctx)()
 	k, err := openSink(ctx, filepath.Join(dir, "sink.db"))
 	if err != nil {
 		return err
@@ -186,18 +186,18 @@ func (b *bench) lagOfSink(ctx context.Context, dir string) (err error) {
 		ended <- failed
 	}()
 	all, orders := life(), make(lives, lagWriters)
-	err = pace(ctx, max(b.dur, lagAtLeast), func(worker int) error {
+	err = pace(ctx, 2*b.dur, func(worker int) error {
 		id, expect, event := orders.next(worker, all)
 		written, err := rowsOf(id, expect, event)
 		if err == nil {
-			err = t.join(written)
+			err = t.join(ctx, written)
 		}
 		acknowledged.add(id, expect+1, time.Now())
 		stored <- written[0]
 		return err
 	})
 	close(stored)
-	if err = errors.Join(err, <-ended); err != nil {
+	if err := errors.Join(err, <-ended); err != nil {
 		return err
 	}
 	return b.sayLag("raw/sink", "lag_row", rows, acknowledged.all)
@@ -220,22 +220,26 @@ func (b *bench) lagOfSockets(ctx context.Context) (err error) {
 	acknowledged := &arrivals{}
 	orders, c := make([]told, lagWriters), newCaller(p.url, lagWriters)
 	began := time.Now()
-	err = pace(ctx, max(b.dur, lagAtLeast), func(worker int) error {
+	err = pace(ctx, 2*b.dur, func(worker int) error {
 		err := c.next(ctx, &orders[worker])
 		acknowledged.add(orders[worker].id, orders[worker].version, time.Now())
 		return err
 	})
 	sent := time.Since(began)
-	if err = errors.Join(err, wait(ctx, 2*time.Second)); err != nil { // for the last ones
+	if err != nil {
 		return err
 	}
 	var all []time.Duration
 	missing := 0
-	for i := range frames {
-		frames[i].mu.Lock()
-		took, lost := frames[i].since(acknowledged.all)
-		frames[i].mu.Unlock()
-		all, missing = append(all, took...), missing+lost
+	if err := until(ctx, func() bool {
+		all, missing = nil, 0
+		for i := range frames {
+			took, lost := frames[i].since(acknowledged.all)
+			all, missing = append(all, took...), missing+lost
+		}
+		return missing == 0
+	}); err != nil {
+		return err
 	}
 	b.out.say(own, "lag_socket_rate", float64(len(acknowledged.all))/sent.Seconds(), "ev/s")
 	b.out.quantiles(own, "lag_socket", all)

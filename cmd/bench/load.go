@@ -11,7 +11,6 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
-	"headway/eventstore/sqlite"
 )
 
 // loads measures the reading and folding of long orders, without a snapshot, beside a loop that decodes the same data by encoding/json and
@@ -21,7 +20,7 @@ func (b *bench) loads(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := sqlite.Open(filepath.Join(dir, "events.db"), sqlite.Options{})
+	s, err := openEvents(dir) //nolint:contextcheck // a store outlives what opens it
 	if err != nil {
 		return err
 	}
@@ -79,7 +78,7 @@ func longOrder(ctx context.Context, s eventstore.Store, t *table, id domain.Orde
 	for chunk := range slices.Chunk(all, eventstore.MaxAppend) {
 		rows, err := rowsOf(id, version, chunk...)
 		if err == nil {
-			err = t.insertAll(rows)
+			err = t.insertAll(ctx, rows)
 		}
 		if err == nil {
 			_, err = s.Append(ctx, id, version, newCommand(), chunk...)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/eventstore/sqlite"
 )
 
 // item is a line whose event is about 300 bytes long.
@@ -75,4 +77,9 @@ func wholly(ctx context.Context, s eventstore.Store) func(worker int) (int, erro
 		_, err := s.Append(ctx, newOrder(), 0, newCommand(), all...)
 		return len(all), err
 	}
+}
+
+// openEvents opens the embedded event store in a folder.
+func openEvents(dir string) (*sqlite.Store, error) {
+	return sqlite.Open(filepath.Join(dir, "events.db"), sqlite.Options{})
 }

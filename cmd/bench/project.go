@@ -11,7 +11,6 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
-	eventsqlite "headway/eventstore/sqlite"
 	"headway/projections"
 	readsqlite "headway/projections/sqlite"
 )
@@ -23,7 +22,7 @@ func (b *bench) projects(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	events, err := eventsqlite.Open(filepath.Join(dir, "events.db"), eventsqlite.Options{})
+	events, err := openEvents(dir) //nolint:contextcheck // a store outlives what opens it
 	if err != nil {
 		return err
 	}
@@ -90,7 +89,7 @@ func history(ctx context.Context, s eventstore.Store, orders int) ([]row, error)
 type rebuild struct{ list, customers float64 }
 
 func rebuildRows(ctx context.Context, events eventstore.Store, path string, n int) (r rebuild, err error) {
-	read, err := readsqlite.Open(path, readsqlite.Options{})
+	read, err := readsqlite.Open(path, readsqlite.Options{}) //nolint:contextcheck // a store outlives what opens it
 	if err != nil {
 		return r, err
 	}

@@ -51,7 +51,7 @@ func (b *bench) socketsOf(ctx context.Context, who, server string) (err error) {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	cmd := exec.CommandContext(ctx, me, "-bench", server)
+	cmd := exec.CommandContext(ctx, me, "-bench", server) //nolint:gosec // this program itself
 	cmd.Stderr = os.Stderr
 	address, err := started(cmd)
 	if err != nil {
@@ -113,11 +113,11 @@ func residentOf(ctx context.Context, address string) (int, error) {
 }
 
 func fetch(ctx context.Context, address string) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
 		return "", err
 	}
-	response, err := http.DefaultClient.Do(request) //nolint:gosec // the address is that of a server that was just started
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return "", err
 	}
@@ -136,6 +136,16 @@ func wait(ctx context.Context, d time.Duration) error {
 	case <-timer.C:
 		return nil
 	}
+}
+
+// until waits until something is so, or it has been waited for long enough.
+func until(ctx context.Context, so func() bool) error {
+	for began := time.Now(); !so() && time.Since(began) < patience; {
+		if err := wait(ctx, 5*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // crowd is many open websockets whose messages are read as they come.
@@ -304,10 +314,8 @@ func (c *crowd) broadcast(ctx context.Context, address string, count, rate int) 
 	if _, err := fetch(ctx, fmt.Sprintf("%s/start?count=%d&rate=%d", address, count, rate)); err != nil {
 		return delivered{}, err
 	}
-	for c.got.Load() < want && time.Since(began) < patience {
-		if err := wait(ctx, 5*time.Millisecond); err != nil {
-			return delivered{}, err
-		}
+	if err := until(ctx, func() bool { return c.got.Load() >= want }); err != nil {
+		return delivered{}, err
 	}
 	d := delivered{all: time.Duration(c.last.Load() - began.UnixNano())}
 	for i := range c.seen {

@@ -75,25 +75,25 @@ func openTable(ctx context.Context, path string) (*table, error) {
 }
 
 // insertAll stores rows in a transaction of their own. A single INSERT is one.
-func (t *table) insertAll(rows []row) error {
+func (t *table) insertAll(ctx context.Context, rows []row) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(rows) == 1 {
-		return put(t.insert, rows[0])
+		return put(ctx, t.insert, rows[0])
 	}
-	return t.transaction(rows)
+	return t.transaction(ctx, rows)
 }
 
-func (t *table) transaction(rows ...[]row) error {
-	tx, err := t.Begin()
+func (t *table) transaction(ctx context.Context, rows ...[]row) error {
+	tx, err := t.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback()
-	insert := tx.Stmt(t.insert)
+	insert := tx.StmtContext(ctx, t.insert)
 	for _, some := range rows {
 		for _, r := range some {
-			if err := put(insert, r); err != nil {
+			if err := put(ctx, insert, r); err != nil {
 				return err
 			}
 		}
@@ -101,20 +101,20 @@ func (t *table) transaction(rows ...[]row) error {
 	return tx.Commit()
 }
 
-func put(insert *sql.Stmt, r row) error {
-	_, err := insert.Exec(r.stream, r.version, r.eventType, time.Now().UnixNano(), r.data)
+func put(ctx context.Context, insert *sql.Stmt, r row) error {
+	_, err := insert.ExecContext(ctx, r.stream, r.version, r.eventType, time.Now().UnixNano(), r.data)
 	return err
 }
 
 // join has the group commit store rows, and waits for it.
-func (t *table) join(rows []row) error {
+func (t *table) join(_ context.Context, rows []row) error {
 	w := &waiting{rows, make(chan error, 1)}
 	t.queue <- w
 	return <-w.done
 }
 
 // group starts the group commit: one transaction for all that wait.
-func (t *table) group() (stop func()) {
+func (t *table) group(ctx context.Context) (stop func()) {
 	const most = 64
 	t.queue = make(chan *waiting, 256)
 	var ended sync.WaitGroup
@@ -134,7 +134,7 @@ func (t *table) group() (stop func()) {
 			for i, w := range batch {
 				rows[i] = w.rows
 			}
-			err := t.transaction(rows...)
+			err := t.transaction(ctx, rows...)
 			for _, w := range batch {
 				w.done <- err
 			}
@@ -156,24 +156,24 @@ func rowsOf(id domain.OrderID, expect int, events ...domain.Event) ([]row, error
 	return rows, nil
 }
 
-func (t *table) singly(workers int, add func([]row) error) func(int) (int, error) {
+func (t *table) singly(ctx context.Context, workers int, add func(context.Context, []row) error) func(int) (int, error) {
 	all, orders := life(), make(lives, workers)
 	return func(worker int) (int, error) {
 		id, expect, event := orders.next(worker, all)
 		rows, err := rowsOf(id, expect, event)
 		if err == nil {
-			err = add(rows)
+			err = add(ctx, rows)
 		}
 		return 1, err
 	}
 }
 
-func (t *table) wholly(add func([]row) error) func(int) (int, error) {
+func (t *table) wholly(ctx context.Context, add func(context.Context, []row) error) func(int) (int, error) {
 	all := life()
 	return func(int) (int, error) {
 		rows, err := rowsOf(newOrder(), 0, all...)
 		if err == nil {
-			err = add(rows)
+			err = add(ctx, rows)
 		}
 		return len(all), err
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -42,7 +43,8 @@ func (b *bench) serve(ctx context.Context, folder string, flags ...string) (*pro
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, path, append([]string{"--addr", "127.0.0.1:0", "--data", filepath.Join(dir, "data")}, flags...)...)
+	args := append([]string{"--addr", "127.0.0.1:0", "--data", filepath.Join(dir, "data")}, flags...)
+	cmd := exec.CommandContext(ctx, path, args...) //nolint:gosec // running what it was given is its purpose
 	cmd.Env, cmd.Stderr = os.Environ(), log
 	url, err := started(cmd)
 	if err != nil {
@@ -123,9 +125,7 @@ func (c caller) next(ctx context.Context, o *told) error {
 		body["customerId"], body["currency"], body["items"] = e.CustomerID, e.Currency, lines
 	case domain.OrderItemAdded:
 		path += "/" + string(o.id) + "/items"
-		for name, value := range line(e.Item) {
-			body[name] = value
-		}
+		maps.Copy(body, line(e.Item))
 	default:
 		path += "/" + string(o.id) + "/confirm"
 	}
@@ -156,7 +156,7 @@ func (c caller) post(ctx context.Context, path string, body, into any) error {
 		return err
 	}
 	request.Header.Set("Content-Type", "application/json")
-	response, err := c.client.Do(request) //nolint:gosec // the address is that of a server that was just started
+	response, err := c.client.Do(request)
 	if err != nil {
 		return err
 	}
