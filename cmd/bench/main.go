@@ -52,7 +52,7 @@ func (b *bench) named(name string) func(context.Context) error {
 	case "project":
 		return b.projects
 	case "snapshot":
-		return func(context.Context) error { return missing("there are no snapshots yet.") }
+		return b.snapshots
 	case "http":
 		return b.commands
 	case "lag":
