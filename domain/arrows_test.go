@@ -56,6 +56,7 @@ func pure() []string {
 	return []string{
 		"bytes", "cmp", "encoding/json", "errors", "fmt", "maps", "math", "math/bits", "slices", "sort", "strconv", "strings",
 		"time", "unicode", "unicode/utf8", "github.com/google/uuid",
+		"github.com/go-json-experiment/json", "github.com/go-json-experiment/json/jsontext",
 	}
 }
 
