@@ -51,7 +51,7 @@ func TestMetrics(t *testing.T) {
 		"project": {"project project_customers", ""},
 		"http":    {"http_w16 http_w16_p99 http_w16_projecting", ""},
 		"lag":     {"lag_row_p50 lag_row_p99", "lag_socket_p50 lag_socket_p99 lag_socket_rate lag_socket_missing"},
-		"ws":      {"ws_connect_20 ws_rss_per_conn ws_fanout_max ws_paced20_p50 ws_paced20_p99 ws_lost", ""},
+		"ws":      {"ws_connect_20 ws_rss_per_conn ws_fanout_max ws_paced20_p50 ws_paced20_p99 ws_delivered", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			figures, code, said := measured(t, "-bench", name, "-web", program)

@@ -78,10 +78,10 @@ func (b *bench) socketsOf(ctx context.Context, who, server string) (err error) {
 		return err
 	}
 	b.out.say(who, "ws_rss_per_conn", float64(after-before)/float64(b.conns)/1024, "KiB")
-	lost := 0
+	lost, sent := 0, 0
 	burst := func(count, rate int) (delivered, error) {
 		d, err := crowd.broadcast(ctx, address, count, rate)
-		lost += count*b.conns - len(d.took)
+		lost, sent = lost+count*b.conns-len(d.took), sent+count*b.conns
 		return d, err
 	}
 	if _, err := burst(paced, 0); err != nil { // to become warm
@@ -99,7 +99,7 @@ func (b *bench) socketsOf(ctx context.Context, who, server string) (err error) {
 		return err
 	}
 	b.out.quantiles(who, fmt.Sprint("ws_paced", paced), d.took)
-	b.out.say(who, "ws_lost", float64(lost), "msg")
+	b.out.say(who, "ws_delivered", 1-float64(lost)/float64(sent), "share")
 	return nil
 }
 
