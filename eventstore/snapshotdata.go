@@ -32,7 +32,7 @@ type contents struct {
 }
 
 func takeSnapshot(codec domain.Codec, o domain.Order, last Record, commands commandSet) (s Snapshot, ok bool) {
-	state := appendOrder(nil, o)
+	state := encodeOrder(o)
 	if len(state) > MaxStateBytes {
 		return s, false
 	}
@@ -150,9 +150,9 @@ func hashCommand(b []byte, id domain.CommandID) []byte {
 	return h.Sum(b)
 }
 
-// appendOrder writes every field; the lines of the order by columns, which compress better.
-func appendOrder(b []byte, o domain.Order) []byte {
-	b = appendText(b, string(o.ID))
+// encodeOrder writes every field; the lines of the order by columns, which compress better.
+func encodeOrder(o domain.Order) []byte {
+	b := appendText(nil, string(o.ID))
 	b = binary.AppendVarint(b, int64(o.Version))
 	for _, s := range []string{o.Reference, o.CustomerID, string(o.Currency), string(o.Status), o.CancelReason} {
 		b = appendText(b, s)

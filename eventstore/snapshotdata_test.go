@@ -52,7 +52,7 @@ func TestStateIsWhole(t *testing.T) {
 		"full": full, "empty": {},
 		"times": {CreatedAt: time.Date(1, 1, 1, 0, 0, 0, 1, time.UTC), ConfirmedAt: time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC)},
 	} {
-		r := reader{rest: string(appendOrder(nil, o))}
+		r := reader{rest: string(encodeOrder(o))}
 		if got := r.order(); r.broken || r.rest != "" || !reflect.DeepEqual(got, o) {
 			t.Errorf("%s: %+v came out of %+v", name, got, o)
 		}
@@ -184,7 +184,7 @@ func TestOtherShapes(t *testing.T) {
 	}
 	other := slices.Clone(body)
 	other[0]++
-	state := appendOrder(nil, order)
+	state := encodeOrder(order)
 	packed := func(size int, state []byte) []byte {
 		b := appendText(rules[:], "id")
 		b = append(b, 0)      // stored at
@@ -197,7 +197,7 @@ func TestOtherShapes(t *testing.T) {
 		"another order": func() []byte {
 			o := order
 			o.ID = "y"
-			s := appendOrder(nil, o)
+			s := encodeOrder(o)
 			return packed(len(s), s)
 		}(),
 		"a shorter state": packed(len(state)-1, state), "a longer state": packed(len(state)+1, state),
@@ -214,7 +214,7 @@ func FuzzSnapshot(f *testing.F) {
 	whole, _ := takeSnapshot(domain.Codec{}, domain.Order{ID: "x", Version: 7, Items: []domain.Item{{SKU: "a"}}}, Record{OrderID: "x", Version: 7}, "")
 	rules := rulesOf(domain.Codec{})
 	f.Add(whole.Data[32+len(rules):], true)
-	f.Add(appendOrder(nil, domain.Order{ID: "x", Version: 7}), false)
+	f.Add(encodeOrder(domain.Order{ID: "x", Version: 7}), false)
 	f.Fuzz(func(t *testing.T, data []byte, packed bool) {
 		if packed {
 			if o, err := signed(append(rules[:], data...)).Order(domain.Codec{}); err == nil && (o.ID != "x" || o.Version != 7) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"strings"
 	"time"
 
 	"headway/domain"
@@ -52,11 +53,11 @@ func shapeOf(t reflect.Type) string {
 	case t.Kind() != reflect.Struct:
 		return t.Kind().String()
 	}
-	shape := "{"
-	for i := range t.NumField() {
-		shape += t.Field(i).Name + " " + shapeOf(t.Field(i).Type) + ";"
+	var fields []string
+	for field := range t.Fields() {
+		fields = append(fields, field.Name+" "+shapeOf(field.Type))
 	}
-	return shape + "}"
+	return "{" + strings.Join(fields, "; ") + "}"
 }
 
 type goldenEvent struct {

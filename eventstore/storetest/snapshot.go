@@ -313,7 +313,7 @@ func snapshotsChangeNothing(t *testing.T, p Place) {
 				sent = append(sent, req)
 				return
 			}
-			if !reflect.DeepEqual(err, wantErr) || !reflect.DeepEqual(got, want) {
+			if asJSON(err) != asJSON(wantErr) || domain.Sentence(err) != domain.Sentence(wantErr) || !reflect.DeepEqual(got, want) {
 				r.Fatalf("with snapshots %s, %v; without %s, %v", asJSON(got), err, asJSON(want), wantErr)
 			}
 		}
