@@ -25,6 +25,7 @@ const (
 	MaxReaders    = 8               // connections that read
 	BusyTimeout   = 5 * time.Second // how long a transaction waits for another process
 	headsPerQuery = 1000
+	writerCache   = 32 << 20 // bytes of pages that the writer keeps
 	walLimit      = 64 << 20 // bytes the log file may keep after a checkpoint
 )
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"time"
 
 	driver "modernc.org/sqlite"
@@ -73,7 +74,10 @@ func (d *writeStatements) close() error {
 // connect opens the connection, makes the schema in a new file, and refuses a file that is not ours.
 func (w *writer) connect() error {
 	ctx := context.Background()
-	db, err := sql.Open("sqlite", address(w.path, "synchronous(FULL)", "fullfsync(1)", "checkpoint_fullfsync(1)"))
+	// Keys are random, so a write touches pages all over the indexes: the cache keeps them. A batch changes more pages than the default lets
+	// a savepoint keep in memory: without temp_store each of them would go to a file.
+	db, err := sql.Open("sqlite", address(w.path, "synchronous(FULL)", "fullfsync(1)", "checkpoint_fullfsync(1)", "temp_store(MEMORY)",
+		fmt.Sprintf("cache_size(-%d)", writerCache>>10)))
 	if err != nil {
 		return domain.Unreachable(err, "The event store %s cannot be opened.", w.path)
 	}
