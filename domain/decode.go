@@ -257,7 +257,7 @@ func (d *decoder) code() Currency {
 		d.complain("The field %s is %s, which is not a currency of ISO 4217.", quote(d.here()), quote(string(text)))
 		return ""
 	}
-	return Currency(minorUnits[at : at+3])
+	return Currency(minorUnits[at : at+len("EUR")]) // which takes no memory of its own
 }
 
 // count wants an integer from 0 that fits.

@@ -3,6 +3,7 @@ package sqlite_test
 import (
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -64,7 +65,7 @@ func BenchmarkLoadLong(b *testing.B) {
 				must(b, json.Unmarshal(data, &e))
 				n++
 			}
-			must(b, rows.Close())
+			must(b, errors.Join(rows.Err(), rows.Close()))
 			if n != events {
 				b.Fatal(n)
 			}

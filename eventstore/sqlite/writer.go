@@ -248,7 +248,7 @@ func (w *writer) repeat(ctx context.Context, c *command, head int) ([]eventstore
 	if err != nil {
 		return nil, err
 	}
-	records, err := scanAll(rows)
+	records, err := scanAll(rows, c.order)
 	switch {
 	case err != nil:
 		return nil, err
