@@ -39,6 +39,9 @@ func DecodeByMaps(c Codec, r Raw) (Event, error) {
 	return e, nil
 }
 
+// deepest is maxDepth, said again so that neither changes alone.
+const deepest = 8
+
 // mapDecoder reads the data of one event. It keeps the first complaint; what it returns after one means nothing.
 type mapDecoder struct {
 	historic bool     // schema 1
@@ -109,7 +112,7 @@ func (d *mapDecoder) parse(data []byte) any {
 	}
 	tokens := json.NewDecoder(bytes.NewReader(data))
 	tokens.UseNumber()
-	return d.value(tokens, "", maxDepth)
+	return d.value(tokens, "", deepest)
 }
 
 func (d *mapDecoder) value(tokens *json.Decoder, at string, depth int) any {
