@@ -29,7 +29,7 @@ CROWDS := TestOneOrderACommand|TestManyProcesses|TestLateEntries|TestStore/(8_wr
 FUZZTIME ?= 30s
 TIMES    ?= 5
 
-.PHONY: help run generate fresh check js test go race lint e2e distributed backends e2e-distributed node_modules need need-engines bench fuzz \
+.PHONY: help run generate fresh check js test go race lint e2e distributed backends e2e-distributed node_modules need need-engines bench benchmarks fuzz \
   soak vuln screenshots
 
 help: ## What can be made
@@ -92,7 +92,11 @@ need: ## Install the programs the tests need and that are missing, or say which
 need-engines: need
 	@./tools/need engines
 
-bench: ## Measure the real packages
+bench: need-engines ## A table of what the real packages do, beside bare loops of the same run; ARGS="-bench append" prints one measurement
+	go build -o bin/ ./cmd/web ./cmd/bench
+	$(ENGINES) bin/bench $(or $(ARGS),-table)
+
+benchmarks: ## Go's own benchmarks of the packages
 	go test -run '^$$' -bench . -benchmem $(OTHERS)
 
 fuzz: ## Fuzz each target for FUZZTIME (30s)

@@ -38,13 +38,14 @@ func arrows() map[string][]string {
 	}
 }
 
-// drivers are the outside packages that belong in certain folders only. e2e/poison plays a broken program that writes into the file.
+// drivers are the outside packages that belong in certain folders only. e2e/poison plays a broken program that writes into the file;
+// cmd/bench has bare loops to compare the engines with.
 func drivers() map[string][]string {
-	sqlite := []string{"eventstore/sqlite", "projections/sqlite", "e2e/poison"}
+	sqlite := []string{"eventstore/sqlite", "projections/sqlite", "e2e/poison", "cmd/bench"}
 	return map[string][]string{
 		"database/sql":                 sqlite,
 		"modernc.org/":                 sqlite,
-		"github.com/aws/":              {"eventstore/dynamo"},
+		"github.com/aws/":              {"eventstore/dynamo", "cmd/bench"},
 		"github.com/elastic/":          {"projections/elastic"},
 		"github.com/gorilla/websocket": {"live"},
 	}
@@ -55,6 +56,7 @@ func pure() []string {
 	return []string{
 		"bytes", "cmp", "encoding/json", "errors", "fmt", "maps", "math", "math/bits", "slices", "sort", "strconv", "strings",
 		"time", "unicode", "unicode/utf8", "github.com/google/uuid",
+		"github.com/go-json-experiment/json", "github.com/go-json-experiment/json/jsontext",
 	}
 }
 

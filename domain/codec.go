@@ -50,22 +50,8 @@ func (c Codec) Decode(r Raw) (Event, error) {
 	case r.SchemaVersion != historicSchema && r.SchemaVersion != SchemaVersion:
 		return nil, Errorf(Invalid, "Unknown schema version %d of %s.", r.SchemaVersion, quote(r.EventType))
 	}
-	d := decoder{historic: r.SchemaVersion == historicSchema, currency: cmp.Or(c.DefaultCurrency, "USD")}
-	var e Event
-	switch r.EventType {
-	case TypeOrderCreated:
-		e = d.orderCreated(d.parse(r.Data))
-	case TypeOrderItemAdded:
-		e = d.orderItemAdded(d.parse(r.Data))
-	case TypeOrderConfirmed:
-		e = d.orderConfirmed(d.parse(r.Data))
-	case TypeOrderCancelled:
-		e = d.orderCancelled(d.parse(r.Data))
-	}
-	if d.err != nil {
-		return nil, d.err
-	}
-	return e, nil
+	d := decoder{eventType: r.EventType, historic: r.SchemaVersion == historicSchema, currency: cmp.Or(c.DefaultCurrency, "USD")}
+	return d.decode(r.Data)
 }
 
 // Upcast gives the event's data in the current schema, for display: of the current schema the stored bytes themselves, not a copy.

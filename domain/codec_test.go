@@ -301,17 +301,3 @@ func TestHistoricEventsHaveStableIDs(t *testing.T) {
 		t.Error("two orders share an id")
 	}
 }
-
-func BenchmarkDecode(b *testing.B) {
-	_, data, err := domain.Codec{}.Encode(goldenEvents()["OrderItemAdded.v2"])
-	if err != nil {
-		b.Fatal(err)
-	}
-	raw := domain.Raw{EventType: domain.TypeOrderItemAdded, SchemaVersion: domain.SchemaVersion, Data: data}
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := (domain.Codec{}).Decode(raw); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

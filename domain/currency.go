@@ -1,10 +1,5 @@
 package domain
 
-import (
-	"sort"
-	"strings"
-)
-
 // Currency is an ISO 4217 code in upper case.
 type Currency string
 
@@ -49,8 +44,18 @@ func Currencies() []Currency {
 
 // find is the place of the code's entry in the table.
 func (c Currency) find() (int, bool) {
-	i, ok := sort.Find(len(minorUnits)/minorUnitsStride, func(i int) int {
-		return strings.Compare(string(c), minorUnits[i*minorUnitsStride:i*minorUnitsStride+3])
-	})
-	return i * minorUnitsStride, ok
+	from, to := 0, len(minorUnits)/minorUnitsStride
+	for from < to {
+		middle := (from + to) / 2
+		at := middle * minorUnitsStride
+		switch code := Currency(minorUnits[at : at+3]); {
+		case c == code:
+			return at, true
+		case c < code:
+			to = middle
+		default:
+			from = middle + 1
+		}
+	}
+	return 0, false
 }

@@ -2,13 +2,14 @@ package domain
 
 import (
 	"bytes"
-	"encoding/json"
-	"fmt"
-	"maps"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // noReason is what a cancellation of schema 1 without a reason is read as.
@@ -17,175 +18,395 @@ const noReason = "not given"
 // maxDepth is how deep the data of an event nests: OrderCreated holds items, which hold a price.
 const maxDepth = 8
 
-// decoder reads the data of one event. It keeps the first complaint; what it returns after one means nothing.
+var errTooDeep = errors.New("too deep")
+
+// decoder reads the data of one event, token by token, straight into its struct.
+//
+// What it says of data with several faults does not depend on the order of their fields: no JSON comes before a name that stands twice or
+// a nest too deep, and that before what the schema finds, in the order of the schema. The first two end the reading.
 type decoder struct {
-	historic bool     // schema 1
-	currency Currency // of every price in schema 1
-	err      *Error
+	eventType string
+	historic  bool     // schema 1
+	currency  Currency // of every price in schema 1
+	tokens    *jsontext.Decoder
+	event     Event
+	end       error  // why the rest of the data is not read
+	where     string // the path at which that was
+	wrong     *Error // the schema's complaint about the value that was read last
 }
 
-func (d *decoder) orderCreated(data any) OrderCreated {
-	required, optional := []string{"customerId", "currency", "items"}, []string{"reference"}
+// decode reads the whole data.
+func (d *decoder) decode(data []byte) (Event, error) {
+	// Half a surrogate pair, \ud800, is read as U+FFFD, as encoding/json does. Bytes that are no UTF-8 are refused.
+	halves := jsontext.AllowInvalidUTF8(true)
+	if !utf8.Valid(data) {
+		return nil, Errorf(Invalid, "The data is not valid JSON.")
+	}
+	err := json.Unmarshal(data, d, halves)
+	switch {
+	case err == nil && d.wrong == nil:
+		return d.event, nil
+	case err == nil:
+		return nil, d.wrong
+	case d.end == nil || !jsontext.Value(data).IsValid(halves, jsontext.AllowDuplicateNames(true)):
+		return nil, Errorf(Invalid, "The data is not valid JSON.")
+	case errors.Is(d.end, jsontext.ErrDuplicateName):
+		return nil, Errorf(Invalid, "The field %s appears twice.", quote(d.where))
+	}
+	return nil, Errorf(Invalid, "The data is not valid JSON, or nests too deep.")
+}
+
+// UnmarshalJSONFrom is called by json.Unmarshal, which lends the tokens.
+func (d *decoder) UnmarshalJSONFrom(tokens *jsontext.Decoder) error {
+	d.tokens = tokens
+	switch d.eventType {
+	case TypeOrderCreated:
+		d.event = d.orderCreated()
+	case TypeOrderItemAdded:
+		d.event = d.orderItemAdded()
+	case TypeOrderConfirmed:
+		d.event = d.orderConfirmed()
+	case TypeOrderCancelled:
+		d.event = d.orderCancelled()
+	}
+	return d.end
+}
+
+func (d *decoder) orderCreated() OrderCreated {
+	e := OrderCreated{Currency: d.currency, Items: []Item{}}
+	fields := []string{"customerId", "currency", "reference", "items"}
 	if d.historic {
-		required = []string{"customerId", "items"}
+		fields = []string{"customerId", "reference", "items"}
 	}
-	o := d.object("", data, required, optional)
-	e := OrderCreated{CustomerID: d.text("customerId", o["customerId"]), Currency: d.currency, Items: []Item{}}
-	if !d.historic {
-		e.Currency = d.code("currency", o["currency"])
-	}
-	if reference, ok := o["reference"]; ok {
-		e.Reference = d.text("reference", reference)
-	}
-	for i, item := range d.list("items", o["items"]) {
-		e.Items = append(e.Items, d.item(fmt.Sprintf("items[%d]", i), item))
+	for name := range d.object("reference", fields...) {
+		switch name {
+		case "customerId":
+			e.CustomerID = d.text()
+		case "currency":
+			e.Currency = d.code()
+		case "reference":
+			e.Reference = d.text()
+		case "items":
+			for range d.list() {
+				e.Items = append(e.Items, d.item())
+			}
+		}
 	}
 	return e
 }
 
-func (d *decoder) orderItemAdded(data any) OrderItemAdded {
-	return OrderItemAdded{Item: d.item("item", d.object("", data, []string{"item"}, nil)["item"])}
+func (d *decoder) orderItemAdded() OrderItemAdded {
+	var e OrderItemAdded
+	for range d.object("", "item") {
+		e.Item = d.item()
+	}
+	return e
 }
 
-func (d *decoder) orderConfirmed(data any) OrderConfirmed {
-	d.object("", data, nil, nil)
+func (d *decoder) orderConfirmed() OrderConfirmed {
+	for range d.object("") {
+	}
 	return OrderConfirmed{}
 }
 
-func (d *decoder) orderCancelled(data any) OrderCancelled {
-	required, optional := []string{"reason"}, []string(nil)
+func (d *decoder) orderCancelled() OrderCancelled {
+	optional := ""
 	if d.historic {
-		required, optional = optional, required
+		optional = "reason"
 	}
-	reason, ok := d.object("", data, required, optional)["reason"]
-	if d.historic && (!ok || reason == nil || reason == "") {
-		return OrderCancelled{Reason: noReason}
+	var e OrderCancelled
+	for range d.object(optional, "reason") {
+		if d.historic && d.tokens.PeekKind() == 'n' {
+			d.skip()
+		} else {
+			e.Reason = d.text()
+		}
 	}
-	return OrderCancelled{Reason: d.text("reason", reason)}
+	if d.historic && e.Reason == "" {
+		e.Reason = noReason
+	}
+	return e
 }
 
-func (d *decoder) item(at string, v any) Item {
-	o := d.object(at, v, []string{"sku", "name", "quantity", "price"}, nil)
-	item := Item{
-		SKU: d.text(at+".sku", o["sku"]), Name: d.text(at+".name", o["name"]), Quantity: d.count(at+".quantity", o["quantity"]),
+func (d *decoder) item() (item Item) {
+	for name := range d.object("", "sku", "name", "quantity", "price") {
+		switch name {
+		case "sku":
+			item.SKU = d.text()
+		case "name":
+			item.Name = d.text()
+		case "quantity":
+			item.Quantity = d.count()
+		case "price":
+			item.Price = d.price()
+		}
 	}
-	if d.historic {
-		item.Price = d.decimal(at+".price", o["price"])
-		return item
-	}
-	price := d.object(at+".price", o["price"], []string{"minor", "currency"}, nil)
-	item.Price = Money{d.count(at+".price.minor", price["minor"]), d.code(at+".price.currency", price["currency"])}
 	return item
 }
 
-// parse turns JSON into maps, lists, strings, json.Numbers, bools and nil. Unlike json.Unmarshal it refuses a name that an
-// object holds twice.
-func (d *decoder) parse(data []byte) any {
-	if !utf8.Valid(data) || !json.Valid(data) {
-		d.fail("The data is not valid JSON.")
-		return nil
+func (d *decoder) price() (price Money) {
+	if d.historic {
+		return d.decimal()
 	}
-	tokens := json.NewDecoder(bytes.NewReader(data))
-	tokens.UseNumber()
-	return d.value(tokens, "", maxDepth)
+	for name := range d.object("", "minor", "currency") {
+		switch name {
+		case "minor":
+			price.Minor = d.count()
+		case "currency":
+			price.Currency = d.code()
+		}
+	}
+	return price
 }
 
-func (d *decoder) value(tokens *json.Decoder, at string, depth int) any {
-	token, err := tokens.Token()
-	if err != nil || depth == 0 {
-		d.fail("The data is not valid JSON, or nests too deep.")
-		return nil
-	}
-	switch token {
-	case json.Delim('{'):
-		object := map[string]any{}
-		for d.err == nil && tokens.More() {
-			key, _ := tokens.Token()
-			name, _ := key.(string)
-			path := join(at, name)
-			if _, twice := object[name]; twice {
-				d.fail("The field %s appears twice.", quote(path))
+// object wants an object of exactly these fields, one of which may be optional. It gives each name that stands there, and its value is to be
+// read before the next one is asked for.
+func (d *decoder) object(optional string, fields ...string) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		if !d.opens('{', "an object") {
+			return
+		}
+		var seen uint // a bit for each field
+		var unknown []string
+		var wrong *Error // what is wrong with the first of the fields that are
+		first := len(fields)
+		for i := 0; d.more(); i++ {
+			var name []byte
+			i, name = d.field(fields, i)
+			if d.end != nil {
+				return
 			}
-			object[name] = d.value(tokens, path, depth-1)
+			if i < 0 {
+				unknown = append(unknown, string(name))
+				d.skip()
+				continue
+			}
+			seen |= 1 << i
+			yield(fields[i])
+			if d.wrong != nil && i < first {
+				wrong, first = d.wrong, i
+			}
+			d.wrong = nil
 		}
-		_, _ = tokens.Token()
-		return object
-	case json.Delim('['):
-		list := []any{}
-		for d.err == nil && tokens.More() {
-			list = append(list, d.value(tokens, fmt.Sprintf("%s[%d]", at, len(list)), depth-1))
+		d.closes()
+		for i, name := range fields {
+			if seen&(1<<i) == 0 && name != optional {
+				d.complain("The field %s is missing.", quote(join(d.here(), name)))
+				return
+			}
 		}
-		_, _ = tokens.Token()
-		return list
+		if unknown != nil {
+			d.complain("Unknown field %s.", quote(join(d.here(), slices.Min(unknown))))
+			return
+		}
+		d.wrong = wrong
 	}
-	return token
 }
 
-// object wants exactly these fields.
-func (d *decoder) object(at string, v any, required, optional []string) map[string]any {
-	o, ok := v.(map[string]any)
-	if !ok {
-		d.wrong(at, "an object")
-		return nil
+// field reads a name, and finds it among the fields: most likely it is the one at guess. An unknown name has no place.
+func (d *decoder) field(fields []string, guess int) (int, []byte) {
+	if d.tokens.PeekKind() != '"' {
+		d.token() // which is no JSON
+		return -1, nil
 	}
-	for _, name := range required {
-		if _, ok := o[name]; !ok {
-			d.fail("The field %s is missing.", quote(join(at, name)))
+	name := d.bytes()
+	if guess < len(fields) && string(name) == fields[guess] {
+		return guess, name
+	}
+	for i := range fields {
+		if string(name) == fields[i] {
+			return i, name
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(o)) {
-		if !slices.Contains(required, name) && !slices.Contains(optional, name) {
-			d.fail("Unknown field %s.", quote(join(at, name)))
+	return -1, name
+}
+
+// list wants a list, and ranges over its elements: each is to be read before the next one is asked for.
+func (d *decoder) list() func(yield func() bool) {
+	return func(yield func() bool) {
+		if !d.opens('[', "a list") {
+			return
 		}
+		var wrong *Error // of the first element that is
+		for d.more() {
+			yield()
+			if wrong == nil {
+				wrong = d.wrong
+			}
+			d.wrong = nil
+		}
+		d.closes()
+		d.wrong = wrong
 	}
-	return o
 }
 
-func (d *decoder) list(at string, v any) []any {
-	l, ok := v.([]any)
-	if !ok {
-		d.wrong(at, "a list")
+func (d *decoder) text() string {
+	if !d.is('"', "a text") {
+		return ""
 	}
-	return l
+	return string(d.bytes())
 }
 
-func (d *decoder) text(at string, v any) string {
-	s, ok := v.(string)
-	if !ok {
-		d.wrong(at, "a text")
+func (d *decoder) code() Currency {
+	if !d.is('"', "a text") {
+		return ""
 	}
-	return s
-}
-
-func (d *decoder) code(at string, v any) Currency {
-	c := Currency(d.text(at, v))
-	if !c.Known() {
-		d.fail("The field %s is %s, which is not a currency of ISO 4217.", quote(at), quote(string(c)))
+	text := d.bytes()
+	at, known := Currency(text).find()
+	if !known {
+		d.complain("The field %s is %s, which is not a currency of ISO 4217.", quote(d.here()), quote(string(text)))
+		return ""
 	}
-	return c
+	return Currency(minorUnits[at : at+len("EUR")]) // which takes no memory of its own
 }
 
 // count wants an integer from 0 that fits.
-func (d *decoder) count(at string, v any) int64 {
-	number, _ := v.(json.Number)
-	n, err := strconv.ParseInt(number.String(), 10, 64)
-	if err != nil || n < 0 || strings.HasPrefix(number.String(), "-") {
-		d.wrong(at, "a whole number from 0 that fits 64 bits")
+func (d *decoder) count() int64 {
+	const want = "a whole number from 0 that fits 64 bits"
+	if !d.is('0', want) {
+		return 0
+	}
+	number := d.value()
+	n, err := strconv.ParseInt(string(number), 10, 64)
+	if err != nil || number[0] == '-' {
+		d.mustBe(want)
 	}
 	return n
 }
 
 // decimal reads a price of schema 1 from its digits, never as a float, and rounds it half away from zero.
-func (d *decoder) decimal(at string, v any) Money {
-	number, ok := v.(json.Number)
-	minor, fits := roundDecimal(number.String(), d.currency.Digits())
+func (d *decoder) decimal() Money {
+	const want = "a decimal number from 0 that fits"
+	if !d.is('0', want) {
+		return Money{}
+	}
+	minor, fits := roundDecimal(string(d.value()), d.currency.Digits())
 	switch {
-	case !ok || !fits:
-		d.wrong(at, "a decimal number from 0 that fits")
+	case !fits:
+		d.mustBe(want)
 	case !d.currency.Known():
-		d.fail("Prices without a currency are read in %s, which is not a currency of ISO 4217.", quote(string(d.currency)))
+		d.complain("Prices without a currency are read in %s, which is not a currency of ISO 4217.", quote(string(d.currency)))
 	}
 	return Money{minor, d.currency}
+}
+
+// bytes reads a text, or a name; they hold until the next reading.
+func (d *decoder) bytes() []byte {
+	quoted := d.value()
+	if len(quoted) < 2 {
+		return nil
+	}
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return quoted[1 : len(quoted)-1]
+	}
+	text, _ := jsontext.AppendUnquote(nil, quoted) // the error says that there was half a surrogate pair
+	return text
+}
+
+// value reads a text, a name or a number as it stands there; none at the end of the reading.
+func (d *decoder) value() jsontext.Value {
+	value, err := d.tokens.ReadValue()
+	if err != nil {
+		d.stop(err)
+		return nil
+	}
+	return value
+}
+
+// is looks at the next value, and passes over one of another kind.
+func (d *decoder) is(kind jsontext.Kind, want string) bool {
+	if d.tokens.PeekKind() == kind {
+		return true
+	}
+	d.skip()
+	d.mustBe(want)
+	return false
+}
+
+func (d *decoder) opens(kind jsontext.Kind, want string) bool {
+	return d.is(kind, want) && d.token()
+}
+
+// more tells whether the object or list goes on.
+func (d *decoder) more() bool {
+	kind := d.tokens.PeekKind()
+	return d.end == nil && kind != '}' && kind != ']'
+}
+
+func (d *decoder) closes() {
+	if d.end == nil {
+		d.token()
+	}
+}
+
+// skip passes over a value.
+func (d *decoder) skip() {
+	for depth := d.tokens.StackDepth(); ; {
+		if d.tokens.StackDepth() >= maxDepth && d.more() {
+			d.stop(errTooDeep)
+		}
+		if !d.token() || d.tokens.StackDepth() == depth {
+			return
+		}
+	}
+}
+
+func (d *decoder) token() bool {
+	if d.end != nil {
+		return false
+	}
+	if _, err := d.tokens.ReadToken(); err != nil {
+		d.stop(err)
+		return false
+	}
+	return true
+}
+
+// stop ends the reading.
+func (d *decoder) stop(err error) {
+	d.end = err
+	if e, ok := errors.AsType[*jsontext.SyntacticError](err); ok && errors.Is(err, jsontext.ErrDuplicateName) {
+		d.where = d.path(e.JSONPointer)
+	}
+}
+
+// path spells a place as people do: items[2].price. The place is on the decoder's stack.
+func (d *decoder) path(pointer jsontext.Pointer) string {
+	path, level := "", 0
+	for step := range pointer.Tokens() {
+		level++
+		if kind, _ := d.tokens.StackIndex(level); kind == '[' {
+			path += "[" + step + "]"
+		} else {
+			path = join(path, step)
+		}
+	}
+	return path
+}
+
+// here is the path of the value that was read last.
+func (d *decoder) here() string { return d.path(d.tokens.StackPointer()) }
+
+func (d *decoder) mustBe(want string) {
+	if at := d.here(); at != "" {
+		d.complain("The field %s must be %s.", quote(at), want)
+	} else {
+		d.complain("The data must be %s.", want)
+	}
+}
+
+// complain is about the value that was read last.
+func (d *decoder) complain(format string, args ...any) {
+	if d.end == nil {
+		d.wrong = Errorf(Invalid, format, args...)
+	}
+}
+
+func join(at, name string) string {
+	if at == "" {
+		return name
+	}
+	return at + "." + name
 }
 
 // roundDecimal reads a JSON number that is not negative with so many digits after the dot, half away from zero.
@@ -213,27 +434,6 @@ func roundDecimal(number string, digits int) (int64, bool) {
 		minor++
 	}
 	return int64(minor), err == nil && int64(minor) >= 0
-}
-
-func (d *decoder) wrong(at, want string) {
-	if at == "" {
-		d.fail("The data must be %s.", want)
-		return
-	}
-	d.fail("The field %s must be %s.", quote(at), want)
-}
-
-func (d *decoder) fail(format string, args ...any) {
-	if d.err == nil {
-		d.err = Errorf(Invalid, format, args...)
-	}
-}
-
-func join(at, name string) string {
-	if at == "" {
-		return name
-	}
-	return at + "." + name
 }
 
 // quote puts a stranger's text into a sentence: valid, short, and between quotation marks.

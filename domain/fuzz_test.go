@@ -41,6 +41,7 @@ func FuzzDecode(f *testing.F) {
 		if !bytes.Equal(raw.Data, data) {
 			t.Fatal("the stored bytes were changed")
 		}
+		sameAsByMaps(t, domain.Codec{}, raw, e, err)
 		if err != nil {
 			if sentence := domain.Sentence(err); e != nil || domain.KindOf(err) != domain.Invalid || !utf8.ValidString(sentence) ||
 				len(sentence) > 1000 {

@@ -66,12 +66,12 @@ func (o *Order) Apply(id OrderID, version int, at time.Time, e Event) error {
 	} else if !creates && !o.Exists() {
 		return Errorf(Invalid, "%s comes before the order is created.", e.Type())
 	}
-	next := *o
-	next.ID, next.Version = id, version
-	if err := e.apply(&next, at.UTC()); err != nil {
+	before := *o
+	o.ID, o.Version = id, version
+	if err := e.apply(o, at.UTC()); err != nil {
+		*o = before
 		return err
 	}
-	*o = next
 	return nil
 }
 

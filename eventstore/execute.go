@@ -68,26 +68,32 @@ type Result struct {
 // Execute is the only write path: load, decide, append. A command id that the order already holds answers its first
 // result before anything is decided, whatever version the repeat expects. Errors: Invalid, Refused, NotFound,
 // Conflict with the head, TooLarge, Unavailable.
+//
+// A long order is loaded by its snapshot, and gets a new one now and then. What goes wrong with that changes neither the result nor the error.
 func Execute(ctx context.Context, store Store, codec domain.Codec, req Request) (Result, error) {
+	return ExecuteWith(ctx, store, codec, Snapshots{}, req)
+}
+
+// ExecuteWith is Execute with snapshots at other times than usual, or none.
+func ExecuteWith(ctx context.Context, store Store, codec domain.Codec, snapshots Snapshots, req Request) (Result, error) {
 	req, hash, err := prepare(req)
 	if err != nil {
 		return Result{}, err
 	}
-	records, err := store.Read(ctx, req.OrderID, 0)
+	h, err := snapshots.load(ctx, store, codec, req.OrderID, req.Expect, req.CommandID)
 	if err != nil {
 		return Result{}, err
 	}
-	if done, err := repeatOf(req, hash, records); err != nil || done != nil {
+	if done, err := repeatOf(req, hash, h.records); err != nil || done != nil {
 		return resultOf(req.OrderID, done, true), err
 	}
 	if isCreate(req.Command) && req.Expect != 0 {
 		return Result{}, domain.InvalidField("expectedVersion", "A new order has no version yet.")
 	}
-	stream := Fold(codec, records)
-	if stream.Head() != req.Expect {
-		return Result{}, movedOrMissing(req, MovedOn(req.Expect, stream.Head()))
+	if h.head != req.Expect {
+		return Result{}, movedOrMissing(req, MovedOn(req.Expect, h.head))
 	}
-	events, err := Decide(stream, req.Command)
+	events, err := Decide(Stream{Order: h.order, Hold: h.hold}, req.Command)
 	if err != nil {
 		return Result{}, err
 	}
@@ -98,6 +104,7 @@ func Execute(ctx context.Context, store Store, codec domain.Codec, req Request) 
 	if err != nil {
 		return Result{}, movedOrMissing(req, err)
 	}
+	snapshots.take(ctx, store, codec, h, stored)
 	return resultOf(req.OrderID, stored, false), nil
 }
 

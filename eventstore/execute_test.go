@@ -17,7 +17,7 @@ import (
 
 var at = time.Date(2024, 5, 6, 7, 8, 9, 123_456_000, time.UTC)
 
-func openStore(t *testing.T) eventstore.Store {
+func openStore(t testing.TB) eventstore.Store {
 	t.Helper()
 	s, err := sqlite.Open(filepath.Join(t.TempDir(), "events.db"), sqlite.Options{})
 	if err != nil {

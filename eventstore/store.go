@@ -39,6 +39,13 @@ type Store interface {
 	ByType(ctx context.Context, eventType string, before Cursor, limit int) ([]Record, Cursor, error)
 	// ByCorrelation returns the events of one correlation id, in the order of ByType.
 	ByCorrelation(ctx context.Context, id string, before Cursor, limit int) ([]Record, Cursor, error)
+	// LoadSnapshot returns the snapshot of an order: the newest that was saved, or for a moment the one before it; the zero Snapshot if
+	// there is none. It does not say whether the snapshot can be used.
+	LoadSnapshot(ctx context.Context, id domain.OrderID) (Snapshot, error)
+	// SaveSnapshot keeps a snapshot in the place of the order's older one. If there is a newer one, that stays, and the error is nil: unless
+	// it has the version useless, which says that it was found not to be this stream's, as after a restored backup. More than
+	// MaxSnapshotBytes is TooLarge. Nothing else that a store promises depends on snapshots.
+	SaveSnapshot(ctx context.Context, s Snapshot, useless int) error
 	// Close lets go of the store after what was accepted is answered. Closing twice is harmless.
 	Close() error
 }

@@ -30,13 +30,18 @@ func (s Stream) Head() int {
 // Fold builds a stream from all records of one order, oldest first. It never fails: what cannot be applied is the Hold.
 func Fold(codec domain.Codec, records []Record) Stream {
 	s := Stream{Records: records}
+	s.Hold = foldOn(codec, &s.Order, records)
+	return s
+}
+
+// foldOn adds the records that follow to an order, up to the one that cannot be applied.
+func foldOn(codec domain.Codec, o *domain.Order, records []Record) *Hold {
 	for _, r := range records {
-		if err := ApplyRecord(codec, &s.Order, r); err != nil {
-			s.Hold = &Hold{Version: r.Version, Reason: domain.Sentence(err)}
-			break
+		if err := ApplyRecord(codec, o, r); err != nil {
+			return &Hold{Version: r.Version, Reason: domain.Sentence(err)}
 		}
 	}
-	return s
+	return nil
 }
 
 // ApplyRecord decodes one record and adds it to the order; on an error the order is unchanged.

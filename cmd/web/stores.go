@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -121,6 +122,7 @@ func (a *App) Open() error {
 	if err != nil {
 		return err
 	}
+	eventStore = tellingOfSnapshots{eventStore, a.Log}
 	readStore, err := a.openRead(read)
 	if err != nil {
 		return errors.Join(err, eventStore.Close())
@@ -134,6 +136,19 @@ func (a *App) openEvents(e engine) (eventstore.Store, error) {
 		return dynamo.Open(a.Context, a.tables(e))
 	}
 	return eventsqlite.Open(e.place, eventsqlite.Options{Codec: a.Codec, Clock: a.Clock})
+}
+
+// tellingOfSnapshots logs what a command's answer does not depend on: that a snapshot could not be saved.
+type tellingOfSnapshots struct {
+	eventstore.Store
+	log *slog.Logger
+}
+
+func (s tellingOfSnapshots) SaveSnapshot(ctx context.Context, snapshot eventstore.Snapshot, useless int) error {
+	if err := s.Store.SaveSnapshot(ctx, snapshot, useless); err != nil {
+		s.log.Warn("snapshot not saved", "order", snapshot.OrderID, "version", snapshot.Version, "error", err)
+	}
+	return nil
 }
 
 func (a *App) openRead(e engine) (projections.Store, error) {

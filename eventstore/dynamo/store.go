@@ -1,5 +1,5 @@
 // Package dynamo is the distributed event store, on Amazon DynamoDB. The table of events is the truth and is only ever added to; beside the
-// events it notes of each command which order has it. The table of heads is written in the same transaction and says where each order is.
+// events it notes of each command which order has it. The table of heads is written in the same transaction and says where each order is. The table of snapshots saves time, and can be emptied at any time.
 //
 // Decisions are only ever made on strongly consistent reads of the tables. The indexes, which follow a moment later and in no promised
 // order, serve listings and the feed; what the feed does about that is told at Moved.
@@ -52,7 +52,7 @@ const (
 
 // Options of a store. Only Prefix is needed.
 type Options struct {
-	Prefix string           // of the names of the tables: PREFIX-events, PREFIX-heads
+	Prefix string           // of the names of the tables: PREFIX-events, PREFIX-heads, PREFIX-snapshots
 	Local  string           // URL of a DynamoDB Local, which takes any credentials; empty means AWS as the environment configures it
 	Codec  domain.Codec     // writes the data of events
 	Clock  func() time.Time // says when an event is stored, and when the feed looks back; nil means time.Now
@@ -87,13 +87,14 @@ func (w Windows) withDefaults() Windows {
 	return w
 }
 
-// Store is an eventstore.Store on two tables. StoredAt strictly grows within an order, whichever process writes.
+// Store is an eventstore.Store on three tables. StoredAt strictly grows within an order, whichever process writes.
 type Store struct {
 	client        *dynamodb.Client
 	codec         domain.Codec
 	clock         func() time.Time
 	windows       Windows
 	events, heads string // the tables
+	snapshots     string
 	identity      uint64 // of these tables: a cursor of others is not one of this store
 	deliveries    deliveries
 
@@ -116,7 +117,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	defer cancel()
 	s := &Store{
 		client: client, codec: options.Codec, clock: options.Clock, windows: options.withDefaults(),
-		events: options.Prefix + eventsSuffix, heads: options.Prefix + headsSuffix,
+		events: options.Prefix + eventsSuffix, heads: options.Prefix + headsSuffix, snapshots: options.Prefix + snapshotsSuffix,
 	}
 	if err := s.check(ctx, options.Prefix); err != nil {
 		return nil, err

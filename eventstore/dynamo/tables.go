@@ -17,8 +17,9 @@ import (
 
 // The names in the tables.
 const (
-	eventsSuffix = "-events"
-	headsSuffix  = "-heads"
+	eventsSuffix    = "-events"
+	headsSuffix     = "-heads"
+	snapshotsSuffix = "-snapshots"
 
 	typeIndex        = "eventType-timestamp-index"     // events of one type
 	allIndex         = "shard-timestamp-index"         // events of every type, those that nobody knows included
@@ -70,6 +71,7 @@ func Tables(prefix string) []Table {
 			Name: prefix + headsSuffix, Hash: Key{aggregateID, "S"},
 			Indexes: []Index{{Name: feedIndex, Hash: Key{slice, "N"}, Sort: Key{movedAt, "S"}, Include: []string{"head"}}},
 		},
+		{Name: prefix + snapshotsSuffix, Hash: Key{aggregateID, "S"}},
 	}
 }
 

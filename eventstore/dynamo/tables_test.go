@@ -77,10 +77,10 @@ func TestCheckTables(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := &place{Options{Prefix: "test-" + string(newOrder()), Local: engine(t)}}
 			layout := Tables(p.options.Prefix)
-			events, heads := layout[0].creation(), layout[1].creation()
+			events, heads, snapshots := layout[0].creation(), layout[1].creation(), layout[2].creation()
 			c.change(events, heads)
 			t.Cleanup(func() { dropTables(t, p.options) })
-			for _, in := range []*dynamodb.CreateTableInput{events, heads} {
+			for _, in := range []*dynamodb.CreateTableInput{events, heads, snapshots} {
 				_, err := p.client(t).CreateTable(t.Context(), in)
 				must(t, err)
 			}
@@ -99,7 +99,7 @@ func TestCheckTables(t *testing.T) {
 	}
 	t.Run("no table at all", func(t *testing.T) {
 		options := Options{Prefix: "test-" + string(newOrder()), Local: engine(t)}
-		if differences, err := CheckTables(t.Context(), options); err != nil || len(differences) != 2 {
+		if differences, err := CheckTables(t.Context(), options); err != nil || len(differences) != 3 {
 			t.Errorf("the check says %q, %v", differences, err)
 		}
 		if _, err := Open(t.Context(), options); domain.KindOf(err) != domain.Unavailable || !strings.Contains(domain.Sentence(err), "web tables create") {

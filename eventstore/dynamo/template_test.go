@@ -15,6 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"headway/eventstore"
 )
 
 func readTemplate(t *testing.T) string {
@@ -48,7 +50,9 @@ func writeTable(b *strings.Builder, name string, in *dynamodb.CreateTableInput) 
 		fmt.Fprintf(b, "        - { AttributeName: %s, AttributeType: %s }\n", aws.ToString(a.AttributeName), a.AttributeType)
 	}
 	writeKeys(b, "      ", in.KeySchema)
-	fmt.Fprint(b, "      GlobalSecondaryIndexes:\n")
+	if len(in.GlobalSecondaryIndexes) > 0 {
+		fmt.Fprint(b, "      GlobalSecondaryIndexes:\n")
+	}
 	for _, i := range in.GlobalSecondaryIndexes {
 		fmt.Fprintf(b, "        - IndexName: %s\n", aws.ToString(i.IndexName))
 		writeKeys(b, "          ", i.KeySchema)
@@ -89,7 +93,8 @@ func TestTemplateGrantsTheLeast(t *testing.T) {
 				granted[action[1]+" "+strings.ToLower(arn[1])+map[bool]string{true: " index"}[arn[2] != ""]] = true
 			}
 		}
-		if strings.Contains(body, "PutItem") && !strings.Contains(body, "dynamodb:EnclosingOperation: TransactWriteItems") {
+		truth := strings.Contains(body, "Events") || strings.Contains(body, "Heads")
+		if truth && strings.Contains(body, "PutItem") && !strings.Contains(body, "dynamodb:EnclosingOperation: TransactWriteItems") {
 			t.Error("an item can be put outside of a transaction")
 		}
 	}
@@ -133,6 +138,10 @@ func everythingAsked(t *testing.T) map[string]bool {
 	for _, read := range []func(context.Context) error{
 		func(ctx context.Context) error { _, err := s.Read(ctx, id, 0); return err },
 		func(ctx context.Context) error { _, err := s.Heads(ctx, id); return err },
+		func(ctx context.Context) error { _, err := s.LoadSnapshot(ctx, id); return err },
+		func(ctx context.Context) error {
+			return s.SaveSnapshot(ctx, eventstore.Snapshot{OrderID: id, Version: 2, Data: []byte("x")}, 0)
+		},
 		func(ctx context.Context) error { _, _, _, err := s.Walk(ctx, "", 10); return err },
 		func(ctx context.Context) error { _, _, err := s.ByType(ctx, "", "", 10); return err },
 		func(ctx context.Context) error { _, _, err := s.ByType(ctx, "OrderCancelled", "", 10); return err },

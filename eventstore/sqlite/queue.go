@@ -16,6 +16,9 @@ type command struct {
 	records  []eventstore.Record // complete but for StoredAt
 	bytes    int                 // of the records' data
 	answered chan answer         // holds one answer
+
+	snapshot *eventstore.Snapshot // what there is to keep instead of events; else nil
+	useless  int                  // the version of a newer snapshot that it may replace
 }
 
 type answer struct {

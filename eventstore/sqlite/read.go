@@ -13,9 +13,12 @@ import (
 	"headway/eventstore"
 )
 
-// columns of a record, in the order in which scanRecord takes them.
-const columns = `seq, aggregateId, version, eventId, eventType, schemaVersion, storedAt, timestamp, causationId, correlationId, userId,
-	seenVersion, commandHash, data`
+// The columns of a record whose order is known, and of one on a page, in the order in which a scan takes them.
+const (
+	columns = `version, eventId, eventType, schemaVersion, storedAt, timestamp, causationId, correlationId, userId, seenVersion,
+		commandHash, data`
+	pageColumns = `seq, aggregateId, ` + columns
+)
 
 type readStatements struct {
 	stream, heads, moved, newest          *sql.Stmt
@@ -37,9 +40,9 @@ func (r *readStatements) prepare(ctx context.Context, db *sql.DB) error {
 		{&r.walk, `SELECT f.seq, e.aggregateId, e.version, e.storedAt FROM events AS f INDEXED BY firsts CROSS JOIN events AS e
 			ON e.aggregateId = f.aggregateId AND e.version = ` + head + `f.aggregateId)
 			WHERE f.version = 1 AND f.seq > ? AND f.seq <= ? ORDER BY f.seq LIMIT ?`},
-		{&r.all, `SELECT ` + columns + ` FROM events WHERE seq < ? ORDER BY seq DESC LIMIT ?`},
-		{&r.byType, `SELECT ` + columns + ` FROM events INDEXED BY types WHERE eventType = ? AND seq < ? ORDER BY seq DESC LIMIT ?`},
-		{&r.related, `SELECT ` + columns + ` FROM events INDEXED BY correlations
+		{&r.all, `SELECT ` + pageColumns + ` FROM events WHERE seq < ? ORDER BY seq DESC LIMIT ?`},
+		{&r.byType, `SELECT ` + pageColumns + ` FROM events INDEXED BY types WHERE eventType = ? AND seq < ? ORDER BY seq DESC LIMIT ?`},
+		{&r.related, `SELECT ` + pageColumns + ` FROM events INDEXED BY correlations
 			WHERE correlationId = ? AND seq < ? ORDER BY seq DESC LIMIT ?`},
 	} {
 		stmt, err := db.PrepareContext(ctx, p.sql)
@@ -53,7 +56,11 @@ func (r *readStatements) prepare(ctx context.Context, db *sql.DB) error {
 
 // Read is eventstore.Store's.
 func (s *Store) Read(ctx context.Context, id domain.OrderID, after int) ([]eventstore.Record, error) {
-	records, err := queryRecords(ctx, s.read.stream, string(id), after)
+	rows, err := s.read.stream.QueryContext(ctx, string(id), after)
+	if err != nil {
+		return nil, readFailed(ctx, err)
+	}
+	records, err := scanAll(rows, id)
 	if err != nil {
 		return nil, readFailed(ctx, err)
 	}
@@ -176,6 +183,7 @@ func (s *Store) backwards(
 		return nil, "", readFailed(ctx, err)
 	}
 	defer rows.Close()
+	scan := pageScan()
 	var records []eventstore.Record
 	more := false
 	for rows.Next() {
@@ -183,8 +191,8 @@ func (s *Store) backwards(
 			more = true
 			break
 		}
-		var r eventstore.Record
-		if seq, err = scanRecord(rows, &r); err != nil {
+		r, err := scan.record(rows)
+		if err != nil {
 			return nil, "", readFailed(ctx, err)
 		}
 		records = append(records, r)
@@ -195,7 +203,7 @@ func (s *Store) backwards(
 	if !more {
 		return records, "", nil
 	}
-	return records, kind.at(seq), nil
+	return records, kind.at(scan.seq), nil
 }
 
 func pageSize(limit int) int {
@@ -238,35 +246,55 @@ func queryHeads(ctx context.Context, stmt *sql.Stmt, args ...any) ([]place, erro
 	return places, errors.Join(rows.Err(), rows.Close())
 }
 
-func queryRecords(ctx context.Context, stmt *sql.Stmt, args ...any) ([]eventstore.Record, error) {
-	rows, err := stmt.QueryContext(ctx, args...)
-	if err != nil {
-		return nil, err
-	}
-	return scanAll(rows)
-}
-
-func scanAll(rows *sql.Rows) ([]eventstore.Record, error) {
+// scanAll takes the records of one order.
+func scanAll(rows *sql.Rows, id domain.OrderID) ([]eventstore.Record, error) {
 	defer rows.Close()
+	scan := orderScan(id)
 	var records []eventstore.Record
 	for rows.Next() {
-		var r eventstore.Record
-		if _, err := scanRecord(rows, &r); err != nil {
+		r, err := scan.record(rows)
+		if err != nil {
 			return nil, err
+		}
+		if len(records) == cap(records) {
+			records = slices.Grow(records, max(1, len(records))) // a long stream is copied less often than by append alone
 		}
 		records = append(records, r)
 	}
 	return records, errors.Join(rows.Err(), rows.Close())
 }
 
-func scanRecord(rows *sql.Rows, r *eventstore.Record) (seq int64, err error) {
-	var stored, timestamp int64
-	m := &r.Metadata
-	err = rows.Scan(&seq, (*string)(&r.OrderID), &r.Version, &r.EventID, &r.EventType, &r.SchemaVersion, &stored, &timestamp,
-		(*string)(&m.CausationID), &m.CorrelationID, &m.UserID, &m.SeenVersion, &m.CommandHash, &r.Data)
-	r.StoredAt, m.Timestamp = time.UnixMicro(stored).UTC(), time.UnixMicro(timestamp).UTC()
+// scan takes the columns of records. It says once for all rows where each column goes.
+type scan struct {
+	to                     []any
+	r                      eventstore.Record
+	seq, stored, timestamp int64
+}
+
+func orderScan(id domain.OrderID) *scan {
+	s := &scan{r: eventstore.Record{OrderID: id}}
+	r, m := &s.r, &s.r.Metadata
+	s.to = []any{
+		&r.Version, &r.EventID, &r.EventType, &r.SchemaVersion, &s.stored, &s.timestamp, (*string)(&m.CausationID), &m.CorrelationID,
+		&m.UserID, &m.SeenVersion, &m.CommandHash, &r.Data,
+	}
+	return s
+}
+
+func pageScan() *scan {
+	s := orderScan("")
+	s.to = append([]any{&s.seq, (*string)(&s.r.OrderID)}, s.to...)
+	return s
+}
+
+func (s *scan) record(rows *sql.Rows) (eventstore.Record, error) {
+	if err := rows.Scan(s.to...); err != nil {
+		return eventstore.Record{}, err
+	}
+	r := s.r
+	r.StoredAt, r.Metadata.Timestamp = time.UnixMicro(s.stored).UTC(), time.UnixMicro(s.timestamp).UTC()
 	if r.EventID == "" {
 		r.EventID = domain.HistoricEventID(r.OrderID, r.Version)
 	}
-	return seq, err
+	return r, nil
 }

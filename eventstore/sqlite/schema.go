@@ -22,7 +22,7 @@ const (
 	notHeadways   = " is not an event store of Headway."
 )
 
-// The only truth is the table events; seq is the order of commits. What a person writes into it by hand is seen by every reader, as long
+// The only truth is the table events, and the only other table is that of snapshots; seq is the order of commits. What a person writes into it by hand is seen by every reader, as long
 // as it follows the stream. storedAt and timestamp are microseconds since 1970; their bounds are what a date on the wire can say.
 //
 // The first trigger also keeps INSERT OR REPLACE, which fires no DELETE trigger, from changing history.
@@ -110,6 +110,9 @@ func prepareFile(ctx context.Context, conn *sql.Conn, path string) error {
 			return err
 		}
 	}
+	if _, err := conn.ExecContext(ctx, snapshotSchema); err != nil {
+		return err
+	}
 	_, err = conn.ExecContext(ctx, `PRAGMA wal_checkpoint(PASSIVE)`)
 	return err
 }
@@ -159,7 +162,7 @@ func createSchema(ctx context.Context, conn *sql.Conn, path string) error {
 	}
 	fresh, err := inspect(ctx, conn, path) // another process may have been faster
 	if err == nil && fresh {
-		_, err = conn.ExecContext(ctx, schema+fmt.Sprintf(`PRAGMA application_id = %d; PRAGMA user_version = %d;`,
+		_, err = conn.ExecContext(ctx, schema+snapshotSchema+fmt.Sprintf(`PRAGMA application_id = %d; PRAGMA user_version = %d;`,
 			applicationID, schemaVersion))
 	}
 	if err == nil {

@@ -25,6 +25,7 @@ const (
 	MaxReaders    = 8               // connections that read
 	BusyTimeout   = 5 * time.Second // how long a transaction waits for another process
 	headsPerQuery = 1000
+	writerCache   = 32 << 20 // bytes of pages that the writer keeps
 	walLimit      = 64 << 20 // bytes the log file may keep after a checkpoint
 )
 
@@ -50,6 +51,9 @@ type Store struct {
 	writer  *writer
 	readers *sql.DB
 	read    readStatements
+
+	snapshot *sql.Stmt // finds one
+
 	closing sync.Once
 	closed  error
 }
@@ -84,6 +88,9 @@ func (s *Store) openReaders(path string) error {
 		db.SetMaxIdleConns(MaxReaders)
 		s.readers = db
 		err = s.read.prepare(context.Background(), db)
+	}
+	if err == nil {
+		s.snapshot, err = db.PrepareContext(context.Background(), findSnapshot)
 	}
 	if err != nil {
 		err = errors.Join(err, closeIfOpen(db))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"time"
 
 	driver "modernc.org/sqlite"
@@ -29,7 +30,7 @@ type writeStatements struct {
 	begin, commit                     *sql.Stmt
 	savepoint, release, rollbackTo    *sql.Stmt
 	lastStored, head, insert, repeats *sql.Stmt
-	byID                              *sql.Stmt
+	byID, keep                        *sql.Stmt
 	all                               []*sql.Stmt
 }
 
@@ -48,6 +49,7 @@ func (d *writeStatements) prepare(ctx context.Context, conn *sql.Conn) error {
 		{&d.insert, `INSERT INTO events (aggregateId, version, eventId, eventType, schemaVersion, storedAt, timestamp, causationId,
 			correlationId, userId, seenVersion, commandHash, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
 		{&d.byID, `SELECT coalesce(max(aggregateId), '') FROM events WHERE eventId = ? AND eventId <> ''`},
+		{&d.keep, keepSnapshot},
 		{&d.repeats, `SELECT ` + columns + ` FROM events WHERE aggregateId = ? AND causationId = ? ORDER BY version`},
 	} {
 		stmt, err := conn.PrepareContext(ctx, p.sql)
@@ -72,7 +74,10 @@ func (d *writeStatements) close() error {
 // connect opens the connection, makes the schema in a new file, and refuses a file that is not ours.
 func (w *writer) connect() error {
 	ctx := context.Background()
-	db, err := sql.Open("sqlite", address(w.path, "synchronous(FULL)", "fullfsync(1)", "checkpoint_fullfsync(1)"))
+	// Keys are random, so a write touches pages all over the indexes: the cache keeps them. A batch changes more pages than the default lets
+	// a savepoint keep in memory: without temp_store each of them would go to a file.
+	db, err := sql.Open("sqlite", address(w.path, "synchronous(FULL)", "fullfsync(1)", "checkpoint_fullfsync(1)", "temp_store(MEMORY)",
+		fmt.Sprintf("cache_size(-%d)", writerCache>>10)))
 	if err != nil {
 		return domain.Unreachable(err, "The event store %s cannot be opened.", w.path)
 	}
@@ -175,6 +180,9 @@ func (w *writer) write(batch []*command) ([]answer, error) {
 
 // append adds one command to the transaction, or nothing. An error that is not a domain.Error is the transaction's.
 func (w *writer) append(ctx context.Context, c *command, last *int64) ([]eventstore.Record, error) {
+	if c.snapshot != nil {
+		return nil, w.keep(ctx, c.snapshot, c.useless)
+	}
 	var head int
 	if err := w.do.head.QueryRowContext(ctx, string(c.order)).Scan(&head); err != nil {
 		return nil, err
@@ -240,7 +248,7 @@ func (w *writer) repeat(ctx context.Context, c *command, head int) ([]eventstore
 	if err != nil {
 		return nil, err
 	}
-	records, err := scanAll(rows)
+	records, err := scanAll(rows, c.order)
 	switch {
 	case err != nil:
 		return nil, err

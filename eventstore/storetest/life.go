@@ -23,6 +23,8 @@ func everyMethod(ctx context.Context, s eventstore.Store, id domain.OrderID, exp
 	_, _, errs["ByType"] = s.ByType(ctx, domain.TypeOrderCreated, "", 5)
 	_, _, errs["ByType of all"] = s.ByType(ctx, "", "", 5)
 	_, _, errs["ByCorrelation"] = s.ByCorrelation(ctx, "x", "", 5)
+	_, errs["LoadSnapshot"] = s.LoadSnapshot(ctx, id)
+	errs["SaveSnapshot"] = s.SaveSnapshot(ctx, eventstore.Snapshot{OrderID: id, Version: expect, Data: []byte("x")}, 0)
 	return errs
 }
 

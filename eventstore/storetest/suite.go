@@ -62,22 +62,36 @@ func Run(t *testing.T, newPlace func(t *testing.T) Place) {
 		{"close", "A Close answers what was accepted before it; the rest is Unavailable and not stored.", closeDrains},
 		{"second process", "What another process appends is seen by every path, and its conflicts are told.", secondProcess},
 		{"cursors", "A cursor that is not the store's own is Malformed, with the field cursor.", cursors},
+		{"snapshots", "A snapshot is kept as it was saved; an older one never takes its place, unless the newer one is useless.", snapshots},
+		{"snapshots, at once", "Of many savers at once the newest snapshot stays.", snapshotsAtOnce},
+		{"snapshots, taken", "An append that crosses the interval takes a snapshot, and the next command needs only what follows it.", snapshotsTaken},
+		{"snapshots, refused", "A snapshot that is broken, stale, of another order or of other rules costs time, never truth.", snapshotsRefused},
+		{"snapshots, random", "Commands get the same answers with snapshots as without, and store the same.", snapshotsChangeNothing},
 		{"ended context", "A context that has ended is the answer of every method, and nothing is stored.", endedContext},
-		{"model", "The store behaves like a few slices in memory.", nil},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Cleanup(func() {
-				if t.Failed() {
-					t.Logf("The rule: %s", c.rule)
-				}
-			})
-			if c.run == nil {
-				model(t, newPlace)
-				return
-			}
-			c.run(t, newPlace(t))
-		})
+		runCase(t, c.name, c.rule, func(t *testing.T) { c.run(t, newPlace(t)) })
 	}
+	for _, c := range []struct {
+		name, rule string
+		run        func(t *testing.T, newPlace func(t *testing.T) Place)
+	}{
+		{"snapshots, of a backup", "A snapshot that is ahead of its stream, or of another one, is refused and replaced.", snapshotsOfABackup},
+		{"model", "The store behaves like a few slices in memory.", model},
+	} {
+		runCase(t, c.name, c.rule, func(t *testing.T) { c.run(t, newPlace) })
+	}
+}
+
+func runCase(t *testing.T, name, rule string, run func(t *testing.T)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) {
+		t.Cleanup(func() {
+			if t.Failed() {
+				t.Logf("The rule: %s", rule)
+			}
+		})
+		run(t)
+	})
 }
 
 func newOrder() domain.OrderID { return domain.OrderID(uuid.NewString()) }

@@ -32,6 +32,8 @@ func (s *Store) Write(ctx context.Context, b projections.Batch) error {
 		if err != nil {
 			return err
 		}
+		key := "checkpoint:" + b.Projection
+		look := s.looking(ctx, t, leaseKey, key) // while the rows are written
 		var rows []projections.OrderRow
 		var its []projections.Contribution
 		for _, row := range b.Rows {
@@ -52,7 +54,7 @@ func (s *Store) Write(ctx context.Context, b projections.Batch) error {
 				return err
 			}
 		}
-		return s.guarded(ctx, t, b.Epoch, "checkpoint:"+b.Projection, func(there stateDoc) (*stateDoc, error) {
+		return s.guarded(ctx, t, b.Epoch, key, look, func(there stateDoc) (*stateDoc, error) {
 			stored := eventstore.Cursor(there.Checkpoint)
 			if there.Target != identity {
 				stored = ""
@@ -71,7 +73,8 @@ func (s *Store) Write(ctx context.Context, b projections.Batch) error {
 // Beat is projections.Store's.
 func (s *Store) Beat(ctx context.Context, state projections.State) error {
 	return s.with(ctx, func(t targets) error {
-		return s.guarded(ctx, t, state.Epoch, "beat:"+state.Projection, func(stateDoc) (*stateDoc, error) {
+		key := "beat:" + state.Projection
+		return s.guarded(ctx, t, state.Epoch, key, s.looking(ctx, t, leaseKey, key), func(stateDoc) (*stateDoc, error) {
 			return &stateDoc{
 				Kind: "beat", Phase: state.Phase, Reason: state.Reason, HeartbeatAt: micros(state.HeartbeatAt), Rate: state.Rate, Holder: state.Holder,
 			}, nil

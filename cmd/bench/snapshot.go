@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"headway/domain"
+	"headway/eventstore"
+)
+
+// snapshots measures the loading of the longest orders by their snapshots, beside the decoding of the state in the snapshot alone, which is the
+// least that it costs. Of one the snapshot has the last event; the other has the most events after it that there can be.
+func (b *bench) snapshots(ctx context.Context) (err error) {
+	dir, err := b.folder("snapshot")
+	if err != nil {
+		return err
+	}
+	s, err := openEvents(dir) //nolint:contextcheck // a store outlives what opens it
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	for _, c := range []struct{ at, last int }{{10_000, 10_000}, {9_900, 9_999}} {
+		id := newOrder()
+		snapshot, err := snapshotted(ctx, s, id, c.at, c.last)
+		if err != nil {
+			return err
+		}
+		if err := b.laps(fmt.Sprint("snapshot_", c.last), c.last, side{own, func(int) (int, error) {
+			o, err := eventstore.LoadOrder(ctx, s, domain.Codec{}, id, c.last)
+			if err == nil && o.Version != c.last {
+				err = fmt.Errorf("loaded %d events of %d", o.Version, c.last)
+			}
+			return c.last, err
+		}}, side{"raw/decode-state", func(int) (int, error) {
+			_, err := snapshot.Order(domain.Codec{})
+			return c.last, err
+		}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// snapshotted makes an order with so many events, whose snapshot is at another version.
+func snapshotted(ctx context.Context, s eventstore.Store, id domain.OrderID, at, last int) (eventstore.Snapshot, error) {
+	if err := longOrder(ctx, s, nil, id, 0, at-1); err != nil {
+		return eventstore.Snapshot{}, err
+	}
+	if _, err := eventstore.Execute(ctx, s, domain.Codec{}, eventstore.Request{ // it is Execute that takes snapshots
+		CommandID: newCommand().CausationID, OrderID: id, Command: domain.AddItem{Item: item(at)}, Expect: at - 1, Timestamp: time.Now(),
+	}); err != nil {
+		return eventstore.Snapshot{}, err
+	}
+	if err := longOrder(ctx, s, nil, id, at, last); err != nil {
+		return eventstore.Snapshot{}, err
+	}
+	snapshot, err := s.LoadSnapshot(ctx, id)
+	if err == nil && snapshot.Version != at {
+		err = fmt.Errorf("the snapshot has version %d, not %d", snapshot.Version, at)
+	}
+	return snapshot, err
+}

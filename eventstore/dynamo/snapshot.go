@@ -1,0 +1,73 @@
+package dynamo
+
+import (
+	"context"
+	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"headway/domain"
+	"headway/eventstore"
+)
+
+// LoadSnapshot is eventstore.Store's. It reads without strong consistency, at half the price: an older snapshot is as true as the newest.
+func (s *Store) LoadSnapshot(ctx context.Context, id domain.OrderID) (eventstore.Snapshot, error) {
+	bounded, leave, err := s.reading(ctx)
+	if err != nil {
+		return eventstore.Snapshot{}, err
+	}
+	defer leave()
+	if !fits(string(id)) {
+		return eventstore.Snapshot{}, nil
+	}
+	out, err := s.client.GetItem(bounded, &dynamodb.GetItemInput{TableName: aws.String(s.snapshots), Key: item{aggregateID: text(string(id))}})
+	if err != nil {
+		return eventstore.Snapshot{}, readFailed(ctx, err)
+	}
+	if len(out.Item) == 0 {
+		return eventstore.Snapshot{}, nil
+	}
+	f := fields{item: out.Item}
+	found := eventstore.Snapshot{OrderID: id, Version: int(f.number(version)), Data: f.bytes("data")}
+	if f.err != nil {
+		return eventstore.Snapshot{}, readFailed(ctx, f.err)
+	}
+	return found, nil
+}
+
+// SaveSnapshot is eventstore.Store's.
+func (s *Store) SaveSnapshot(ctx context.Context, snapshot eventstore.Snapshot, useless int) error {
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	switch {
+	case len(snapshot.Data) > eventstore.MaxSnapshotBytes:
+		return eventstore.SnapshotTooLarge(snapshot)
+	case !fits(string(snapshot.OrderID)):
+		return domain.InvalidField("orderId", "The id of an order has 1 to %d bytes of text.", MaxKeyBytes)
+	}
+	bounded, cancel := context.WithTimeout(ctx, AppendTimeout)
+	defer cancel()
+	_, err = s.client.PutItem(bounded, &dynamodb.PutItemInput{
+		TableName: aws.String(s.snapshots), Item: snapshotItem(snapshot),
+		ConditionExpression: aws.String("attribute_not_exists(" + aggregateID + ") OR " + version + " <= :version OR " + version + " = :useless"),
+		ExpressionAttributeValues: item{
+			":version": number(int64(snapshot.Version)), ":useless": number(int64(useless)),
+		},
+	})
+	if _, newer := errors.AsType[*types.ConditionalCheckFailedException](err); newer || err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return domain.Unreachable(err, unwritable)
+}
+
+func snapshotItem(s eventstore.Snapshot) item {
+	return item{aggregateID: text(string(s.OrderID)), version: number(int64(s.Version)), "data": binaryOf(s.Data)}
+}

@@ -1,0 +1,81 @@
+package eventstore_test
+
+import (
+	"fmt"
+	"testing"
+
+	"headway/domain"
+	"headway/eventstore"
+)
+
+// BenchmarkLoad loads an order of as many events as one can have: by all of them, by its snapshot, and the snapshot's state alone.
+func BenchmarkLoad(b *testing.B) {
+	s := openStore(b)
+	id := grown(b, s, domain.MaxOrderEvents)
+	whole, err := eventstore.Load(b.Context(), s, domain.Codec{}, id)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range whole.Records { // as if each event had a command of its own, which is what takes most room
+		whole.Records[i].Metadata.CausationID = commandID()
+	}
+	snapshot, ok := eventstore.NewSnapshot(domain.Codec{}, whole)
+	if !ok {
+		b.Fatal("there is no snapshot of it")
+	}
+	if err := s.SaveSnapshot(b.Context(), snapshot, 0); err != nil {
+		b.Fatal(err)
+	}
+	b.Run("events", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := eventstore.Load(b.Context(), s, domain.Codec{}, id); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("snapshot", func(b *testing.B) {
+		for b.Loop() {
+			if o, err := eventstore.LoadOrder(b.Context(), s, domain.Codec{}, id, whole.Head()); err != nil || o.Version != whole.Head() {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("state", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := snapshot.Order(domain.Codec{}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(len(snapshot.Data)), "bytes")
+	})
+	b.Run("take", func(b *testing.B) {
+		for b.Loop() {
+			eventstore.NewSnapshot(domain.Codec{}, whole)
+		}
+	})
+}
+
+// grown is an order of so many events, each an item of its own.
+func grown(tb testing.TB, s eventstore.Store, events int) domain.OrderID {
+	tb.Helper()
+	id := eventstore.OrderIDFor(commandID())
+	for head := 0; head < events; {
+		var batch []domain.Event
+		for n := head; n < min(head+eventstore.MaxAppend, events); n++ {
+			line := tea(int64(n%7 + 1))
+			line.SKU, line.Name = fmt.Sprintf("SKU-%05d", n*7919%10_000), fmt.Sprintf("Tea of garden %d", n*31%997)
+			if n == 0 {
+				batch = append(batch, domain.OrderCreated{CustomerID: "ada", Currency: "EUR", Items: []domain.Item{line}})
+				continue
+			}
+			batch = append(batch, domain.OrderItemAdded{Item: line})
+		}
+		command := commandID()
+		m := eventstore.Metadata{CausationID: command, CorrelationID: string(command), Timestamp: at, CommandHash: "x"}
+		if _, err := s.Append(tb.Context(), id, head, m, batch...); err != nil {
+			tb.Fatal(err)
+		}
+		head += len(batch)
+	}
+	return id
+}
