@@ -74,9 +74,10 @@ func (c *command) stamp(micros int64) {
 	}
 }
 
-// token is the same on every retry, also of another process, so that the engine itself recognises a repeat for ten minutes.
-func (c *command) token() string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%d\n%d", c.metadata().CausationID, c.order, c.expect, c.again))
+// token is the same on every retry, also of another process, so that the engine itself recognises a repeat for ten minutes. Tokens are an
+// account's, so it names the table: a restored copy has the same commands.
+func (c *command) token(table string) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%d\n%d", table, c.metadata().CausationID, c.order, c.expect, c.again))
 	return hex.EncodeToString(sum[:18])
 }
 
@@ -192,7 +193,7 @@ func (s *Store) write(ctx context.Context, c *command) error {
 		}
 	}
 	in := &dynamodb.TransactWriteItemsInput{
-		ClientRequestToken: aws.String(c.token()), TransactItems: []types.TransactWriteItem{{Put: &head}, s.addition(c.noteItem())},
+		ClientRequestToken: aws.String(c.token(s.events)), TransactItems: []types.TransactWriteItem{{Put: &head}, s.addition(c.noteItem())},
 	}
 	for _, r := range c.records {
 		in.TransactItems = append(in.TransactItems, s.addition(eventItem(r, last.Version)))

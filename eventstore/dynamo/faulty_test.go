@@ -231,6 +231,20 @@ func TestALostAnswerBeforeARefusal(t *testing.T) {
 	}
 }
 
+// A command that was stored in one installation can be stored in its copy, at once.
+func TestOneCommandInTwoCopies(t *testing.T) {
+	id, m := newOrder(), newCommand()
+	for range 2 {
+		s, w := overWire(t, newPlace(t))
+		if _, err := s.Append(t.Context(), id, 0, m, cancelled("x")); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.take(); got["TransactWriteItems"] != 1 {
+			t.Errorf("the requests are %v", got)
+		}
+	}
+}
+
 // A command id that arrives at several orders at once is one order's, and Invalid at the others; nothing of theirs is stored.
 func TestOneOrderACommand(t *testing.T) {
 	s := open(t, newPlace(t).options)

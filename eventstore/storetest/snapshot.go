@@ -380,10 +380,10 @@ func snapshotsChangeNothing(t *testing.T, p Place) {
 type appends struct {
 	eventstore.Store
 	refuse error
-	asked  []asked
+	asked  []recorded
 }
 
-type asked struct {
+type recorded struct {
 	Order    domain.OrderID
 	Expect   int
 	Metadata eventstore.Metadata
@@ -393,7 +393,7 @@ type asked struct {
 func (a *appends) Append(
 	ctx context.Context, id domain.OrderID, expect int, m eventstore.Metadata, events ...domain.Event,
 ) ([]eventstore.Record, error) {
-	a.asked = append(a.asked, asked{id, expect, m, events})
+	a.asked = append(a.asked, recorded{id, expect, m, events})
 	if a.refuse != nil {
 		return nil, a.refuse
 	}
