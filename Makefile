@@ -74,7 +74,7 @@ distributed: need-engines ## Everything that needs DynamoDB and Elasticsearch, w
 	$(ENGINES) $(MAKE) --no-print-directory backends e2e-distributed
 
 backends: need-engines ## The suites of the distributed engines, and the program on every mix of engines
-	$(ENGINES) go test -timeout 20m $(ENGINED)
+	$(ENGINES) go test -count=1 -timeout 20m $(ENGINED)
 	$(ENGINES) go test -race -timeout 20m -run '$(CROWDS)' ./eventstore/dynamo ./projections/elastic
 
 e2e-distributed: need-engines ## The browser tests of the daily errands, on the distributed engines

@@ -188,7 +188,11 @@ func (t *tenure) release(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, leaseRelease)
 	defer cancel()
-	if err := t.read.SwapLease(ctx, t.seen, t.seen.released()); err != nil {
+	found, err := t.read.Lease(ctx) // a renewal may have been cut off after it was stored
+	if err == nil && found.Holder == t.me {
+		err = t.read.SwapLease(ctx, found, found.released())
+	}
+	if err != nil {
 		t.opts.Log.Warn("the lease of the read store was not given back", "error", err)
 	}
 	t.become(role{})

@@ -424,6 +424,38 @@ func (p *process) step(ctx context.Context, t *testing.T) {
 	}
 }
 
+// cut is a read store whose answers about the lease are lost once it is cut off.
+type cut struct {
+	projections.Store
+	off bool
+}
+
+func (c *cut) SwapLease(ctx context.Context, old, lease projections.Lease) error {
+	err := c.Store.SwapLease(ctx, old, lease)
+	if c.off && err == nil {
+		c.off = false
+		return context.Canceled
+	}
+	return err
+}
+
+func TestALeaseWhoseRenewalWasCutOffIsGivenBack(t *testing.T) {
+	w := newWorld(t)
+	store := &cut{Store: w.read}
+	p := projections.New(w.events, store, projections.Options{Clock: w.clock})
+	if _, err := p.Step(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	store.off = true
+	if _, err := p.Step(t.Context()); err == nil {
+		t.Error("the end of the process cuts the renewal off")
+	}
+	p.Release(t.Context())
+	if lease, err := w.read.Lease(t.Context()); err != nil || lease.Holder != "" {
+		t.Errorf("the lease is %+v, %v", lease, err)
+	}
+}
+
 func TestTwoProjectorsOverOneStoreUnderLoad(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)

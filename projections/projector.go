@@ -15,10 +15,10 @@ import (
 
 // The bounds of a projector.
 const (
-	BatchOrders   = 500    // orders one write holds
-	MaxNudges     = 10_000 // orders that wait to be looked at; the feed finds what does not fit
-	readers       = 4      // streams read at once
-	backoffAtMost = 30 * time.Second
+	BatchOrders   = 500             // orders one write holds
+	MaxNudges     = 10_000          // orders that wait to be looked at; the feed finds what does not fit
+	readers       = 4               // streams read at once
+	backoffAtMost = 5 * time.Second // a read store that comes back is not kept waiting
 	backoffFirst  = 200 * time.Millisecond
 	rateOver      = 10 * time.Second
 )
@@ -133,7 +133,7 @@ func (p *Projector) Step(ctx context.Context) (moved int, err error) {
 	return moved, errors.Join(errs...)
 }
 
-// backoff is how long to wait after so many failures in a row: 0.2 s doubling to 30 s, with jitter down to half of it.
+// backoff is how long to wait after so many failures in a row: 0.2 s doubling to 5 s, with jitter down to half of it.
 func backoff(failures int) time.Duration {
 	d := backoffAtMost
 	if failures < 10 {
