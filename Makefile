@@ -24,7 +24,7 @@ ERRANDS := life.spec.mjs windows.spec.mjs conflict.spec.mjs
 # What writes to the log, to a row or to a socket from more than one goroutine runs under the race detector; on the distributed engines, which
 # make it slow, only what is done by many at once.
 RACED  = $$(go list ./domain/... ./eventstore/... ./projections/... ./live/... ./cmd/... | grep -vE '/(eventstore/dynamo|projections/elastic)$$')
-CROWDS := TestOneOrderACommand|TestManyProcesses|TestLateEntries|TestStore/(8_writers|command_id,_at_once|feed|close)
+CROWDS := TestOneOrderACommand|TestManyProcesses|TestLateEntries|TestWritersOverABadWire|TestStore/(8_writers|crowd|command_id,_at_once|feed|close)
 
 FUZZTIME ?= 30s
 TIMES    ?= 5
