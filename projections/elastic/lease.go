@@ -61,24 +61,25 @@ func (s *Store) replace(ctx context.Context, t targets, key string, since *revis
 	return err
 }
 
-// guarded does what the holder of the lease may, and then replaces a document of the states by what it made of it, if anything.
+// guarded does what the holder of the lease may, and then replaces the first of some documents of the states by what it made of them, if
+// anything.
 //
 // Between the look at the lease and the end of the write the lease may change hands. What then gets through is harmless: a document that the
 // new holder has written is left as it is; a checkpoint is only written after its rows, and the new holder goes on from it; a hold of
 // an order that has moved on is dropped by whoever meets it.
-func (s *Store) guarded(ctx context.Context, t targets, epoch int64, key string, do func(there stateDoc) (*stateDoc, error)) error {
-	now, err := s.statesNow(ctx, t, leaseKey, key)
+func (s *Store) guarded(ctx context.Context, t targets, epoch int64, do func(now map[string]stateAt) (*stateDoc, error), keys ...string) error {
+	now, err := s.statesNow(ctx, t, append(keys, leaseKey)...)
 	if err != nil {
 		return err
 	}
 	if now[leaseKey].doc.Epoch > epoch {
 		return projections.Stale()
 	}
-	doc, err := do(now[key].doc)
+	doc, err := do(now)
 	if err != nil || doc == nil {
 		return err
 	}
-	if err = s.replace(ctx, t, key, now[key].at, *doc); hasStatus(err, http.StatusConflict) {
+	if err = s.replace(ctx, t, keys[0], now[keys[0]].at, *doc); hasStatus(err, http.StatusConflict) {
 		return projections.Moved()
 	}
 	return err
