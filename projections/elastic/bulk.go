@@ -49,6 +49,16 @@ func (i item) operation() ([]byte, error) {
 	return bytes.Join([][]byte{line, doc, nil}, []byte{'\n'}), nil
 }
 
+// refused is the error of an item that can never be taken.
+func (i item) refused(cause *answerError) error {
+	if i.order != "" {
+		return &projections.Refusal{OrderID: i.order, Reason: "The read store cannot keep its row.", Cause: &itemError{i, cause}}
+	}
+	return &domain.Error{
+		Kind: domain.Internal, Message: fmt.Sprintf("The read store cannot keep the row of %.80q.", i.id), Cause: &itemError{i, cause},
+	}
+}
+
 // itemError is an item that the node refuses for good.
 type itemError struct {
 	item  item
@@ -98,11 +108,20 @@ func (c *client) writeChunk(ctx context.Context, items []item, operations [][]by
 			}
 		}
 		answer, err := c.send(ctx, BulkTimeout, http.MethodPost, path, "application/x-ndjson", bytes.Join(operations, nil))
-		if e, ok := errors.AsType[*answerError](err); ok && busy(e.Status) {
+		e, answered := errors.AsType[*answerError](err)
+		switch {
+		case answered && busy(e.Status):
 			last = err
 			continue
-		}
-		if err != nil {
+		case answered && e.Status == http.StatusRequestEntityTooLarge && len(items) == 1:
+			return items[0].refused(e)
+		case answered && e.Status == http.StatusRequestEntityTooLarge: // for something between here and the node
+			half := len(items) / 2
+			if err := c.writeChunk(ctx, items[:half], operations[:half], visible); err != nil {
+				return err
+			}
+			return c.writeChunk(ctx, items[half:], operations[half:], visible)
+		case err != nil:
 			return err
 		}
 		left, busyWith, err := leftOver(items, answer)
@@ -153,15 +172,8 @@ func leftOver(items []item, answer []byte) (again []int, busyWith, err error) {
 			case o.Status == http.StatusNotFound && items[i].doc == nil && o.Error == nil: // already deleted
 			case busy(o.Status):
 				again, busyWith = append(again, i), &itemError{items[i], refusal}
-			case o.Status == http.StatusBadRequest && items[i].order != "":
-				return nil, nil, &projections.Refusal{
-					OrderID: items[i].order, Reason: "The read store cannot keep its row.", Cause: &itemError{items[i], refusal},
-				}
-			case o.Status == http.StatusBadRequest:
-				return nil, nil, &domain.Error{
-					Kind: domain.Internal, Message: fmt.Sprintf("The read store cannot keep the row of %.80q.", items[i].id),
-					Cause: &itemError{items[i], refusal},
-				}
+			case o.Status == http.StatusBadRequest || o.Status == http.StatusRequestEntityTooLarge:
+				return nil, nil, items[i].refused(refusal)
 			default:
 				return nil, nil, &itemError{items[i], refusal}
 			}

@@ -7,14 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"headway/domain"
+	"headway/projections"
 )
 
 // answers is a node that answers bulks as a function of the ids it is sent.
@@ -187,6 +190,35 @@ func TestABulkOnANodeThatIsNowAndThenBusyLosesNoItem(t *testing.T) {
 	}
 }
 
+func TestABulkThatIsTooLargeForSomethingBetweenIsSentInHalves(t *testing.T) {
+	taken := map[string]int{}
+	most := 3
+	a := &answers{say: func(_ int, ids []string) (int, []int, error) {
+		if len(ids) > most || slices.Contains(ids, "id-13") {
+			return http.StatusRequestEntityTooLarge, nil, nil
+		}
+		for _, id := range ids {
+			taken[id]++
+		}
+		return 200, all(201, len(ids)), nil
+	}}
+	if err := bulkOf(t, a, someItems(13, object{})); err != nil || len(taken) != 13 || slices.Max(slices.Collect(maps.Values(taken))) > 1 {
+		t.Errorf("each is taken once: %v, %v", taken, err)
+	}
+	items := someItems(14, object{})
+	items[13].order = "an order"
+	err := bulkOf(t, a, items)
+	if refusal, ok := errors.AsType[*projections.Refusal](err); !ok || refusal.OrderID != "an order" {
+		t.Errorf("what is too large alone is refused: %v", err)
+	}
+	a.say = func(_ int, ids []string) (int, []int, error) {
+		return 200, all(http.StatusRequestEntityTooLarge, len(ids)), nil
+	}
+	if err := bulkOf(t, a, items[13:]); !errors.As(err, new(*projections.Refusal)) {
+		t.Errorf("and what the node says so of: %v", err)
+	}
+}
+
 func TestTheBreakerAsksANodeThatIsAwaySeldom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		away := true
@@ -230,7 +262,7 @@ func TestARequestThatItsCallerGaveUpIsNoFailureOfTheNode(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if !b.allows() {
+	if err := b.allows(); err != nil {
 		t.Error("the breaker is open")
 	}
 }

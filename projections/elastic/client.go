@@ -25,7 +25,8 @@ import (
 const (
 	MaxInFlight  = 32               // requests at once; others wait for their turn
 	MaxAnswer    = 256 << 20        // bytes of one answer
-	ReadTimeout  = 10 * time.Second // of one request
+	AskTimeout   = 5 * time.Second  // of what a page asks, repetitions and the wait for a turn included
+	ReadTimeout  = 10 * time.Second // of one other request
 	BulkTimeout  = 30 * time.Second // of one bulk request
 	DialTimeout  = 3 * time.Second
 	readAttempts = 4 // of one request that is not a bulk
@@ -64,7 +65,7 @@ func newClient(address string, o Options) (*client, error) {
 	}
 	var err error
 	c.base, err = elasticsearch.NewBaseClient(elasticsearch.Config{
-		Addresses: []string{address}, Transport: transport, DisableRetry: true, DisableMetaHeader: true,
+		Addresses: []string{address}, Transport: genuine{transport}, DisableRetry: true, DisableMetaHeader: true,
 	})
 	return c, err
 }
@@ -74,7 +75,19 @@ type clientTransport struct{ client *http.Client }
 
 func (t clientTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	r.RequestURI = ""
-	return t.client.Do(r) //nolint:gosec // the address is the operator's setting
+	return t.client.Do(r)
+}
+
+// genuine takes no success from what is not Elasticsearch: a page of a proxy, or another product.
+type genuine struct{ next http.RoundTripper }
+
+func (g genuine) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := g.next.RoundTrip(r)
+	if err == nil && response.StatusCode < http.StatusMultipleChoices && response.Header.Get("X-Elastic-Product") != "Elasticsearch" {
+		_ = response.Body.Close() // nobody reads it
+		return nil, errForeign
+	}
+	return response, err
 }
 
 func (c *client) close() {
@@ -84,8 +97,9 @@ func (c *client) close() {
 }
 
 var (
-	errClosed = errors.New("the store is closed")
-	errAway   = errors.New("the node did not answer lately, and is not asked again yet")
+	errClosed  = errors.New("the store is closed")
+	errAway    = errors.New("the node did not answer lately, and is not asked again yet")
+	errForeign = errors.New("the answer does not say that it is Elasticsearch's")
 )
 
 // answerError is an answer of the node that is not a success.
@@ -146,7 +160,12 @@ func worthRepeating(err error) bool {
 	if e, ok := errors.AsType[*answerError](err); ok {
 		return busy(e.Status)
 	}
-	return !errors.Is(err, errClosed) && !errors.Is(err, errAway) && !errors.Is(err, context.DeadlineExceeded)
+	for _, final := range []error{errClosed, errAway, errForeign, context.DeadlineExceeded} {
+		if errors.Is(err, final) {
+			return false
+		}
+	}
+	return true
 }
 
 // send sends one request once.
@@ -157,12 +176,15 @@ func (c *client) send(ctx context.Context, timeout time.Duration, method, path, 
 	if c.closed.Load() {
 		return nil, errClosed
 	}
+	if err := c.breaker.refuses(); err != nil { // nobody waits for a turn to hear that
+		return nil, err
+	}
 	if err := c.turns.take(ctx); err != nil {
 		return nil, err
 	}
 	defer c.turns.give()
-	if !c.breaker.allows() {
-		return nil, errAway
+	if err := c.breaker.allows(); err != nil {
+		return nil, err
 	}
 	began := c.breaker.clock()
 	answer, err := c.exchange(ctx, timeout, method, path, kind, body)
@@ -172,7 +194,7 @@ func (c *client) send(ctx context.Context, timeout time.Duration, method, path, 
 	case err == nil || answered:
 		c.breaker.succeeded()
 	case ctx.Err() == nil || slow:
-		c.breaker.failed()
+		c.breaker.failed(err)
 	default:
 		c.breaker.unknown()
 	}
@@ -276,6 +298,10 @@ func (s *Store) failed(ctx context.Context, err error) error {
 	}
 	e, ok := errors.AsType[*answerError](err)
 	switch {
+	case errors.Is(err, errForeign):
+		return domain.Unreachable(err, "What answers at the address of the read store is not Elasticsearch.")
+	case e != nil && e.Type == "cluster_block_exception": // an operator, or a disk that is full
+		return domain.Unreachable(err, "The read store takes no changes at the moment.")
 	case !ok || busy(e.Status):
 		return domain.Unreachable(err, unreachable)
 	case e.Status == http.StatusNotFound:
@@ -302,33 +328,47 @@ type breaker struct {
 	clock    func() time.Time
 	mu       sync.Mutex
 	failures int
+	last     error // of the failures
 	until    time.Time
 }
 
-func (b *breaker) allows() bool {
+// allows is nil for a request that may be sent.
+func (b *breaker) allows() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.failures < breakerAfter {
-		return true
+	if err := b.refusal(); err != nil {
+		return err
 	}
-	now := b.clock()
-	if now.Before(b.until) {
-		return false
+	if b.failures >= breakerAfter {
+		b.until = b.clock().Add(BulkTimeout) // the others wait for what this one finds out
 	}
-	b.until = now.Add(BulkTimeout) // the others wait for what this one finds out
-	return true
+	return nil
+}
+
+// refuses is the error of a request that would be refused, without its being one.
+func (b *breaker) refuses() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.refusal()
+}
+
+func (b *breaker) refusal() error {
+	if b.failures < breakerAfter || !b.clock().Before(b.until) {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", errAway, b.last)
 }
 
 func (b *breaker) succeeded() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.failures = 0
+	b.failures, b.last = 0, nil
 }
 
-func (b *breaker) failed() {
+func (b *breaker) failed(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.failures++
+	b.failures, b.last = b.failures+1, err
 	b.until = b.clock().Add(min(retryWait(b.failures-breakerAfter+1), breakerAtMost))
 }
 

@@ -49,7 +49,7 @@ func (s *Store) Customers(ctx context.Context, q projections.CustomerQuery) (pro
 	if after != nil {
 		body["search_after"] = after
 	}
-	err = s.with(ctx, func(targets) error {
+	err = s.ask(ctx, func(ctx context.Context, _ targets) error {
 		answer, err := s.search(ctx, s.names.alias(customers), body)
 		if err != nil {
 			return err

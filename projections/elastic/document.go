@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"headway/domain"
+	"headway/eventstore"
 	"headway/projections"
 )
 
@@ -218,6 +219,14 @@ type stateDoc struct {
 	Holder      string            `json:"holder,omitempty"`
 	Epoch       int64             `json:"epoch,omitempty"`
 	Renewals    int64             `json:"renewals,omitempty"`
+}
+
+// checkpoint is the one that is stored, unless it is of other indices than those that are written.
+func (d stateDoc) checkpoint(identity string) eventstore.Cursor {
+	if d.Target != identity {
+		return ""
+	}
+	return eventstore.Cursor(d.Checkpoint)
 }
 
 func distinct(words []string) []string {

@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"math/rand"
+	"math/rand/v2"
 	"net/http"
+	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,10 +28,60 @@ import (
 type faults struct {
 	away atomic.Bool
 	sent atomic.Int64
-	// fate says what becomes of a request: it is answered with a status before it is applied, or its answer is lost after it; nil is no
-	// fault.
-	fate func(r *http.Request) (status int, lose bool)
 	mu   sync.Mutex
+	fate func(r *http.Request) fault         // of a request; nil is no fault
+	item func(index, id string) (status int) // of one item of a bulk, which is not written then, while the others are; 0 writes it
+}
+
+// fault is what becomes of a request; the zero fault is none.
+type fault struct {
+	status int   // the answer, instead of the node's; nothing is applied
+	lost   error // the caller has this in place of an answer
+	unsent bool  // and the node never had the request; else it applied it
+}
+
+// weather draws faults for the requests as they come: the seed says which. Of a hundred requests so many have one.
+func weather(t *testing.T, seed uint64, requests int) *faults {
+	t.Helper()
+	t.Logf("seed %d", seed)
+	draw := rand.New(rand.NewPCG(seed, seed)) // the same every time
+	f := &faults{}
+	f.fate = func(*http.Request) fault {
+		if draw.IntN(100) >= requests {
+			return fault{}
+		}
+		return []fault{
+			{status: http.StatusTooManyRequests}, {status: http.StatusServiceUnavailable}, {lost: io.ErrUnexpectedEOF}, {lost: context.DeadlineExceeded},
+			{lost: context.DeadlineExceeded, unsent: true},
+		}[draw.IntN(5)]
+	}
+	f.item = func(string, string) int {
+		if draw.IntN(100) >= 3 {
+			return 0
+		}
+		return []int{http.StatusTooManyRequests, http.StatusServiceUnavailable}[draw.IntN(2)]
+	}
+	return f
+}
+
+// seeds are those of a test that takes choices: one that stays, and in a soak as many others.
+func seeds(n int) []uint64 {
+	if os.Getenv("HEADWAY_SOAK") == "" {
+		return []uint64{4}
+	}
+	all := make([]uint64, n)
+	for i := range all {
+		all[i] = rand.Uint64()
+	}
+	return all
+}
+
+// calm ends all faults.
+func (f *faults) calm() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.away.Store(false)
+	f.fate, f.item = nil, nil
 }
 
 func (f *faults) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -37,25 +89,101 @@ func (f *faults) RoundTrip(r *http.Request) (*http.Response, error) {
 	if f.away.Load() {
 		return nil, errors.New("connection refused")
 	}
-	var status int
-	var lose bool
+	f.mu.Lock()
+	var now fault
 	if f.fate != nil {
-		f.mu.Lock()
-		status, lose = f.fate(r)
-		f.mu.Unlock()
+		now = f.fate(r)
 	}
-	if status != 0 {
-		return &http.Response{
-			StatusCode: status, Header: http.Header{"X-Elastic-Product": {"Elasticsearch"}}, Body: io.NopCloser(strings.NewReader(`{}`)),
-		}, nil
+	items := f.item != nil && r.URL.Path == "/_bulk"
+	f.mu.Unlock()
+	switch {
+	case now.status != 0:
+		return answerOf(now.status, []byte(`{}`)), nil
+	case now.unsent:
+		return nil, now.lost
 	}
-	response, err := http.DefaultTransport.RoundTrip(r)
-	if err == nil && lose {
+	next := http.DefaultTransport.RoundTrip
+	if items {
+		next = f.bulk
+	}
+	response, err := next(r)
+	if err == nil && now.lost != nil {
 		_, _ = io.Copy(io.Discard, response.Body)
 		response.Body.Close()
-		return nil, io.ErrUnexpectedEOF
+		return nil, now.lost
 	}
 	return response, err
+}
+
+func answerOf(status int, body []byte) *http.Response {
+	return &http.Response{
+		StatusCode: status, Header: http.Header{"X-Elastic-Product": {"Elasticsearch"}, "Content-Type": {"application/json"}},
+		Body: io.NopCloser(bytes.NewReader(body)),
+	}
+}
+
+// bulk keeps some items back, and puts their statuses into the answer for the others.
+func (f *faults) bulk(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	var send bytes.Buffer
+	var kept []json.RawMessage // of each item; nil is sent
+	lines := bytes.SplitAfter(body, []byte{'\n'})
+	f.mu.Lock()
+	for i := 0; i < len(lines) && len(lines[i]) > 0; i++ {
+		var action map[string]struct {
+			Index string `json:"_index"`
+			ID    string `json:"_id"`
+		}
+		if err := json.Unmarshal(lines[i], &action); err != nil {
+			f.mu.Unlock()
+			return nil, err
+		}
+		operation := lines[i]
+		if _, deletes := action["delete"]; !deletes {
+			i++
+			operation = slices.Concat(operation, lines[i])
+		}
+		for name, at := range action {
+			status := 0
+			if f.item != nil {
+				status = f.item(at.Index, at.ID)
+			}
+			if status == 0 {
+				kept = append(kept, nil)
+				send.Write(operation)
+				continue
+			}
+			kept = append(kept, fmt.Appendf(nil, `{%q:{"_index":%q,"_id":%q,"status":%d,"error":{"type":"a_type","reason":"a reason"}}}`,
+				name, at.Index, at.ID, status))
+		}
+	}
+	f.mu.Unlock()
+	var answer struct {
+		Errors bool              `json:"errors"`
+		Items  []json.RawMessage `json:"items"`
+	}
+	if send.Len() > 0 {
+		r = r.Clone(r.Context())
+		r.Body, r.ContentLength = io.NopCloser(&send), int64(send.Len())
+		response, err := http.DefaultTransport.RoundTrip(r)
+		if err != nil || response.StatusCode != http.StatusOK {
+			return response, err
+		}
+		defer response.Body.Close()
+		if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+			return nil, err
+		}
+	}
+	for i, told := range kept {
+		if told != nil {
+			answer.Errors, answer.Items = true, slices.Insert(answer.Items, i, told)
+		}
+	}
+	whole, err := json.Marshal(answer)
+	return answerOf(http.StatusOK, whole), err
 }
 
 func through(f *faults) *http.Client { return &http.Client{Transport: f} }
@@ -93,19 +221,15 @@ func sums(t *testing.T, s projections.Store, orders int) {
 }
 
 func TestFaultsOfTheNodeLoseNothingAndMoveNothingBack(t *testing.T) {
-	name := prefix(t)
-	random := rand.New(rand.NewSource(4))
-	f := &faults{}
-	s := open(t, elastic.Options{Prefix: name, HTTPClient: through(f)})
-	f.fate = func(*http.Request) (int, bool) {
-		switch n := random.Intn(100); {
-		case n < 10:
-			return []int{429, 503}[n%2], false
-		case n < 20:
-			return 0, true
-		}
-		return 0, false
+	for _, seed := range seeds(5) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { faultyWrites(t, seed) })
 	}
+}
+
+func faultyWrites(t *testing.T, seed uint64) {
+	f := weather(t, seed, 8)
+	random := rand.New(rand.NewPCG(seed, 1))
+	s := open(t, elastic.Options{Prefix: prefix(t), HTTPClient: through(f)})
 	const orders, versions = 12, 5
 	var deliveries []projections.Contribution
 	for n := range orders {
@@ -115,7 +239,7 @@ func TestFaultsOfTheNodeLoseNothingAndMoveNothingBack(t *testing.T) {
 	}
 	random.Shuffle(len(deliveries), func(i, j int) { deliveries[i], deliveries[j] = deliveries[j], deliveries[i] })
 	for len(deliveries) > 0 {
-		n := min(len(deliveries), 1+random.Intn(8))
+		n := min(len(deliveries), 1+random.IntN(8))
 		for tries := 0; ; tries++ { // as a loop of the projector does
 			err := write(t.Context(), s, deliveries[:n]...)
 			if err == nil {
@@ -128,7 +252,7 @@ func TestFaultsOfTheNodeLoseNothingAndMoveNothingBack(t *testing.T) {
 		}
 		deliveries = deliveries[n:]
 	}
-	f.fate = nil
+	f.calm()
 	sums(t, s, orders)
 	err := s.EachContribution(t.Context(), func(c projections.Contribution) error {
 		if c.Version != versions {
@@ -152,14 +276,14 @@ func TestACrashBetweenContributionsAndSumsIsMendedByWhoeverWritesNext(t *testing
 		}
 		var dead atomic.Bool
 		begun := f.sent.Load()
-		f.fate = func(*http.Request) (int, bool) {
+		f.fate = func(*http.Request) (now fault) {
 			if f.sent.Load() > begun+crashAfter {
 				dead.Store(true)
 			}
 			if dead.Load() {
-				return http.StatusUnauthorized, false
+				now.status = http.StatusUnauthorized
 			}
-			return 0, false
+			return now
 		}
 		n := int(crashAfter)
 		moved := []projections.Contribution{contribution(0, n+2, fmt.Sprint("c-", n%2)), contribution(n+1, 1, "ada")}
@@ -302,6 +426,31 @@ func TestALostIndexIsMadeAgainAndForgetsItsCheckpoint(t *testing.T) {
 		}
 		sums(t, again, 1)
 	}
+}
+
+// An operator, or a disk that is full, has an index take no writes for a while.
+func TestAnIndexThatTakesNoChangesIsWaitedFor(t *testing.T) {
+	name := prefix(t)
+	s := open(t, elastic.Options{Prefix: name})
+	if err := write(t.Context(), s, contribution(1, 1, "ada")); err != nil {
+		t.Fatal(err)
+	}
+	blocks := func(on bool) {
+		ask(t, http.MethodPut, "/"+name+"-contributions/_settings", fmt.Sprintf(`{"index.blocks.write":%t}`, on), nil)
+	}
+	blocks(true)
+	err := write(t.Context(), s, contribution(1, 2, "ada"))
+	if domain.KindOf(err) != domain.Unavailable || domain.Sentence(err) != "The read store takes no changes at the moment." {
+		t.Errorf("%s: %v", domain.Sentence(err), err)
+	}
+	if row, err := s.Customer(t.Context(), "ada"); err != nil || row.TotalOrders != 1 {
+		t.Errorf("it still answers: %+v, %v", row, err)
+	}
+	blocks(false)
+	if err := write(t.Context(), s, contribution(1, 2, "ada")); err != nil {
+		t.Error(err)
+	}
+	sums(t, s, 1)
 }
 
 func TestIndicesThatAreNotOursAreRefusedUntouched(t *testing.T) {

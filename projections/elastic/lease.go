@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
-	"time"
 
 	"headway/projections"
 )
@@ -62,53 +61,25 @@ func (s *Store) replace(ctx context.Context, t targets, key string, since *revis
 	return err
 }
 
-// look answers documents of the states as they were at some moment since it was made.
-type look func() (map[string]stateAt, error)
-
-// lookFresh is how old what was looked at may be.
-const lookFresh = time.Second
-
-// looking reads documents of the states at once, beside whatever else is done until they are asked for; after more than a moment it reads them
-// again.
-func (s *Store) looking(ctx context.Context, t targets, keys ...string) look {
-	type answer struct {
-		now map[string]stateAt
-		err error
-	}
-	began, answers := time.Now(), make(chan answer, 1)
-	go func() {
-		now, err := s.statesNow(ctx, t, keys...)
-		answers <- answer{now, err}
-	}()
-	return func() (map[string]stateAt, error) {
-		a := <-answers
-		if time.Since(began) > lookFresh {
-			return s.statesNow(ctx, t, keys...)
-		}
-		return a.now, a.err
-	}
-}
-
-// guarded does what the holder of the lease may, and then replaces a document of the states by what it made of it, if anything.
+// guarded does what the holder of the lease may, and then replaces the first of some documents of the states by what it made of them, if
+// anything.
 //
 // Between the look at the lease and the end of the write the lease may change hands. What then gets through is harmless: a document that the
 // new holder has written is left as it is; a checkpoint is only written after its rows, and the new holder goes on from it; a hold of
 // an order that has moved on is dropped by whoever meets it.
-func (s *Store) guarded(
-	ctx context.Context, t targets, epoch int64, key string, look look, do func(there stateDoc) (*stateDoc, error),
-) error {
-	now, err := look()
+func (s *Store) guarded(ctx context.Context, t targets, epoch int64, do func(now map[string]stateAt) (*stateDoc, error), keys ...string) error {
+	now, err := s.statesNow(ctx, t, append(keys, leaseKey)...)
 	if err != nil {
 		return err
 	}
 	if now[leaseKey].doc.Epoch > epoch {
 		return projections.Stale()
 	}
-	doc, err := do(now[key].doc)
+	doc, err := do(now)
 	if err != nil || doc == nil {
 		return err
 	}
-	if err = s.replace(ctx, t, key, now[key].at, *doc); hasStatus(err, http.StatusConflict) {
+	if err = s.replace(ctx, t, keys[0], now[keys[0]].at, *doc); hasStatus(err, http.StatusConflict) {
 		return projections.Moved()
 	}
 	return err

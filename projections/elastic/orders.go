@@ -7,11 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"headway/eventstore"
 	"headway/projections"
 )
-
-func cursor(s string) eventstore.Cursor { return eventstore.Cursor(s) }
 
 func oldestFirst(a, b holdDoc) int {
 	return cmp.Or(cmp.Compare(a.Since, b.Since), cmp.Compare(a.Projection, b.Projection), cmp.Compare(a.Order, b.Order))
@@ -85,7 +82,7 @@ func (s *Store) Orders(ctx context.Context, q projections.OrderQuery) (projectio
 	if after != nil {
 		body["search_after"] = after
 	}
-	err = s.with(ctx, func(targets) error {
+	err = s.ask(ctx, func(ctx context.Context, _ targets) error {
 		answer, err := s.search(ctx, s.names.alias(orders), body)
 		if err != nil {
 			return err

@@ -131,7 +131,7 @@ func get[D any](ctx context.Context, s *Store, index string, ids []domain.OrderI
 // OrderRows is projections.Reader's.
 func (s *Store) OrderRows(ctx context.Context, ids ...domain.OrderID) (map[domain.OrderID]projections.OrderRow, error) {
 	rows := make(map[domain.OrderID]projections.OrderRow, len(ids))
-	err := s.with(ctx, func(t targets) error {
+	err := s.ask(ctx, func(ctx context.Context, t targets) error {
 		found, err := get[orderDoc](ctx, s, t[orders].index, ids)
 		for id, d := range found {
 			rows[id] = d.row()
@@ -174,7 +174,7 @@ func (s *Store) Rows(ctx context.Context, projection string, ids ...domain.Order
 // Versions is projections.Reader's.
 func (s *Store) Versions(ctx context.Context, projection string, ids ...domain.OrderID) (map[domain.OrderID]int, error) {
 	versions := make(map[domain.OrderID]int, len(ids))
-	err := s.with(ctx, func(t targets) error {
+	err := s.ask(ctx, func(ctx context.Context, t targets) error {
 		index, _, err := t.of(projection)
 		if err != nil {
 			return err
@@ -264,7 +264,7 @@ func each[D any](ctx context.Context, s *Store, kind string, query object, f fun
 // Customer is projections.Reader's.
 func (s *Store) Customer(ctx context.Context, id string) (projections.CustomerRow, error) {
 	var row projections.CustomerRow
-	err := s.with(ctx, func(t targets) error {
+	err := s.ask(ctx, func(ctx context.Context, t targets) error {
 		found, err := s.fetch(ctx, t[customers].index, []string{customerKey(id)}, true)
 		if err != nil {
 			return err
@@ -305,7 +305,7 @@ type statusBuckets struct {
 // Totals is projections.Reader's.
 func (s *Store) Totals(ctx context.Context, from, to time.Time) (projections.Totals, error) {
 	totals := projections.Totals{ByStatus: noStatus()}
-	err := s.with(ctx, func(t targets) error {
+	err := s.ask(ctx, func(ctx context.Context, t targets) error {
 		body := object{"size": 0, "track_total_hits": false, "aggs": object{
 			"status": statusCounts(),
 			"value": object{
@@ -352,7 +352,7 @@ func noStatus() map[domain.Status]int {
 // States is projections.Reader's. A checkpoint of other indices than those that are written now is none.
 func (s *Store) States(ctx context.Context) (map[string]projections.State, error) {
 	all := map[string]projections.State{}
-	err := s.with(ctx, func(t targets) error {
+	err := s.ask(ctx, func(ctx context.Context, t targets) error {
 		var keys []string
 		for _, name := range projections.Names() {
 			keys = append(keys, "beat:"+name, "checkpoint:"+name)
@@ -377,10 +377,9 @@ func (s *Store) States(ctx context.Context) (map[string]projections.State, error
 				if err != nil {
 					return err
 				}
-				if d.Target != identity {
+				if state.Checkpoint = d.checkpoint(identity); state.Checkpoint == "" {
 					continue
 				}
-				state.Checkpoint = cursor(d.Checkpoint)
 			}
 			all[name] = state
 		}
@@ -395,7 +394,7 @@ func (s *Store) States(ctx context.Context) (map[string]projections.State, error
 // Holds is projections.Reader's.
 func (s *Store) Holds(ctx context.Context, projection string, ids ...domain.OrderID) ([]projections.Hold, error) {
 	var all []projections.Hold
-	err := s.with(ctx, func(t targets) error {
+	err := s.ask(ctx, func(ctx context.Context, t targets) error {
 		var conditions []object
 		if projection != "" {
 			conditions = append(conditions, object{"term": object{"projection": projection}})

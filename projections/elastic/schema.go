@@ -120,13 +120,13 @@ type targets map[string]target
 
 type target struct{ index, uuid string }
 
-// of is where a projection keeps its rows, and what its checkpoint is true of.
+// of is where a projection keeps its rows, and what its checkpoint is true of: an order whose hold was lost is named by no feed again.
 func (t targets) of(projection string) (index, identity string, err error) {
 	switch projection {
 	case projections.OrderList:
-		return t[orders].index, t[orders].uuid, nil
+		return t[orders].index, t[orders].uuid + "." + t[holds].uuid, nil
 	case projections.CustomerOrderSummary:
-		return t[contributions].index, t[contributions].uuid + "." + t[customers].uuid, nil
+		return t[contributions].index, t[contributions].uuid + "." + t[customers].uuid + "." + t[holds].uuid, nil
 	}
 	return "", "", domain.Errorf(domain.NotFound, "There is no projection %s.", fmt.Sprintf("%.80q", projection))
 }

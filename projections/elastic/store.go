@@ -143,3 +143,14 @@ func (s *Store) with(ctx context.Context, do func(t targets) error) error {
 	}
 	return s.failed(ctx, do(t))
 }
+
+// ask is with for what a page asks, which does not wait for long.
+func (s *Store) ask(ctx context.Context, do func(ctx context.Context, t targets) error) error {
+	short, cancel := context.WithTimeout(ctx, AskTimeout)
+	defer cancel()
+	t, err := s.ready(short)
+	if err == nil {
+		err = do(short, t)
+	}
+	return s.failed(ctx, err)
+}

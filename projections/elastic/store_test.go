@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,9 +58,8 @@ func prefix(t testing.TB) string {
 	node(t)
 	t.Cleanup(func() {
 		var there map[string]any
-		ask(t, http.MethodGet, "/"+name+"-*", "", &there)
-		for index := range there {
-			ask(t, http.MethodDelete, "/"+index, "", nil)
+		if ask(t, http.MethodGet, "/"+name+"-*", "", &there); len(there) > 0 {
+			ask(t, http.MethodDelete, "/"+strings.Join(slices.Collect(maps.Keys(there)), ","), "", nil)
 		}
 		var templates struct {
 			All []struct {
@@ -67,8 +68,9 @@ func prefix(t testing.TB) string {
 		}
 		ask(t, http.MethodGet, "/_index_template", "", &templates)
 		for _, template := range templates.All {
-			if strings.HasPrefix(template.Name, name+"-") {
-				ask(t, http.MethodDelete, "/_index_template/"+template.Name, "", nil)
+			if strings.HasPrefix(template.Name, name+"-") { // with at least one, a pattern finds all
+				ask(t, http.MethodDelete, "/_index_template/"+name+"-*", "", nil)
+				break
 			}
 		}
 	})

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"headway/domain"
-	"headway/eventstore"
 	"headway/projections"
 )
 
@@ -32,8 +31,6 @@ func (s *Store) Write(ctx context.Context, b projections.Batch) error {
 		if err != nil {
 			return err
 		}
-		key := "checkpoint:" + b.Projection
-		look := s.looking(ctx, t, leaseKey, key) // while the rows are written
 		var rows []projections.OrderRow
 		var its []projections.Contribution
 		for _, row := range b.Rows {
@@ -54,31 +51,37 @@ func (s *Store) Write(ctx context.Context, b projections.Batch) error {
 				return err
 			}
 		}
-		return s.guarded(ctx, t, b.Epoch, key, look, func(there stateDoc) (*stateDoc, error) {
-			stored := eventstore.Cursor(there.Checkpoint)
-			if there.Target != identity {
-				stored = ""
-			}
-			if !b.Continues(stored) {
+		key := "checkpoint:" + b.Projection
+		return s.guarded(ctx, t, b.Epoch, func(now map[string]stateAt) (*stateDoc, error) {
+			if !b.Continues(now[key].doc.checkpoint(identity)) {
 				return nil, projections.Moved()
 			}
 			if err := s.writeHolds(ctx, t, b); err != nil || b.Checkpoint == "" {
 				return nil, err
 			}
 			return &stateDoc{Kind: "checkpoint", Checkpoint: string(b.Checkpoint), Target: identity}, nil
-		})
+		}, key)
 	})
 }
 
-// Beat is projections.Store's.
+// Beat is projections.Store's. A projection that goes on from a checkpoint whose rows were lost meanwhile is told so: nothing need move for it
+// to find out.
 func (s *Store) Beat(ctx context.Context, state projections.State) error {
 	return s.with(ctx, func(t targets) error {
-		key := "beat:" + state.Projection
-		return s.guarded(ctx, t, state.Epoch, key, s.looking(ctx, t, leaseKey, key), func(stateDoc) (*stateDoc, error) {
+		_, identity, err := t.of(state.Projection)
+		if err != nil {
+			return err
+		}
+		key, checkpoint := "beat:"+state.Projection, "checkpoint:"+state.Projection
+		return s.guarded(ctx, t, state.Epoch, func(now map[string]stateAt) (*stateDoc, error) {
+			stored := now[checkpoint].doc
+			if state.Checkpoint != "" && stored.Checkpoint != "" && stored.checkpoint(identity) == "" {
+				return nil, projections.Moved()
+			}
 			return &stateDoc{
 				Kind: "beat", Phase: state.Phase, Reason: state.Reason, HeartbeatAt: micros(state.HeartbeatAt), Rate: state.Rate, Holder: state.Holder,
 			}, nil
-		})
+		}, key, checkpoint)
 	})
 }
 
