@@ -23,7 +23,7 @@ ERRANDS := life.spec.mjs windows.spec.mjs conflict.spec.mjs
 
 # What writes to the log, to a row or to a socket from more than one goroutine runs under the race detector; on the distributed engines, which
 # make it slow, only what is done by many at once.
-RACED  = $$(go list ./domain/... ./eventstore/... ./projections/... ./live/... ./cmd/... | grep -vE '/(eventstore/dynamo|projections/elastic)$$')
+RACED  = $$(go list ./domain/... ./eventstore/... ./projections/... ./live/... ./cmd/web/... | grep -vE '/(eventstore/dynamo|projections/elastic)$$')
 CROWDS := TestOneOrderACommand|TestManyProcesses|TestLateEntries|TestWritersOverABadWire|TestStore/(8_writers|crowd|command_id,_at_once|feed|close)
 
 FUZZTIME ?= 30s
