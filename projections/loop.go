@@ -31,6 +31,7 @@ type loop struct {
 	reason     string
 	meter      meter
 	beatAt     time.Time
+	moving     bool      // the feed named something new when it was asked last
 	askedAt    time.Time // when the feed was, to its end; a nudge needs no answer of it
 	failures   int
 }
@@ -68,11 +69,15 @@ func (l *loop) run(ctx context.Context) {
 			}
 			continue
 		}
-		_, err := l.pass(ctx, !l.loaded || time.Since(l.askedAt) >= l.opts.Poll)
+		ask := !l.loaded || time.Since(l.askedAt) >= l.opts.pollAfter(l.moving)
+		moved, err := l.pass(ctx, ask)
 		if ctx.Err() != nil {
 			return
 		}
-		wait := l.opts.Poll - time.Since(l.askedAt)
+		if ask {
+			l.moving = moved > 0
+		}
+		wait := l.opts.pollAfter(l.moving) - time.Since(l.askedAt)
 		if err != nil {
 			l.failures++
 			wait = backoff(l.failures)

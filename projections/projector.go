@@ -28,7 +28,7 @@ const (
 type Options struct {
 	Codec domain.Codec
 	Clock func() time.Time // nil means time.Now
-	Poll  time.Duration    // how often the feed is asked; 0 means 1 s
+	Poll  time.Duration    // how often the feed is asked, and twice as often while others move orders; 0 means 1 s
 	Beat  time.Duration    // how often a state is stored with its heartbeat; 0 means 2 s
 	Log   *slog.Logger
 	// Alone says that no other process can run the projections: a lease that is found at the start is left over, and taken at once.
@@ -79,6 +79,14 @@ func New(events eventstore.Store, read Store, opts Options) *Projector {
 		p.loops = append(p.loops, newLoop(name, events, read, p.lease, p.arrivals, opts))
 	}
 	return p
+}
+
+// pollAfter is how long after an answer the feed is asked again. What others do comes in rows.
+func (o Options) pollAfter(moving bool) time.Duration {
+	if moving {
+		return o.Poll / 2
+	}
+	return o.Poll
 }
 
 // Nudge tells the projector that orders have moved, so that it need not wait for the feed. It never blocks, and may be forgotten: the

@@ -20,6 +20,7 @@ type watch struct {
 	follow   *follower
 	cursor   eventstore.Cursor
 	started  bool
+	moving   bool // the feed named something new when it was asked last
 	told     map[domain.OrderID]int
 	failures int
 }
@@ -28,7 +29,7 @@ type watch struct {
 func (w *watch) run(ctx context.Context) {
 	asked := time.Time{}
 	for ctx.Err() == nil {
-		if left := w.opts.Poll - time.Since(asked); left > 0 {
+		if left := w.opts.pollAfter(w.moving) - time.Since(asked); left > 0 {
 			w.tell(w.nudges.take())
 			pause(ctx, left, w.nudges.wake)
 			continue
@@ -55,6 +56,7 @@ func (w *watch) pass(ctx context.Context) error {
 		return nil // nobody listens
 	}
 	w.tell(w.nudges.take())
+	w.moving = false
 	if !w.started {
 		w.started = true
 		if states, err := w.read.States(ctx); err == nil { // else the feed is followed from its beginning, which costs only time
@@ -74,11 +76,12 @@ func (w *watch) pass(ctx context.Context) error {
 		if len(heads) == 0 {
 			return nil
 		}
-		w.tell(heads)
+		w.moving = w.tell(heads) || w.moving
 	}
 }
 
-func (w *watch) tell(heads []eventstore.Head) {
+// tell answers whether there was anything new.
+func (w *watch) tell(heads []eventstore.Head) bool {
 	if w.told == nil || len(w.told) > maxTold {
 		w.told = map[domain.OrderID]int{}
 	}
@@ -90,12 +93,13 @@ func (w *watch) tell(heads []eventstore.Head) {
 		}
 	}
 	if len(news) == 0 {
-		return
+		return false
 	}
 	w.follow.expect(news)
 	if w.opts.OnMoved != nil {
 		w.opts.OnMoved(news)
 	}
+	return true
 }
 
 // meter counts events over the last ten seconds.
