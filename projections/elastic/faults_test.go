@@ -355,6 +355,9 @@ func TestAStoreWhoseNodeIsAwaySaysSoAndAsksSeldom(t *testing.T) {
 		}
 		f.away.Store(false)
 		ahead.Add(int64(time.Minute))
+		if err := calls["Write"](); err != nil { // which takes its time to make indices; a page does not
+			t.Errorf("Write, when the node is back: %v", err)
+		}
 		for name, call := range calls {
 			if err := call(); err != nil && (name != "Customer" || domain.KindOf(err) != domain.NotFound) {
 				t.Errorf("%s, when the node is back: %v", name, err)
@@ -559,6 +562,56 @@ func TestACheckNamesWhatIsDerivedWronglyAndDriftsOfMappings(t *testing.T) {
 	for _, want := range []string{" refKey", " total", " dynamic", " stray"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the check names %q, not %q", got, want)
+		}
+	}
+}
+
+// What the node itself says of a row that it cannot keep: here a term that is too long for it.
+func TestARowThatTheNodeCannotKeepIsRefusedByItsName(t *testing.T) {
+	s := open(t, elastic.Options{Prefix: prefix(t)})
+	var its []projections.Contribution
+	for n := range 5 {
+		its = append(its, contribution(n, 1, "ada"))
+	}
+	its[3].CustomerID = strings.Repeat("x", 40_000)
+	refusal, ok := errors.AsType[*projections.Refusal](write(t.Context(), s, its...))
+	if !ok || refusal.OrderID != its[3].ID || !strings.Contains(refusal.Error(), "document_parsing_exception") {
+		t.Fatalf("the row is refused, with what the node said: %v", refusal)
+	}
+	if err := write(t.Context(), s, slices.Delete(its, 3, 4)...); err != nil {
+		t.Fatal(err)
+	}
+	sums(t, s, len(its)-1)
+}
+
+// A field that no mapping has, and an index that nobody made, are refused: a mistake becomes an error and not a guess of the node.
+func TestIndicesTakeNothingThatTheirTemplatesDoNotName(t *testing.T) {
+	name := prefix(t)
+	open(t, elastic.Options{Prefix: name})
+	put := func(path, body string) (status int, answer string) {
+		t.Helper()
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, node(t)+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", "application/json")
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		said, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return response.StatusCode, string(said)
+	}
+	for _, kind := range []string{"orders", "contributions", "customers", "holds", "states"} {
+		if status, said := put("/"+name+"-"+kind+"/_doc/1", `{"stray":1}`); status != http.StatusBadRequest || !strings.Contains(said, "strict") {
+			t.Errorf("%s: a stray field: %d %s", kind, status, said)
+		}
+		if status, said := put("/"+name+"-"+kind+"-v1-another/_doc/1", `{}`); status != http.StatusNotFound {
+			t.Errorf("%s: an index that nobody made: %d %s", kind, status, said)
 		}
 	}
 }

@@ -6,11 +6,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 
 	"headway/domain"
 	"headway/projections"
@@ -228,25 +230,36 @@ func (s *Store) make(ctx context.Context, t targets, missing []string) error {
 	if err := s.putTemplates(ctx); err != nil {
 		return err
 	}
-	for _, kind := range []string{states, holds} {
-		if slices.Contains(missing, kind) {
-			name := s.names.index(kind, "")
-			if err := s.create(ctx, name); err != nil {
-				return err
-			}
-			if err := s.client.call(ctx, http.MethodPost, "/_aliases", object{"actions": s.switchTo(t, kind, name)}, nil); err != nil {
-				return err
-			}
+	err := together([]string{states, holds}, func(kind string) error {
+		if !slices.Contains(missing, kind) {
+			return nil
 		}
-	}
-	for _, g := range groups() {
-		if slices.ContainsFunc(g, func(kind string) bool { return slices.Contains(missing, kind) }) {
-			if err := s.makeGroup(ctx, t, g); err != nil {
-				return err
-			}
+		name := s.names.index(kind, "")
+		if err := s.create(ctx, name); err != nil {
+			return err
 		}
+		return s.client.call(ctx, http.MethodPost, "/_aliases", object{"actions": s.switchTo(t, kind, name)}, nil)
+	})
+	if err != nil {
+		return err
 	}
-	return nil
+	return together(groups(), func(g group) error {
+		if !slices.ContainsFunc(g, func(kind string) bool { return slices.Contains(missing, kind) }) {
+			return nil
+		}
+		return s.makeGroup(ctx, t, g)
+	})
+}
+
+// together does something for several things at once: the node makes changes that come together in one step, which is most of their time.
+func together[T any](things []T, do func(T) error) error {
+	errs := make([]error, len(things))
+	var all sync.WaitGroup
+	for i, thing := range things {
+		all.Go(func() { errs[i] = do(thing) })
+	}
+	all.Wait()
+	return errors.Join(errs...)
 }
 
 // switchTo moves an alias, or makes it. It fails if the alias has moved meanwhile.
@@ -284,11 +297,11 @@ func (s *Store) makeGroup(ctx context.Context, t targets, g group) error {
 			return err
 		}
 	}
+	if err := together(g, func(kind string) error { return s.create(ctx, s.names.index(kind, stamp)) }); err != nil {
+		return err
+	}
 	var actions []object
 	for _, kind := range g {
-		if err := s.create(ctx, s.names.index(kind, stamp)); err != nil {
-			return err
-		}
 		actions = append(actions, s.switchTo(t, kind, s.names.index(kind, stamp))...)
 	}
 	if err := s.client.call(ctx, http.MethodPost, "/_aliases", object{"actions": actions}, nil); err != nil {
@@ -309,7 +322,7 @@ func (s *Store) create(ctx context.Context, name string) error {
 
 // putTemplates stores the templates that are missing or of another form. Indices of their names are never made by a mere write.
 func (s *Store) putTemplates(ctx context.Context) error {
-	for _, kind := range kinds() {
+	return together(kinds(), func(kind string) error {
 		m := mapping(kind)
 		hash := hashIn(m)
 		path := "/_index_template/" + s.names.template(kind)
@@ -327,15 +340,12 @@ func (s *Store) putTemplates(ctx context.Context) error {
 			return err
 		}
 		if len(there.Templates) == 1 && there.Templates[0].Template.Meta.Hash == hash {
-			continue
+			return nil
 		}
 		template := object{
 			"index_patterns": []string{s.names.template(kind) + "-*"}, "priority": 500, "allow_auto_create": false,
 			"template": object{"settings": settings(), "mappings": m}, "_meta": object{"hash": hash},
 		}
-		if err := s.client.call(ctx, http.MethodPut, path, template, nil); err != nil {
-			return err
-		}
-	}
-	return nil
+		return s.client.call(ctx, http.MethodPut, path, template, nil)
+	})
 }

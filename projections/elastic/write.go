@@ -212,6 +212,7 @@ func (s *Store) sumNoted(ctx context.Context, t targets) error {
 // sum writes the rows of customers as their contributions are now. The version of a customer's row is the sum of the versions of the
 // contributions that ever counted for them, which grows with every change: an older sum never replaces a newer one.
 func (s *Store) sum(ctx context.Context, t targets, ids []string) error {
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return len(id) > maxTerm }) // none has a contribution: it was refused
 	if len(ids) == 0 {
 		return nil
 	}
