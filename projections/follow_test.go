@@ -194,3 +194,26 @@ func TestAWaitForIsAnsweredByTheRowsOfAnotherProcess(t *testing.T) {
 		}
 	})
 }
+
+// What arrives while a process starts is told to the pages that it serves meanwhile: to the sums, too, that are behind the list.
+func TestWhatArrivesWhileAProcessStartsIsTold(t *testing.T) {
+	w := newWorld(t)
+	ada := projections.New(w.events, w.read, projections.Options{Clock: w.clock})
+	if _, err := ada.Step(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	told := map[string]int{}
+	bob := projections.New(w.events, w.read, projections.Options{Clock: w.clock, OnRows: func(name string, rows []projections.Row, _ time.Time) {
+		told[name] += len(rows)
+	}})
+	bob.Begin(t.Context())
+	w.create("ada", "A-1", 500)
+	for _, p := range []*projections.Projector{ada, bob} {
+		if _, err := p.Step(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if told[projections.OrderList] != 1 || told[projections.CustomerOrderSummary] != 1 {
+		t.Errorf("told were %v", told)
+	}
+}

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"headway/domain"
@@ -19,6 +20,7 @@ type watch struct {
 	nudges   *nudges
 	follow   *follower
 	cursor   eventstore.Cursor
+	also     []eventstore.Cursor // from where the feed is followed before that, to begin with
 	started  bool
 	moving   bool // the feed named something new when it was asked last
 	told     map[domain.OrderID]int
@@ -50,19 +52,32 @@ func (w *watch) run(ctx context.Context) {
 	}
 }
 
-// pass tells of all heads that moved since the last one. It begins where the order list is: who has a page open knows the rest.
+// begin is where the projections are: who opens a page from now on knows the rest. What one of them has and another has not is still to come.
+// If that cannot be asked, the feed is followed from its beginning, which costs only time.
+func (w *watch) begin(ctx context.Context) {
+	if w.started {
+		return
+	}
+	w.started = true
+	states, err := w.read.States(ctx)
+	if err != nil {
+		return
+	}
+	for _, name := range Names() {
+		w.also = append(w.also, states[name].Checkpoint)
+	}
+	w.also = slices.Compact(w.also)
+	w.cursor, w.also = w.also[0], w.also[1:]
+}
+
+// pass tells of all heads that moved since the last one.
 func (w *watch) pass(ctx context.Context) error {
 	if w.opts.OnMoved == nil && w.opts.OnRows == nil {
 		return nil // nobody listens
 	}
 	w.tell(w.nudges.take())
 	w.moving = false
-	if !w.started {
-		w.started = true
-		if states, err := w.read.States(ctx); err == nil { // else the feed is followed from its beginning, which costs only time
-			w.cursor = states[OrderList].Checkpoint
-		}
-	}
+	w.begin(ctx)
 	for {
 		heads, next, err := w.events.Moved(ctx, w.cursor, eventstore.MaxPage)
 		if domain.KindOf(err) == domain.Malformed && w.cursor != "" {
@@ -73,6 +88,10 @@ func (w *watch) pass(ctx context.Context) error {
 			return eventsFailed(err)
 		}
 		w.cursor = next
+		if len(heads) == 0 && len(w.also) > 0 {
+			w.cursor, w.also = w.also[0], w.also[1:]
+			continue
+		}
 		if len(heads) == 0 {
 			return nil
 		}

@@ -214,6 +214,13 @@ func (s *server) waitFor(ctx context.Context, id domain.OrderID, version int) {
 	_ = s.projector.WaitFor(ctx, id, version)
 }
 
+// begin is done before the first page is read.
+func (s *server) begin(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lookWait)
+	defer cancel()
+	s.projector.Begin(ctx)
+}
+
 // runProjector projects until ctx ends.
 func (s *server) runProjector(ctx context.Context) {
 	if err := s.projector.Run(ctx); err != nil && ctx.Err() == nil {

@@ -64,6 +64,7 @@ func serve(app *App, listener net.Listener) error {
 	// Background work ends after the last request, which may still wait for it.
 	background, stop := context.WithCancel(context.WithoutCancel(app.Context))
 	defer stop()
+	s.begin(background)
 	var running sync.WaitGroup
 	running.Go(func() { s.runProjector(background) })
 	running.Go(func() { s.bridge.run(background) })
