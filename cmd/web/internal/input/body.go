@@ -27,6 +27,7 @@ import (
 const (
 	maxFields    = 10_000 // 501 items of a form must be counted, not cut
 	maxDepth     = 8
+	maxName      = 200   // bytes of a value's path, which is kept for each value
 	MaxLineIndex = 2_000 // of items[N] in a form
 
 	maxComplaints = 2_500 // about one body: more than the fields of 501 items
@@ -103,6 +104,8 @@ func (in *Body) parseForm(body string) error {
 		switch texts := fields[name]; {
 		case !utf8.ValidString(name):
 			return domain.Errorf(domain.Malformed, "The name of a field is not valid UTF-8.")
+		case len(name) > maxName:
+			return nameTooLong(name)
 		case len(texts) > 1:
 			return domain.MalformedField(name, "The field “%s” was sent %d times.", name, len(texts))
 		case !utf8.ValidString(texts[0]):
@@ -196,6 +199,9 @@ func (in *Body) walk(tokens *json.Decoder, at string, depth int) error {
 	if err != nil {
 		return notJSON(tokens, err)
 	}
+	if len(at) > maxName {
+		return nameTooLong(at)
+	}
 	if depth == 0 {
 		return domain.MalformedField(at, "The JSON nests deeper than %d levels.", maxDepth)
 	}
@@ -203,7 +209,7 @@ func (in *Body) walk(tokens *json.Decoder, at string, depth int) error {
 		return domain.Errorf(domain.TooLarge, "A body can have at most %d values.", maxFields)
 	}
 	if _, twice := in.values[at]; twice {
-		return domain.MalformedField(at, "The field “%s” appears twice.", Clip(at))
+		return domain.MalformedField(at, "The field “%s” appears twice.", at)
 	}
 	switch t := token.(type) {
 	case json.Delim:
@@ -240,6 +246,10 @@ func (in *Body) walk(tokens *json.Decoder, at string, depth int) error {
 		in.values[at] = value{kind: kindOther}
 	}
 	return nil
+}
+
+func nameTooLong(name string) error {
+	return domain.MalformedField(Clip(name), "The name of a field can be at most %d bytes long.", maxName)
 }
 
 func notJSON(tokens *json.Decoder, cause error) error {

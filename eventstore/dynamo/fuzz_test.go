@@ -1,0 +1,76 @@
+package dynamo
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"headway/domain"
+	"headway/eventstore"
+)
+
+// Whatever a cursor says, also one that carries the right check, it is a place that its own cursor says again, or Malformed with a sentence
+// at its field. One of another kind or of other tables is never taken.
+func FuzzCursor(f *testing.F) {
+	s, other := &Store{identity: 7}, &Store{identity: 8}
+	kinds := []cursorKind{feedCursor, walkCursor, typeCursor, correlationCursor}
+	content := func(kind cursorKind, c eventstore.Cursor) []byte {
+		opened, err := s.unseal(kind, c)
+		if err != nil {
+			f.Fatal(err)
+		}
+		return opened.left
+	}
+	feed := feedPlace{position: moveKey(1, "x"), settled: 2, swept: "y", sweeping: 3, audited: 4, auditing: 5, walked: "z", page: 6}
+	f.Add(uint(0), content(feedCursor, s.feedCursor(feed)), true)
+	f.Add(uint(0), []byte{}, true)
+	f.Add(uint(1), content(walkCursor, s.walkCursor(walkPlace{"x", 3})), true)
+	f.Add(uint(1), []byte("\x02\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01x"), true) // a text that says it is longer than an int
+	f.Add(uint(2), []byte("0000000000000001#x#0000000001"), true)
+	f.Add(uint(2), []byte(s.listingCursor(typeCursor, "x")), false)
+	f.Add(uint(3), []byte(other.listingCursor(correlationCursor, "x")), false)
+	f.Fuzz(func(t *testing.T, n uint, data []byte, sealed bool) {
+		kind, c := kinds[n%uint(len(kinds))], eventstore.Cursor(data)
+		if sealed {
+			c = s.seal(kind, data)
+		}
+		place := func(s *Store, kind cursorKind, c eventstore.Cursor) (p any, again eventstore.Cursor, err error) {
+			switch kind {
+			case feedCursor:
+				p, err := s.parseFeed(c)
+				return p, s.feedCursor(p), err
+			case walkCursor:
+				p, err := s.parseWalk(c)
+				return p, s.walkCursor(p), err
+			default:
+				p, err := s.parseListing(kind, c)
+				return p, s.listingCursor(kind, p), err
+			}
+		}
+		p, again, err := place(s, kind, c)
+		if err != nil {
+			refusedCursor(t, err)
+			return
+		}
+		if q, _, err := place(s, kind, again); c != "" && (err != nil || q != p) {
+			t.Fatalf("%q is %+v, and what that says is %+v, %v", c, p, q, err)
+		}
+		if c == "" {
+			return
+		}
+		if _, _, err := place(other, kind, c); err == nil {
+			t.Fatalf("%q is taken for one of other tables", c)
+		}
+		if _, _, err := place(s, kinds[(n+1)%uint(len(kinds))], c); err == nil {
+			t.Fatalf("%q is taken for one of another kind", c)
+		}
+	})
+}
+
+func refusedCursor(t *testing.T, err error) {
+	t.Helper()
+	e, ok := errors.AsType[*domain.Error](err)
+	if !ok || e.Kind != domain.Malformed || !slices.Equal(e.Fields, []domain.FieldError{{Field: "cursor", Message: e.Message}}) || e.Message == "" {
+		t.Fatalf("refused with %#v", err)
+	}
+}
