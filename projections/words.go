@@ -65,12 +65,11 @@ func addWords(words []string, items ...domain.Item) []string {
 // fold makes a text comparable: compatibility forms decomposed, marks dropped, lower case, and the two small letters that have a capital
 // in common with others (ß with ss, ς with σ) as those.
 func fold(s string) string {
-	if len(s) > maxText {
-		s = strings.ToValidUTF8(s[:maxText], "")
-	}
+	s = s[:min(len(s), maxText)]
 	if isASCII(s) {
 		return strings.ToLower(s)
 	}
+	s = strings.ToValidUTF8(s, " ") // norm leaves what follows a broken byte as it is
 	s = strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.M, r) {
 			return -1

@@ -28,6 +28,7 @@ func TestWords(t *testing.T) {
 		{"a dotted capital I is an i", "İstanbul", []string{"istanbul"}},
 		{"other scripts have words", "чай 緑茶", []string{"чаи", "緑茶"}},
 		{"signs, emoji, NUL and broken bytes separate", "tea🍵pot\x00x\xffy", []string{"tea", "pot", "x", "y"}},
+		{"what follows a broken byte is folded, too", "tea\xf3\u06c2", []string{"tea", "\u06c1"}},
 	} {
 		if got := projections.Words(c.text); !slices.Equal(got, c.want) {
 			t.Errorf("%s: Words(%q) = %q, want %q", c.rule, c.text, got, c.want)
