@@ -62,7 +62,7 @@ js:
 test: need check lint race e2e distributed ## Everything; what .ci/run calls. Installs what is missing: Chromium, strace, Playwright, Java
 
 race: ## The packages in which goroutines meet, under the race detector
-	go test -race -timeout 10m $(RACED)
+	@./tools/race $(RACED)
 
 lint: $(LINT) ## golangci-lint with .golangci.yml
 	$(LINT) run --allow-parallel-runners
