@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"time"
 
 	"headway/projections"
 )
@@ -61,14 +62,43 @@ func (s *Store) replace(ctx context.Context, t targets, key string, since *revis
 	return err
 }
 
-// guarded does what the holder of the lease may, and then replaces the first of some documents of the states by what it made of them, if
-// anything.
+// look answers documents of the states as they were at some moment since it was made.
+type look func() (map[string]stateAt, error)
+
+// lookFresh is how old what was looked at may be.
+const lookFresh = time.Second
+
+// looking reads documents of the states, and the lease, beside whatever is done until they are asked for; what is older than a moment then is
+// read again.
+func (s *Store) looking(ctx context.Context, t targets, keys ...string) look {
+	keys = append(keys, leaseKey)
+	type answer struct {
+		now map[string]stateAt
+		err error
+	}
+	began, answers := time.Now(), make(chan answer, 1)
+	go func() {
+		now, err := s.statesNow(ctx, t, keys...)
+		answers <- answer{now, err}
+	}()
+	return func() (map[string]stateAt, error) {
+		a := <-answers
+		if a.err != nil || time.Since(began) > lookFresh {
+			return s.statesNow(ctx, t, keys...)
+		}
+		return a.now, nil
+	}
+}
+
+// guarded does what the holder of the lease may, and then replaces a document of the states by what it made of those it looked at, if anything.
 //
 // Between the look at the lease and the end of the write the lease may change hands. What then gets through is harmless: a document that the
 // new holder has written is left as it is; a checkpoint is only written after its rows, and the new holder goes on from it; a hold of
 // an order that has moved on is dropped by whoever meets it.
-func (s *Store) guarded(ctx context.Context, t targets, epoch int64, do func(now map[string]stateAt) (*stateDoc, error), keys ...string) error {
-	now, err := s.statesNow(ctx, t, append(keys, leaseKey)...)
+func (s *Store) guarded(
+	ctx context.Context, t targets, epoch int64, key string, look look, do func(now map[string]stateAt) (*stateDoc, error),
+) error {
+	now, err := look()
 	if err != nil {
 		return err
 	}
@@ -79,7 +109,7 @@ func (s *Store) guarded(ctx context.Context, t targets, epoch int64, do func(now
 	if err != nil || doc == nil {
 		return err
 	}
-	if err = s.replace(ctx, t, keys[0], now[keys[0]].at, *doc); hasStatus(err, http.StatusConflict) {
+	if err = s.replace(ctx, t, key, now[key].at, *doc); hasStatus(err, http.StatusConflict) {
 		return projections.Moved()
 	}
 	return err

@@ -43,6 +43,8 @@ func (s *Store) Write(ctx context.Context, b projections.Batch) error {
 				return domain.Errorf(domain.Internal, "The read store cannot keep a %T.", row)
 			}
 		}
+		key := "checkpoint:" + b.Projection
+		look := s.looking(ctx, t, key)
 		if err := s.writeOrders(ctx, t, rows); err != nil {
 			return err
 		}
@@ -51,8 +53,7 @@ func (s *Store) Write(ctx context.Context, b projections.Batch) error {
 				return err
 			}
 		}
-		key := "checkpoint:" + b.Projection
-		return s.guarded(ctx, t, b.Epoch, func(now map[string]stateAt) (*stateDoc, error) {
+		return s.guarded(ctx, t, b.Epoch, key, look, func(now map[string]stateAt) (*stateDoc, error) {
 			if !b.Continues(now[key].doc.checkpoint(identity)) {
 				return nil, projections.Moved()
 			}
@@ -60,7 +61,7 @@ func (s *Store) Write(ctx context.Context, b projections.Batch) error {
 				return nil, err
 			}
 			return &stateDoc{Kind: "checkpoint", Checkpoint: string(b.Checkpoint), Target: identity}, nil
-		}, key)
+		})
 	})
 }
 
@@ -73,7 +74,7 @@ func (s *Store) Beat(ctx context.Context, state projections.State) error {
 			return err
 		}
 		key, checkpoint := "beat:"+state.Projection, "checkpoint:"+state.Projection
-		return s.guarded(ctx, t, state.Epoch, func(now map[string]stateAt) (*stateDoc, error) {
+		return s.guarded(ctx, t, state.Epoch, key, s.looking(ctx, t, key, checkpoint), func(now map[string]stateAt) (*stateDoc, error) {
 			stored := now[checkpoint].doc
 			if state.Checkpoint != "" && stored.Checkpoint != "" && stored.checkpoint(identity) == "" {
 				return nil, projections.Moved()
@@ -81,7 +82,7 @@ func (s *Store) Beat(ctx context.Context, state projections.State) error {
 			return &stateDoc{
 				Kind: "beat", Phase: state.Phase, Reason: state.Reason, HeartbeatAt: micros(state.HeartbeatAt), Rate: state.Rate, Holder: state.Holder,
 			}, nil
-		}, key, checkpoint)
+		})
 	})
 }
 
