@@ -36,8 +36,10 @@ type Options struct {
 
 // Store is a projections.Store on one SQLite file. Several processes may use the file; rows never move backwards whoever writes.
 type Store struct {
-	writer  *sql.DB // one connection
-	readers *sql.DB
+	writer     *sql.DB       // one connection
+	turn       chan struct{} // has a token while somebody writes
+	statements statements    // of whoever writes
+	readers    *sql.DB
 }
 
 var _ projections.Store = (*Store)(nil)
@@ -51,7 +53,7 @@ func Open(path string, options Options) (*Store, error) {
 	if err := create(path); err != nil {
 		return nil, err
 	}
-	s := &Store{}
+	s := &Store{turn: make(chan struct{}, 1), statements: statements{}}
 	dropped, err := s.open(path)
 	if err != nil {
 		err = errors.Join(err, s.Close())

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -31,13 +32,23 @@ func (s *Store) Beat(ctx context.Context, state projections.State) error {
 	})
 }
 
-// fenced is a transaction of whoever has the lease, or had it in no older epoch.
+// fenced is a transaction of whoever has the lease, or had it in no older epoch. When the context ends, it is undone between two statements:
+// a statement that could itself be interrupted costs a goroutine each.
 func (s *Store) fenced(ctx context.Context, epoch int64, do func(w *write) error) error {
+	select {
+	case s.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-s.turn }()
+	if err := s.statements.prepare(ctx, s.writer); err != nil {
+		return failed(ctx, err)
+	}
 	tx, err := s.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return failed(ctx, err)
 	}
-	w := &write{ctx: ctx, tx: tx, statements: map[string]*sql.Stmt{}, tally: map[domain.Status]int{}}
+	w := &write{ctx: context.WithoutCancel(ctx), tx: tx, kept: s.statements, own: map[string]*sql.Stmt{}, tally: map[domain.Status]int{}}
 	var newer bool
 	if newer, err = w.one(`SELECT 1 FROM lease WHERE epoch > ?`, []any{epoch}, new(int)); newer {
 		err = projections.Stale()
@@ -73,22 +84,44 @@ func (s *Store) SwapLease(ctx context.Context, old, lease projections.Lease) err
 	return failed(ctx, err)
 }
 
-// write is one transaction of the writer, with the statements it has prepared. It holds the lock from its beginning, so that what it
-// reads stays true until its end.
+// statements are prepared for every transaction from the one after that which used them first. Preparing takes the connection, so it is
+// done between transactions. They close with their connection.
+type statements map[string]*sql.Stmt
+
+func (s statements) prepare(ctx context.Context, db *sql.DB) error {
+	for query, stmt := range s {
+		if stmt != nil {
+			continue
+		}
+		stmt, err := db.PrepareContext(ctx, query)
+		if err != nil {
+			return err
+		}
+		s[query] = stmt
+	}
+	return nil
+}
+
+// write is one transaction of the writer. It holds the lock from its beginning, so that what it reads stays true until its end.
 type write struct {
-	ctx        context.Context
-	tx         *sql.Tx
-	statements map[string]*sql.Stmt
-	tally      map[domain.Status]int // how the number of orders in each status changes
+	ctx   context.Context
+	tx    *sql.Tx
+	kept  statements
+	own   map[string]*sql.Stmt  // as this transaction uses them
+	tally map[domain.Status]int // how the number of orders in each status changes
 }
 
 func (w *write) prepared(query string) (*sql.Stmt, error) {
-	if stmt, ok := w.statements[query]; ok {
+	if stmt, ok := w.own[query]; ok {
 		return stmt, nil
+	}
+	if stmt := w.kept[query]; stmt != nil {
+		w.own[query] = w.tx.StmtContext(w.ctx, stmt)
+		return w.own[query], nil
 	}
 	stmt, err := w.tx.PrepareContext(w.ctx, query)
 	if err == nil {
-		w.statements[query] = stmt
+		w.own[query], w.kept[query] = stmt, nil
 	}
 	return stmt, err
 }
@@ -128,12 +161,13 @@ func (w *write) one(query string, args []any, into ...any) (found bool, err erro
 }
 
 func (w *write) batch(b projections.Batch) error {
+	var orders []projections.OrderRow
 	dirty := map[string]bool{}
 	for _, row := range b.Rows {
 		var err error
 		switch r := row.(type) {
 		case projections.OrderRow:
-			err = w.order(r)
+			orders = append(orders, r)
 		case projections.Contribution:
 			err = w.contribution(r, dirty)
 		default:
@@ -142,6 +176,9 @@ func (w *write) batch(b projections.Batch) error {
 		if err != nil {
 			return err
 		}
+	}
+	if err := w.orders(orders); err != nil {
+		return err
 	}
 	for status, change := range w.tally {
 		if err := w.exec(`INSERT INTO tally (status, n) VALUES (?1, ?2) ON CONFLICT (status) DO UPDATE SET n = n + ?2`,
@@ -187,40 +224,102 @@ func headOf(r projections.OrderRow) string {
 // statusToken is a status in the full-text index, as the view orders_text has it.
 func statusToken(s domain.Status) string { return "§" + string(s) }
 
-func (w *write) order(r projections.OrderRow) error {
-	var no int64
-	var version int
-	var oldStatus domain.Status
-	var oldHead, oldWords string
-	found, err := w.one(`SELECT no, version, status, head, words FROM orders WHERE id = ?`, []any{string(r.ID)},
-		&no, &version, &oldStatus, &oldHead, &oldWords)
-	if err != nil || found && version >= r.Version {
+// stored is what writing needs to know of a row that is there.
+type stored struct {
+	no          int64
+	version     int
+	status      domain.Status
+	head, words string
+}
+
+// orders writes rows: first those that are there, in the order of their numbers, then the new ones, because the full-text index writes
+// what it has gathered whenever a number is not above the last one. It gathers the new ones by itself, from the rows.
+func (w *write) orders(rows []projections.OrderRow) error {
+	known, err := w.storedOrders(rows)
+	if err != nil {
 		return err
 	}
-	w.tally[r.Status]++
-	if found {
-		w.tally[oldStatus]--
-	}
-	head, words := headOf(r), strings.Join(r.Words, " ")
-	values := []any{
-		r.Reference, r.CustomerID, string(r.Status), r.ItemCount, r.Total.Minor, string(r.Total.Currency), micros(r.CreatedAt),
-		micros(r.ConfirmedAt), micros(r.CancelledAt), r.Version, micros(r.StoredAt), projections.Key(r.Reference), head, words, string(r.ID),
-	}
-	if found {
-		if r.Status == oldStatus && head == oldHead && words == oldWords {
-			return w.exec(updateOrder, values...)
+	slices.SortStableFunc(rows, func(a, b projections.OrderRow) int { return cmp.Compare(known.place(a.ID), known.place(b.ID)) })
+	first := int64(math.MaxInt64) // of the new rows
+	for _, r := range rows {
+		old, found := known[r.ID]
+		if found && old.version >= r.Version {
+			continue
 		}
-		if err := w.exec(`INSERT INTO orders_fts (orders_fts, rowid, status, head, words) VALUES ('delete', ?, ?, ?, ?)`,
-			no, statusToken(oldStatus), oldHead, oldWords); err != nil {
+		row := stored{old.no, r.Version, r.Status, headOf(r), strings.Join(r.Words, " ")}
+		w.tally[r.Status]++
+		values := []any{
+			r.Reference, r.CustomerID, string(r.Status), r.ItemCount, r.Total.Minor, string(r.Total.Currency), micros(r.CreatedAt),
+			micros(r.ConfirmedAt), micros(r.CancelledAt), r.Version, micros(r.StoredAt), projections.Key(r.Reference), row.head, row.words,
+			string(r.ID),
+		}
+		if found {
+			w.tally[old.status]--
+			err = w.replace(old, row, old.no < first, values)
+		} else {
+			row.no, err = w.insert(insertOrder, values...)
+			first = min(first, row.no)
+		}
+		if err != nil {
 			return err
 		}
-		if err := w.exec(updateOrder, values...); err != nil {
-			return err
-		}
-	} else if no, err = w.insert(insertOrder, values...); err != nil {
+		known[r.ID] = row
+	}
+	if first == math.MaxInt64 {
+		return nil
+	}
+	return w.exec(`INSERT INTO orders_fts (rowid, status, head, words) SELECT no, status, head, words FROM orders_text WHERE no >= ?`, first)
+}
+
+// replace writes a row over an older one, and changes what the full-text index has of it, if it has it.
+func (w *write) replace(old, row stored, indexed bool, values []any) error {
+	if !indexed || row.status == old.status && row.head == old.head && row.words == old.words {
+		return w.exec(updateOrder, values...)
+	}
+	if err := w.exec(`INSERT INTO orders_fts (orders_fts, rowid, status, head, words) VALUES ('delete', ?, ?, ?, ?)`,
+		old.no, statusToken(old.status), old.head, old.words); err != nil {
 		return err
 	}
-	return w.exec(`INSERT INTO orders_fts (rowid, status, head, words) VALUES (?, ?, ?, ?)`, no, statusToken(r.Status), head, words)
+	if err := w.exec(updateOrder, values...); err != nil {
+		return err
+	}
+	return w.exec(`INSERT INTO orders_fts (rowid, status, head, words) VALUES (?, ?, ?, ?)`, row.no, statusToken(row.status), row.head, row.words)
+}
+
+// storedRows are rows by their orders.
+type storedRows map[domain.OrderID]stored
+
+// place is the number of a row; new rows come last.
+func (s storedRows) place(id domain.OrderID) int64 {
+	if row, found := s[id]; found {
+		return row.no
+	}
+	return math.MaxInt64
+}
+
+// storedOrders reads the rows that are there of these orders.
+func (w *write) storedOrders(of []projections.OrderRow) (storedRows, error) {
+	known := make(storedRows, len(of))
+	for chunk := range slices.Chunk(of, idsPerQuery) {
+		ids := make([]domain.OrderID, len(chunk))
+		for i, r := range chunk {
+			ids[i] = r.ID
+		}
+		stmt, err := w.prepared(`SELECT id, no, version, status, head, words FROM orders WHERE id IN (SELECT value FROM json_each(?))`)
+		if err != nil {
+			return nil, err
+		}
+		rows, err := stmt.QueryContext(w.ctx, list(ids))
+		if _, err = collect(rows, err, func(rows *sql.Rows) (s stored, err error) {
+			var id domain.OrderID
+			err = rows.Scan(&id, &s.no, &s.version, &s.status, &s.head, &s.words)
+			known[id] = s
+			return s, err
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return known, nil
 }
 
 const (
