@@ -26,7 +26,7 @@ ERRANDS := life.spec.mjs windows.spec.mjs conflict.spec.mjs
 RACED  = $$(go list ./domain/... ./eventstore/... ./projections/... ./live/... ./cmd/web/... | grep -vE '/(eventstore/dynamo|projections/elastic)$$')
 CROWDS := TestOneOrderACommand|TestManyProcesses|TestLateEntries|TestWritersOverABadWire|TestStore/(8_writers|crowd|command_id,_at_once|feed|close)
 
-FUZZTIME ?= 30s
+FUZZTIME ?= 20s
 TIMES    ?= 5
 
 .PHONY: help run generate fresh check js test go race lint e2e distributed backends e2e-distributed node_modules need need-engines bench benchmarks fuzz \
@@ -59,7 +59,7 @@ js:
 	[ -n "$$files" ] || { echo 'There is no test in static/.'; exit 1; }; \
 	node --test $$files
 
-test: need check lint race e2e distributed ## Everything; what .ci/run calls. Installs what is missing: Chromium, strace, Playwright, Java
+test: need check lint race fuzz e2e distributed ## Everything; what .ci/run calls. Installs what is missing: Chromium, strace, Playwright, Java
 
 race: ## The packages in which goroutines meet, under the race detector
 	@./tools/race $(RACED)
@@ -99,12 +99,8 @@ bench: need-engines ## A table of what the real packages do, beside bare loops o
 benchmarks: ## Go's own benchmarks of the packages
 	go test -run '^$$' -bench . -benchmem $(OTHERS)
 
-fuzz: ## Fuzz each target for FUZZTIME (30s)
-	@for pkg in $$(go list ./...); do \
-	  for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
-	    echo "$$pkg $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
-	  done; \
-	done
+fuzz: ## Fuzz every target for FUZZTIME (20s); what is found is printed and left in the package's testdata/fuzz
+	@./tools/fuzz $(FUZZTIME)
 
 soak: need-engines node_modules ## Outages and pauses at their full length; then everything TIMES (5) times in a row on a busy machine
 	@./tools/soak $(TIMES)

@@ -3,6 +3,9 @@ package elastic
 import (
 	"encoding/json"
 	"errors"
+	"net/http"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,4 +63,94 @@ func valuesFor(ranked bool, columns []sortColumn, number int64, word, id string)
 		}
 	}
 	return append(values, id)
+}
+
+// Whatever a node answers to a bulk, no item is taken for written that it did not say is: each is done, to be sent again, or an error.
+func FuzzBulkAnswer(f *testing.F) {
+	for _, seed := range []string{
+		`{"items":[{"index":{"status":201}},{"index":{"status":409}},{"delete":{"status":404}}]}`,
+		`{"items":[{"index":{"status":200}},{"index":{"status":429,"error":{"type":"es_rejected_execution_exception"}}},{"delete":{"status":200}}]}`,
+		`{"items":[{"index":{"status":400,"error":{"type":"mapper_parsing_exception","caused_by":{"type":"x"}}}},{"index":{"status":201}},{"delete":{"status":200}}]}`,
+		`{"items":[{"index":{}},{"index":{"status":201}},{"delete":{"status":404,"error":{"type":"index_not_found_exception"}}}]}`,
+		`{"items":[{},{"index":null},{"a":{"status":200},"b":{"status":200}}]}`, `{"items":[{"index":{"status":201}}]}`, `{}`, `null`, ``, `[]`,
+		`{"items":[{"index":{"status":201}},{"index":{"status":201}},{"delete":{"status":404}}],"items":[]}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	doc := stateDoc{Kind: "beat"}
+	items := []item{{index: "orders", id: "a", order: "a", version: 7, doc: doc}, {index: "states", id: "b", doc: doc}, {index: "states", id: "c"}}
+	f.Fuzz(func(t *testing.T, answer []byte) {
+		again, busyWith, err := leftOver(items, answer)
+		if err != nil {
+			if again != nil || busyWith != nil {
+				t.Fatalf("%v, and to be sent again %v", err, again)
+			}
+			return
+		}
+		var told struct {
+			Items []map[string]struct{ Status int }
+		}
+		if json.Unmarshal(answer, &told) != nil || len(told.Items) != len(items) || (busyWith != nil) != (len(again) > 0) {
+			t.Fatalf("%s is %v, %v", answer, again, busyWith)
+		}
+		for i, outcome := range told.Items {
+			for _, o := range outcome {
+				written := o.Status/100 == 2 || o.Status == http.StatusConflict && i == 0 || o.Status == http.StatusNotFound && i == 2
+				if written == slices.Contains(again, i) || !written && !busy(o.Status) {
+					t.Fatalf("the status %d of item %d: to be sent again are %v", o.Status, i, again)
+				}
+			}
+		}
+	})
+}
+
+// A document that is read is a row that, written again, is read as the same row; or it is an error.
+func FuzzDocuments(f *testing.F) {
+	for _, seed := range []any{
+		orderDocOf(projections.OrderRow{ID: "a", Reference: "A-1", Total: domain.Money{Minor: 1<<62 + 12345, Currency: "EUR"}, Version: 7, Words: []string{"tea"}}),
+		contributionDoc{ID: "a", Customer: "Ada", Counted: []string{"Ada", "Bob"}, Version: 7}, customerDoc{ID: "Ada", Spent: []spent{{"EUR", -1}}},
+		stateDoc{Kind: "lease", Holder: "h", Epoch: 7, Renewals: 8}, holdDoc{Projection: "order_list", Order: "a", Since: -1},
+	} {
+		text, err := json.Marshal(seed)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
+	for _, seed := range []string{`{"version":1e2}`, `{"version":null,"total":9223372036854775808}`, `{"createdAt":9223372036854775807}`, `{"id":"\ud800"}`, `[]`, ``} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, source []byte) {
+		again(t, source, orderDoc.row, orderDocOf)
+		again(t, source, contributionDoc.row, func(c projections.Contribution) contributionDoc { return contributionDocOf(c, nil) })
+		again(t, source, customerDoc.row, customerDocOf)
+		again(t, source, stateDoc.lease, func(l projections.Lease) stateDoc {
+			return stateDoc{Kind: "lease", Holder: l.Holder, Epoch: l.Epoch, Renewals: l.Renewals}
+		})
+		again(t, source, holdDoc.hold, func(h projections.Hold) holdDoc {
+			return holdDoc{Projection: h.Projection, Order: h.OrderID, Version: h.Version, Reason: h.Reason, Since: micros(h.Since)}
+		})
+	})
+}
+
+func again[D, R any](t *testing.T, source []byte, read func(D) R, write func(R) D) {
+	t.Helper()
+	one := func(source []byte) (row R, err error) {
+		docs, err := documents[D]([]hit{{Source: source}})
+		if err != nil {
+			return row, err
+		}
+		return read(docs[0]), nil
+	}
+	row, err := one(source)
+	if err != nil {
+		return
+	}
+	text, err := json.Marshal(write(row))
+	if err != nil {
+		t.Fatalf("%s is %+v, which cannot be written: %v", source, row, err)
+	}
+	if back, err := one(text); err != nil || !reflect.DeepEqual(back, row) {
+		t.Fatalf("%s is %+v, is written %s, and is %+v, %v", source, row, text, back, err)
+	}
 }

@@ -2,6 +2,8 @@ package sqlite
 
 import (
 	"errors"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,4 +71,53 @@ func placeOf(text string) []any {
 		values = append(values, int64(len(part))-3)
 	}
 	return values
+}
+
+// Whatever an order's name and a search are, the search finds the order exactly if each of its words begins a word of the order, by the index of
+// words and without it alike; and the same of customers.
+func FuzzSearch(f *testing.F) {
+	for _, seed := range [][2]string{
+		{"A-1001/7", "a 1001"}, {"Jürgen Groß", "gross jurg"}, {"чай 緑茶", "緑"}, {"tea", `"tea"* OR NEAR(`}, {"§created", "§created"}, {"created", "created"},
+		{"x\x00y", "x\x00"}, {strings.Repeat("é", 70), strings.Repeat("é", 64)}, {"٣ ½ ²", "3 1 2"}, {"İi", "i̇"}, {"\U0001F375 tea", "\U0001F375"}, {"", ""},
+	} {
+		f.Add(seed[0], seed[1])
+	}
+	s, err := Open(filepath.Join(f.TempDir(), "read.db"), Options{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { _ = s.Close() })
+	version := 0
+	f.Fuzz(func(t *testing.T, name, text string) {
+		name = strings.ToValidUTF8(name, "\uFFFD") // as of everything that is stored
+		version++
+		row := projections.OrderRow{ID: "7d1c9d0e-0000-4000-8000-000000000007", Reference: name, CustomerID: name, Status: domain.Created,
+			Total: domain.Money{Currency: "EUR"}, Version: version}
+		sum := projections.Contribution{ID: row.ID, CustomerID: name, Status: domain.Created, Total: row.Total, Version: version}
+		for projection, r := range map[string]projections.Row{projections.OrderList: row, projections.CustomerOrderSummary: sum} {
+			if err := s.Write(t.Context(), projections.Batch{Projection: projection, Rows: []projections.Row{r}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		begins := func(words []string) bool {
+			for _, word := range projections.Words(text) {
+				if !slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(w, word) }) {
+					return false
+				}
+			}
+			return strings.TrimSpace(text) == "" || len(projections.Words(text)) > 0
+		}
+		words := projections.Words(name)
+		want := begins(append(projections.Words(string(row.ID)), words...))
+		for _, q := range []projections.OrderQuery{{Text: text}, {Text: text, Customer: name}, {Text: text, Sort: "-total"}} {
+			page, err := s.Orders(t.Context(), q)
+			if err != nil || (len(page.Rows) == 1) != want || page.Total != len(page.Rows) {
+				t.Fatalf("%q finds %q: %t, %v; %d rows by %+v", text, name, want, err, len(page.Rows), q)
+			}
+		}
+		page, err := s.Customers(t.Context(), projections.CustomerQuery{Text: text})
+		if err != nil || (len(page.Rows) == 1) != begins(words) {
+			t.Fatalf("%q finds the customer %q: %t, %v; %d rows", text, name, begins(words), err, len(page.Rows))
+		}
+	})
 }

@@ -233,3 +233,35 @@ func FuzzOrderID(f *testing.F) {
 		}
 	})
 }
+
+// What a program accepts is a wish for JSON or for a page whatever the order in which it says so; a path that ends in .json is a wish for JSON, and
+// the same path without that.
+func FuzzAccept(f *testing.F) {
+	for _, seed := range [][3]string{
+		{"text/html,application/json;q=0.9", "", "/orders"}, {"application/json;q=NaN, text/html;q=Inf, */*;q=1e400", "", "/orders/a%2Ejson"},
+		{"", "application/problem+json; charset=utf-8", "/index.json"}, {";,=,application/*;q=-1", ";", "/.json"}, {"text/*;q=\"0.3\"", "a/b", "/%2F.json"},
+	} {
+		f.Add(seed[0], seed[1], seed[2])
+	}
+	f.Fuzz(func(t *testing.T, accept, media, path string) {
+		u, err := url.ParseRequestURI(path)
+		if err != nil {
+			return
+		}
+		wish := func(accept string) (json bool, rest string) {
+			r := &http.Request{Method: http.MethodGet, URL: u, Header: http.Header{"Accept": {accept}, "Content-Type": {media}}}
+			JSONSuffix(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { json, rest = WantsJSON(r), r.URL.EscapedPath() }), "/static/").ServeHTTP(nil, r)
+			return json, rest
+		}
+		parts := strings.Split(accept, ",")
+		slices.Reverse(parts)
+		one, rest := wish(accept)
+		if other, _ := wish(strings.Join(parts, ",")); one != other {
+			t.Fatalf("%q is a wish for JSON: %t; said backwards: %t", accept, one, other)
+		}
+		suffixed := strings.HasSuffix(u.EscapedPath(), ".json") && !strings.HasPrefix(u.Path, "/static/")
+		if suffixed && (!one || rest != "/" && rest+".json" != u.EscapedPath()) || !suffixed && rest != u.EscapedPath() {
+			t.Fatalf("%q is routed as %q, JSON %t", path, rest, one)
+		}
+	})
+}
