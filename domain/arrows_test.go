@@ -35,13 +35,14 @@ func arrows() map[string][]string {
 		"static":               {},
 		"cmd":                  {"*"},
 		"e2e":                  {},
+		"internal":             {},
 	}
 }
 
 // drivers are the outside packages that belong in certain folders only. e2e/poison plays a broken program that writes into the file;
-// cmd/bench has bare loops to compare the engines with.
+// cmd/bench has bare loops to compare the engines with; internal/faultydisk is what their tests are on.
 func drivers() map[string][]string {
-	sqlite := []string{"eventstore/sqlite", "projections/sqlite", "e2e/poison", "cmd/bench"}
+	sqlite := []string{"eventstore/sqlite", "projections/sqlite", "e2e/poison", "cmd/bench", "internal/faultydisk"}
 	return map[string][]string{
 		"database/sql":                 sqlite,
 		"modernc.org/":                 sqlite,

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"os"
@@ -12,6 +13,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	driver "modernc.org/sqlite"
+	codes "modernc.org/sqlite/lib"
 
 	"headway/domain"
 )
@@ -113,8 +117,41 @@ func prepareFile(ctx context.Context, conn *sql.Conn, path string) error {
 	if _, err := conn.ExecContext(ctx, snapshotSchema); err != nil {
 		return err
 	}
-	_, err = conn.ExecContext(ctx, `PRAGMA wal_checkpoint(PASSIVE)`)
-	return err
+	return rewriteLog(ctx, conn, path+"-wal")
+}
+
+// rewriteLog makes the log durable as it is. A sync alone would not: after one that has failed the system holds that what it could not write is on
+// the disk, and the next one works. Moving the log into the file would be worse, because of a log with a gap only the older part counts. So every byte is
+// written again, and synced. The transaction keeps others from writing meanwhile.
+func rewriteLog(ctx context.Context, conn *sql.Conn, path string) error {
+	if _, err := conn.ExecContext(ctx, `BEGIN IMMEDIATE`); err != nil {
+		return err
+	}
+	err := rewrite(path)
+	_, undo := conn.ExecContext(ctx, `ROLLBACK`)
+	return errors.Join(err, undo)
+}
+
+func rewrite(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	buffer := make([]byte, 1<<18)
+	for offset := int64(0); err == nil; {
+		var n int
+		if n, err = f.ReadAt(buffer, offset); n > 0 {
+			if _, failed := f.WriteAt(buffer[:n], offset); failed != nil {
+				return failed
+			}
+			offset += int64(n)
+		}
+	}
+	if !errors.Is(err, io.EOF) {
+		return err
+	}
+	return f.Sync()
 }
 
 // inspect tells whether the file is empty; it changes nothing.
@@ -142,7 +179,8 @@ func useLog(ctx context.Context, conn *sql.Conn) error {
 	var mode string
 	var err error
 	for wait := time.Millisecond; wait < BusyTimeout/2; wait *= 2 {
-		if err = conn.QueryRowContext(ctx, `PRAGMA journal_mode = WAL`).Scan(&mode); err == nil {
+		err = conn.QueryRowContext(ctx, `PRAGMA journal_mode = WAL`).Scan(&mode)
+		if e, ok := errors.AsType[*driver.Error](err); !ok || e.Code()&0xff != codes.SQLITE_BUSY {
 			break
 		}
 		time.Sleep(wait) //nolint:forbidigo // nothing tells when the other process is done

@@ -7,8 +7,11 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
+
+	"headway/eventstore/sqlite"
 )
 
 // Every answer comes after a sync of the log that began after the command was sent and after its last byte was written. The kernel says so:
@@ -55,6 +58,45 @@ func TestSyncBeforeAnswer(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What another process has left in the log is written again, all of it, and synced, before anything is read of it.
+func TestLogIsRewritten(t *testing.T) {
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		t.Fatal("This test watches the store with strace: apt-get install strace, or make need.")
+	}
+	path, disk, done := newPlace(t)
+	defer done()
+	s := open(t, path, sqlite.Options{})
+	for i := range 40 {
+		appendTo(t, s, "a", i)
+	}
+	left, dir := disk.Cut(1), t.TempDir()
+	must(t, left.Put(dir))
+	size := len(left["events.db-wal"])
+	trace := filepath.Join(dir, "trace")
+	cmd := clientsCommand(filepath.Join(dir, "events.db"), 1, 1,
+		strace, "-f", "-y", "-qq", "-e", "trace=write,pwrite64,fsync,fdatasync", "-e", "signal=none", "-o", trace)
+	must(t, cmd.Run())
+	text, err := os.ReadFile(trace)
+	must(t, err)
+	written, synced := 0, 0
+	for _, c := range parseTrace(text) {
+		n, _ := strconv.Atoi(c.result)
+		switch {
+		case strings.Contains(c.args, `"ask `):
+			if written < size || synced < size {
+				t.Errorf("before the first command %d bytes of a log of %d were written, %d of them synced", written, size, synced)
+			}
+			return
+		case c.onLog() && c.name == "pwrite64":
+			written += n
+		case c.onLog() && c.result == "0":
+			synced = written
+		}
+	}
+	t.Error("the trace has no command")
 }
 
 // call is a system call between two lines of the trace.

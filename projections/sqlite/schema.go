@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	codes "modernc.org/sqlite/lib"
+
 	"headway/domain"
 )
 
@@ -234,7 +236,7 @@ func useLog(ctx context.Context, conn *sql.Conn) error {
 	var mode string
 	var err error
 	for wait := time.Millisecond; wait < BusyTimeout/2; wait *= 2 {
-		if err = conn.QueryRowContext(ctx, `PRAGMA journal_mode = WAL`).Scan(&mode); err == nil {
+		if err = conn.QueryRowContext(ctx, `PRAGMA journal_mode = WAL`).Scan(&mode); !hasCode(err, codes.SQLITE_BUSY) {
 			break
 		}
 		select {
