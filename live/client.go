@@ -3,32 +3,43 @@ package live
 import (
 	"errors"
 	"io"
+	"net"
 	"net/http"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/gorilla/websocket"
 )
 
-// client is one websocket: a reader goroutine, a writer goroutine, and the queue between the hub and the writer.
+// client is one websocket: a goroutine that reads, and another that writes while there is something to write.
 type client struct {
-	hub    *Hub
-	conn   *websocket.Conn
-	topics map[string]bool // guarded by the hub's mutex
-	wake   chan struct{}   // the queue has something
-	quit   chan struct{}   // closed by stop
-	ended  chan struct{}   // closed when the writer has ended
+	hub  *Hub
+	conn *websocket.Conn
 
-	mu       sync.Mutex // always taken after the hub's; held for memory only
-	queue    []*frame
-	at       map[string]int // where in the queue a key waits
-	bytes    int            // of the queue
-	writing  bool           // the writer is busy with what it took
-	late     bool           // the queue overflowed meanwhile: the client is slow, not only the news quick
-	overflow time.Time      // since when it is late at every write; zero if it is not
-	why      refusal        // set by stop; code 0 means the peer has gone
-	stopped  bool
+	// Guarded by the hub's mutex.
+	timer    *time.Timer // calls tick
+	audience *audience   // nil before its first watch
+	place    int         // in the audience
+	next     uint64      // the first frame that it is owed; 0 if none. Then a writer runs, or the timer starts one when the gap is over
+	hello    bool        // owed, like the next two
+	resync   bool
+	beat     bool
+	writing  bool      // the writer runs, or has said goodbye
+	wrote    time.Time // when its last writing ended
+	late     time.Time // since when it has not kept up; zero if it does
+	pinged   time.Time
+	stopped  bool // it is to be told why, and to go
+	why      refusal
+	gone     bool
+}
+
+// writing is one thing that is written to a client.
+type writing struct {
+	began time.Time
+	frame *frame
+	news  bool // published, so that the next news wait for the gap
+	part  bool // of the news: the rest does not wait
+	ping  bool
+	why   refusal // goodbye
 }
 
 // ServeHTTP makes a websocket of a handshake from a page of this console. Others are refused: 403 another origin, 503 too many
@@ -48,14 +59,10 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.join(nil)
 		return
 	}
-	c := &client{
-		hub:   h,
-		conn:  conn,
-		wake:  make(chan struct{}, 1),
-		quit:  make(chan struct{}),
-		ended: make(chan struct{}),
-		at:    map[string]int{},
+	if tcp, ok := conn.NetConn().(*net.TCPConn); ok {
+		_ = tcp.SetWriteBuffer(sendBuffer) // one that fails is found by the first write
 	}
+	c := &client{hub: h, conn: conn}
 	if !h.join(c) {
 		_ = conn.Close()
 		return
@@ -64,106 +71,46 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	go c.write()
 }
 
-// put queues a frame. It never blocks: a newer frame takes the place of an older one of its key, and a full queue becomes one
-// resync, which covers what it held.
-func (c *client) put(f *frame) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if i, waits := c.at[f.key]; waits && f.key != "" {
-		c.bytes += len(f.body) - len(c.queue[i].body)
-		c.queue[i] = f
-	} else {
-		if f.key != "" {
-			c.at[f.key] = len(c.queue)
-		}
-		c.queue = append(c.queue, f)
-		c.bytes += len(f.body)
+// owe notes that the client is to be sent a frame, and reports whether a writer must be started for it now.
+func (c *client) owe(n uint64, now time.Time, gap time.Duration) bool {
+	if c.next != 0 {
+		return false
 	}
-	if len(c.queue) > queueFrames || c.bytes > queueBytes {
-		c.overflowed(f.n)
+	c.next = n
+	if wait := gap - now.Sub(c.wrote); wait > 0 && !c.writing {
+		c.timer.Reset(wait)
+		return false
 	}
-	select {
-	case c.wake <- struct{}{}:
-	default:
+	return c.start()
+}
+
+// start reports whether a writer must be started; it counts as running then.
+func (c *client) start() bool {
+	if c.writing || c.gone {
+		return false
+	}
+	c.writing = true
+	c.hub.running.Add(1)
+	return true
+}
+
+// keepUp stops a client for which the ring has been too short while it was written to, each time for slowWait.
+func (c *client) keepUp(behind bool, last writing, now time.Time) {
+	switch {
+	case behind && c.late.IsZero():
+		c.late = last.began
+	case !behind && last.news:
+		c.late = time.Time{}
+	}
+	if behind && now.Sub(c.late) >= slowWait && !c.stopped {
+		c.stopped, c.why = true, refusal{websocket.CloseTryAgainLater, "too slow"}
 	}
 }
 
-// forget drops what was published and not sent yet.
-func (c *client) forget() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.queue = slices.DeleteFunc(c.queue, func(f *frame) bool { return f.topics != nil })
-	c.bytes = 0
-	clear(c.at)
-	for i, f := range c.queue {
-		c.bytes += len(f.body)
-		if f.key != "" {
-			c.at[f.key] = i
-		}
-	}
-}
-
-// overflowed replaces the queue by a resync; a hello that was never sent stays first.
-func (c *client) overflowed(n uint64) {
-	var kept []*frame
-	if first := c.queue[0]; first.key == "" && first.topics == nil {
-		kept = append(kept, first)
-	}
-	resync := newFrame(n, nil, "resync", closeObject([]byte(`{"type":"resync",`), formatSeq(c.hub.id, n)))
-	c.queue = append(kept, resync)
-	clear(c.at)
-	c.at["resync"] = len(kept)
-	c.bytes = 0
-	for _, f := range c.queue {
-		c.bytes += len(f.body)
-	}
-	if !c.writing {
-		return
-	}
-	c.late = true
-	if c.overflow.IsZero() {
-		c.overflow = time.Now()
-	}
-}
-
-// take empties the queue, in the order of the sequence. It reports a client that has not kept up for too long.
-func (c *client) take() (frames []*frame, slow bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.late {
-		c.overflow = time.Time{}
-	}
-	if !c.overflow.IsZero() && time.Since(c.overflow) >= slowWait {
-		return nil, true
-	}
-	frames, c.queue, c.bytes, c.late, c.writing = c.queue, nil, 0, false, true
-	clear(c.at)
-	slices.SortStableFunc(frames, func(a, b *frame) int {
-		switch {
-		case a.n < b.n:
-			return -1
-		case a.n > b.n:
-			return 1
-		}
-		return 0
-	})
-	return frames, false
-}
-
-// wrote says that what was taken is sent.
-func (c *client) wrote() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.writing = false
-}
-
-// stop makes the writer end, telling the peer why; code 0 tells nothing. The first stop counts.
-func (c *client) stop(code int, reason string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.stopped {
-		c.stopped, c.why = true, refusal{code, reason}
-		close(c.quit)
+// tick is called by the timer.
+func (c *client) tick() {
+	if c.hub.tick(c) {
+		c.write()
 	}
 }
 
@@ -179,15 +126,13 @@ func (c *client) read() {
 		c.listen()
 	}
 	c.hub.leave(c)
-	c.stop(0, "")
 	c.cut()
-	<-c.ended
 }
 
 // alive gives the peer more time, unless it is being told to go.
 func (c *client) alive(string) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.hub.mu.Lock()
+	defer c.hub.mu.Unlock()
 	if c.stopped {
 		return nil
 	}
@@ -199,7 +144,7 @@ func (c *client) listen() {
 	for said := 0; ; said++ {
 		kind, data, err := c.conn.ReadMessage()
 		if errors.Is(err, websocket.ErrReadLimit) { // the close has been sent; let it arrive before the rest is thrown away
-			c.stop(websocket.CloseMessageTooBig, "the message is too large")
+			c.hub.stop(c, refusal{websocket.CloseMessageTooBig, "the message is too large"})
 			_ = c.conn.SetReadDeadline(time.Now().Add(closeWait))
 			_, _ = io.CopyN(io.Discard, c.conn.NetConn(), maxDrain)
 		}
@@ -207,7 +152,7 @@ func (c *client) listen() {
 			return
 		}
 		if why, bad := c.hear(said, kind, data); bad {
-			c.stop(why.code, why.reason)
+			c.hub.stop(c, why)
 			c.drain()
 			return
 		}
@@ -240,74 +185,49 @@ func (c *client) drain() {
 	}
 }
 
-// write sends what is queued, pings and beats until it is told to stop or a write fails.
+// write sends what the client is owed. It ends when nothing is, or not yet, or when a write fails or was the last.
 func (c *client) write() {
 	defer c.hub.running.Done()
-	defer close(c.ended)
-	why := c.send()
-	c.stop(why.code, why.reason)
-	if why.code == 0 {
-		c.cut()
-		return
+	var last writing
+	for {
+		next, more := c.hub.next(c, last)
+		if !more {
+			return
+		}
+		if next.why.code != 0 {
+			c.dismiss(next.why)
+			return
+		}
+		if err := c.send(next); err != nil {
+			c.cut()
+			return
+		}
+		last = next
 	}
+}
+
+// dismiss tells the client to go. The reader waits for the answer, not longer.
+func (c *client) dismiss(why refusal) {
 	deadline := time.Now().Add(closeWait)
 	err := c.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(why.code, why.reason), deadline)
 	if err != nil && !errors.Is(err, websocket.ErrCloseSent) {
 		c.cut()
 		return
 	}
-	_ = c.conn.SetReadDeadline(deadline) // the reader waits for the answer, not longer
+	_ = c.conn.SetReadDeadline(deadline)
 }
 
-// send returns why the connection ends.
-func (c *client) send() refusal {
-	ping, beat := time.NewTicker(pingPeriod), time.NewTicker(beatPeriod)
-	defer ping.Stop()
-	defer beat.Stop()
-	wake := c.wake
-	var gap <-chan time.Time
-	for {
-		select {
-		case <-c.quit:
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			return c.why
-		case <-wake:
-			frames, slow := c.take()
-			if slow {
-				return refusal{websocket.CloseTryAgainLater, "too slow"}
-			}
-			if err := c.sendFrames(frames); err != nil {
-				return refusal{}
-			}
-			c.wrote()
-			wake, gap = nil, time.After(flushGap)
-		case <-gap:
-			wake, gap = c.wake, nil
-		case <-beat.C:
-			c.hub.beatTo(c)
-		case <-ping.C:
-			if err := c.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeWait)); err != nil {
-				return refusal{}
-			}
-		}
+func (c *client) send(w writing) error {
+	deadline := w.began.Add(writeWait)
+	if w.ping {
+		return c.conn.WriteControl(websocket.PingMessage, nil, deadline)
 	}
-}
-
-// sendFrames writes one text message: the frame, or an array of them.
-func (c *client) sendFrames(frames []*frame) error {
-	if err := c.conn.SetWriteDeadline(time.Now().Add(writeWait)); err != nil {
+	message, err := w.frame.message()
+	if err != nil {
 		return err
 	}
-	switch len(frames) {
-	case 0:
-		return nil
-	case 1:
-		message, err := frames[0].prepared()
-		if err != nil {
-			return err
-		}
-		return c.conn.WritePreparedMessage(message)
+	if err := c.conn.SetWriteDeadline(deadline); err != nil {
+		return err
 	}
-	return c.conn.WriteMessage(websocket.TextMessage, join(frames))
+	return c.conn.WritePreparedMessage(message)
 }

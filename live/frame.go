@@ -10,20 +10,29 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// frame is one message as it goes out, encoded once and shared by every queue and the ring. It never changes.
+// frame is one text as it goes out, encoded once for everybody it is sent to. It never changes.
 type frame struct {
-	n        uint64 // its place in the hub's sequence
-	topics   []string
-	key      string
-	body     []byte
-	prepared func() (*websocket.PreparedMessage, error)
+	n      uint64 // its place in the hub's sequence
+	topics []string
+	key    string
+	body   []byte
+	parts  []*frame // several that are sent as one; they have the bodies
+
+	once     sync.Once
+	prepared *websocket.PreparedMessage
+	err      error
 }
 
-// newFrame wraps an encoded body.
-func newFrame(n uint64, topics []string, key string, body []byte) *frame {
-	return &frame{n: n, topics: topics, key: key, body: body, prepared: sync.OnceValues(func() (*websocket.PreparedMessage, error) {
-		return websocket.NewPreparedMessage(websocket.TextMessage, body)
-	})}
+// message is the frame as the websocket sends it, made when it is first needed.
+func (f *frame) message() (*websocket.PreparedMessage, error) {
+	f.once.Do(func() {
+		body := f.body
+		if f.parts != nil {
+			body = join(f.parts)
+		}
+		f.prepared, f.err = websocket.NewPreparedMessage(websocket.TextMessage, body)
+	})
+	return f.prepared, f.err
 }
 
 // concerns reports whether a client with these topics is sent the frame.

@@ -36,7 +36,7 @@ func FuzzBody(f *testing.F) {
 			t.Fatalf("%q goes out as %q", body, out)
 		}
 		var both []map[string]any
-		if joined := join([]*frame{newFrame(n, nil, "", out), newFrame(n, nil, "", out)}); json.Unmarshal(joined, &both) != nil || len(both) != 2 {
+		if joined := join([]*frame{{n: n, body: out}, {n: n, body: out}}); json.Unmarshal(joined, &both) != nil || len(both) != 2 {
 			t.Fatalf("two of %q go out as %q", out, joined)
 		}
 	})

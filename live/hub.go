@@ -34,24 +34,25 @@ type Message struct {
 }
 
 // Hub brings messages to the websockets that watch. It is safe for concurrent use. A client that has said what it has seen is sent
-// every later message of its topics, or a newer one of the same key, or a resync.
+// every later message of its topics, or a newer one of the same key, or a resync, in the order of the sequence.
 type Hub struct {
 	id       string
 	build    json.RawMessage
 	origins  []string
 	limit    int
 	upgrader websocket.Upgrader
-	running  sync.WaitGroup // two goroutines a connection
+	running  sync.WaitGroup // a reader for each connection, and the writers
 
-	mu       sync.Mutex // held for memory only: nothing is written, called or waited for under it
-	n        uint64     // the newest message
-	ring     []*frame   // the newest messages, oldest first, without a gap
-	bytes    int        // of the ring
-	clients  map[*client]bool
-	opening  int // handshakes under way; they count as connections
-	watchers map[string]map[*client]bool
-	asked    time.Time // when a page last took the sequence
-	closed   bool
+	mu        sync.Mutex // held for memory only: nothing is written, called or waited for under it
+	ring      ring
+	clients   map[*client]bool
+	opening   int // handshakes under way; they count as connections
+	audiences map[string]*audience
+	watchers  map[string]map[*audience]bool // of a topic
+	batches   [keptBatches]batch
+	made      int       // batches so far
+	asked     time.Time // when a page last took the sequence
+	closed    bool
 }
 
 // New returns a hub without connections. Its sequence is its own: what another hub numbered is answered with a resync.
@@ -61,20 +62,23 @@ func New(o Options) *Hub {
 		build = json.RawMessage(`""`)
 	}
 	h := &Hub{
-		id:       rand.Text()[:12],
-		build:    build,
-		origins:  o.Origins,
-		limit:    o.Connections,
-		clients:  map[*client]bool{},
-		watchers: map[string]map[*client]bool{},
+		id:      rand.Text()[:12],
+		build:   build,
+		origins: o.Origins,
+		limit:   o.Connections,
+		ring:    ring{seen: map[string]bool{}},
+		clients: map[*client]bool{},
+
+		audiences: map[string]*audience{},
+		watchers:  map[string]map[*audience]bool{},
 	}
 	if h.limit == 0 {
 		h.limit = MaxConnections
 	}
 	h.upgrader = websocket.Upgrader{
 		HandshakeTimeout: writeWait,
-		ReadBufferSize:   1 << 10,
-		WriteBufferSize:  4 << 10,
+		ReadBufferSize:   512,
+		WriteBufferSize:  512, // what is sent is prepared; this is for the rest
 		WriteBufferPool:  &sync.Pool{},
 		CheckOrigin:      func(*http.Request) bool { return true }, // ServeHTTP has asked sameOrigin
 	}
@@ -87,26 +91,37 @@ func (h *Hub) Publish(m Message) {
 	if !ok {
 		open, m.Key = []byte(`{"type":"resync",`), "resync"
 	}
+	for _, c := range h.publish(m, open) {
+		go c.write()
+	}
+}
+
+// publish answers the clients whose writers must be started, which is done without the lock that each of them takes.
+func (h *Hub) publish(m Message, open []byte) (idle []*client) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.n++
-	f := newFrame(h.n, m.Topics, m.Key, closeObject(open, h.seq()))
-	h.remember(f)
-	if len(m.Topics) == 1 {
-		for c := range h.watchers[m.Topics[0]] {
-			c.put(f)
-		}
-		return
-	}
-	reached := map[*client]bool{}
+	n := h.ring.n + 1
+	h.ring.add(&frame{n: n, topics: m.Topics, key: m.Key, body: closeObject(open, formatSeq(h.id, n))})
+	now, gap := time.Now(), h.gap()
 	for _, topic := range m.Topics {
-		for c := range h.watchers[topic] {
-			if !reached[c] {
-				reached[c] = true
-				c.put(f)
+		for a := range h.watchers[topic] {
+			if a.told == n { // by another of its topics
+				continue
+			}
+			a.told = n
+			for _, c := range a.clients {
+				if c.owe(n, now, gap) {
+					idle = append(idle, c)
+				}
 			}
 		}
 	}
+	return idle
+}
+
+// gap is how long after a message the next news to a client wait, so that they are joined.
+func (h *Hub) gap() time.Duration {
+	return max(flushGap, writeShare*time.Duration(len(h.clients)))
 }
 
 // Seq is the place of the newest message. A page takes it before its first read and sends it with its first watch.
@@ -128,20 +143,7 @@ func (h *Hub) Watched(topic string) bool {
 // loading reports whether a page may be between its first read and its watch.
 func (h *Hub) loading() bool { return !h.asked.IsZero() && time.Since(h.asked) < loadWait }
 
-func (h *Hub) seq() string { return formatSeq(h.id, h.n) }
-
-// remember keeps a frame for those who come back, and forgets the oldest beyond the bounds.
-func (h *Hub) remember(f *frame) {
-	h.ring = append(h.ring, f)
-	h.bytes += len(f.body)
-	drop := 0
-	for len(h.ring)-drop > ringFrames || h.bytes > ringBytes {
-		h.bytes -= len(h.ring[drop].body)
-		h.ring[drop] = nil
-		drop++
-	}
-	h.ring = h.ring[drop:]
-}
+func (h *Hub) seq() string { return formatSeq(h.id, h.ring.n) }
 
 // open takes a place for one more connection; false when there is none.
 func (h *Hub) open() bool {
@@ -154,8 +156,8 @@ func (h *Hub) open() bool {
 	return true
 }
 
-// join gives the place that open took to a client and says hello to it; nil gives it back. It returns false when the hub has closed
-// since; otherwise the client's two goroutines count as running.
+// join gives the place that open took to a client and owes it a hello; nil gives it back. It returns false when the hub has closed
+// since; otherwise the client's reader and its first writer count as running.
 func (h *Hub) join(c *client) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -165,7 +167,9 @@ func (h *Hub) join(c *client) bool {
 	}
 	h.running.Add(2)
 	h.clients[c] = true
-	c.put(newFrame(h.n, nil, "", closeObject([]byte(`{"type":"hello","build":`+string(h.build)+`,`), h.seq())))
+	c.hello, c.writing = true, true
+	c.pinged = time.Now()
+	c.timer = time.AfterFunc(beatPeriod, c.tick)
 	return true
 }
 
@@ -174,17 +178,9 @@ func (h *Hub) leave(c *client) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.clients, c)
-	h.unwatch(c)
-}
-
-func (h *Hub) unwatch(c *client) {
-	for topic := range c.topics {
-		delete(h.watchers[topic], c)
-		if len(h.watchers[topic]) == 0 {
-			delete(h.watchers, topic)
-		}
-	}
-	c.topics = nil
+	h.unseat(c)
+	c.gone = true
+	c.timer.Stop()
 }
 
 // watch gives the client new topics in place of its old ones, with what it missed since w.Since and a beat that says the answer is
@@ -192,51 +188,113 @@ func (h *Hub) unwatch(c *client) {
 func (h *Hub) watch(c *client, w watch) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !h.clients[c] {
-		return
-	}
-	h.unwatch(c)
-	c.topics = make(map[string]bool, len(w.Watch))
-	for _, topic := range w.Watch {
-		c.topics[topic] = true
-		if h.watchers[topic] == nil {
-			h.watchers[topic] = map[*client]bool{}
-		}
-		h.watchers[topic][c] = true
-	}
+	h.unseat(c)
+	h.seat(c, w.Watch)
 	if w.Since != "" {
-		h.replay(c, w.Since)
+		h.resume(c, w.Since)
 	}
-	c.put(h.beat())
+	c.beat = true
+	if c.start() {
+		go c.write()
+	}
 }
 
-// replay queues what the client has not seen. The ring has no gap, so a sequence it reaches back to misses nothing.
-func (h *Hub) replay(c *client, since string) {
+// resume owes the client what it has not seen. The ring has no gap, so a sequence it reaches back to misses nothing.
+func (h *Hub) resume(c *client, since string) {
 	seen, ours := parseSeq(h.id, since)
-	if !ours || seen > h.n || h.n-seen > uint64(len(h.ring)) {
-		c.put(newFrame(h.n, nil, "resync", closeObject([]byte(`{"type":"resync",`), h.seq())))
-		return
-	}
-	c.forget() // what it waits for comes again, in its place
-	for _, f := range h.ring[uint64(len(h.ring))-(h.n-seen):] {
-		if f.concerns(c.topics) {
-			c.put(f)
-		}
+	switch {
+	case !ours || seen > h.ring.n || !h.ring.has(seen+1):
+		c.next, c.resync = 0, true
+	case seen == h.ring.n:
+		c.next = 0
+	default:
+		c.next = seen + 1
 	}
 }
 
-// beat is the frame that tells a page it has been sent everything up to its sequence.
-func (h *Hub) beat() *frame {
-	return newFrame(h.n, nil, "beat", closeObject([]byte(`{"type":"beat",`), h.seq()))
+// say is a frame of the hub's own, true as of now.
+func (h *Hub) say(open string) *frame {
+	return &frame{n: h.ring.n, body: closeObject([]byte(open), h.seq())}
 }
 
-// beatTo queues a beat for a client that watches.
-func (h *Hub) beatTo(c *client) {
+// next ends a client's last writing, if there was one, and says what is to be written now: false if nothing is, or not yet. What is owed is in
+// the order of the sequence: a beat is the last, and a resync covers all that was owed.
+func (h *Hub) next(c *client, last writing) (writing, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(c.topics) > 0 {
-		c.put(h.beat())
+	now := time.Now()
+	behind := c.next != 0 && !h.ring.has(c.next)
+	if !last.began.IsZero() {
+		c.wrote = now
+		c.keepUp(behind, last, now)
 	}
+	switch {
+	case c.gone:
+		c.writing = false
+		return writing{}, false
+	case c.stopped:
+		return writing{why: c.why}, true
+	case c.hello:
+		c.hello = false
+		return writing{began: now, frame: h.say(`{"type":"hello","build":` + string(h.build) + `,`)}, true
+	case now.Sub(c.pinged) >= pingPeriod:
+		c.pinged = now
+		return writing{began: now, ping: true}, true
+	case c.resync || behind:
+		c.resync, c.next = false, 0
+		return writing{began: now, frame: h.say(`{"type":"resync",`)}, true
+	}
+	if c.next != 0 {
+		if last.news && !last.part {
+			c.writing = false
+			c.timer.Reset(h.gap())
+			return writing{}, false
+		}
+		b := h.batchOf(c.audience, c.next)
+		if c.next = b.rest; b.frame != nil {
+			return writing{began: now, frame: b.frame, news: true, part: b.rest != 0}, true
+		}
+	}
+	if c.beat {
+		c.beat = false
+		return writing{began: now, frame: h.say(`{"type":"beat",`)}, true
+	}
+	c.writing = false
+	return writing{}, false
+}
+
+// tick finds out whether a client is due: news whose gap is over, a ping, or after silence a beat.
+func (h *Hub) tick(c *client) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if c.gone {
+		return false
+	}
+	wait := beatPeriod
+	if quiet := time.Since(c.wrote); c.next == 0 && quiet < beatPeriod {
+		wait -= quiet
+	}
+	c.timer.Reset(wait)
+	if wait < beatPeriod {
+		return false
+	}
+	c.beat = c.beat || c.next == 0 && c.audience != nil && len(c.audience.topics) > 0
+	return c.start()
+}
+
+// stop has the client told to go, and why; the first stop counts.
+func (h *Hub) stop(c *client, why refusal) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if c.stopped || c.gone {
+		return
+	}
+	c.stopped, c.why = true, why
+	if c.start() {
+		go c.write()
+		return
+	}
+	_ = c.conn.NetConn().SetWriteDeadline(time.Now().Add(closeWait)) // what it is being written need not end
 }
 
 // Connections counts the websockets that are open.
@@ -254,7 +312,7 @@ func (h *Hub) Shutdown(ctx context.Context) error {
 	clients := h.snapshot()
 	h.mu.Unlock()
 	for _, c := range clients {
-		c.stop(websocket.CloseServiceRestart, "the server restarts")
+		h.stop(c, refusal{websocket.CloseServiceRestart, "the server restarts"})
 	}
 	ended := make(chan struct{})
 	go func() {

@@ -2,6 +2,7 @@ package live_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime"
@@ -122,7 +123,7 @@ func TestWhoCannotResumeIsToldToResync(t *testing.T) {
 		{"not a sequence", func(*live.Hub) string { return "yesterday" }, nil},
 		{"a sequence from the future", func(h *live.Hub) string { return h.Seq() + "9" }, nil},
 		{"more news than the hub keeps", (*live.Hub).Seq, func(h *live.Hub) {
-			for n := range 1025 {
+			for n := range 8193 {
 				h.Publish(row("orders", "a", n))
 			}
 		}},
@@ -131,11 +132,6 @@ func TestWhoCannotResumeIsToldToResync(t *testing.T) {
 				m := row("orders", "a", n)
 				m.Body = fmt.Appendf(nil, `{"type":"row","id":"a","html":%q}`, strings.Repeat("x", 240<<10))
 				h.Publish(m)
-			}
-		}},
-		{"more news than a queue holds", (*live.Hub).Seq, func(h *live.Hub) {
-			for n := range 300 {
-				h.Publish(head("orders", "a", n))
 			}
 		}},
 		{"news that nobody rendered", (*live.Hub).Seq, func(h *live.Hub) { h.Publish(live.Message{Topics: []string{"orders"}, Key: "k"}) }},
@@ -162,10 +158,10 @@ func TestTheRingHoldsExactlyItsBound(t *testing.T) {
 		s := serve(t, live.New(live.Options{}))
 		s.hub.Publish(row("orders", "a", 0))
 		since := s.hub.Seq()
-		for n := range 1024 {
+		for n := range 8192 {
 			s.hub.Publish(row("orders", "a", n))
 		}
-		if got, want := told(s.open(since, "orders").rows()), []string{"row a v1023"}; !slices.Equal(got, want) {
+		if got, want := told(s.open(since, "orders").rows()), []string{"row a v8191"}; !slices.Equal(got, want) {
 			t.Fatalf("told %v, want %v", got, want)
 		}
 	})
@@ -238,20 +234,57 @@ func TestWatchedIsTrueWhileSomeoneWatchesOrAPageLoads(t *testing.T) {
 	})
 }
 
+func TestWhatIsTooMuchForOneTextComesInSeveral(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, live.New(live.Options{}))
+		since := s.hub.Seq()
+		for n := range 8192 {
+			s.hub.Publish(head("orders", "a", n))
+		}
+		p := s.open(since, "orders")
+		for n := 0; n < 8192; {
+			_, data, err := p.conn.ReadMessage()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(data) > 256<<10+2 {
+				t.Fatalf("a text of %d bytes, want at most 256 KiB of frames", len(data))
+			}
+			var frames []frame
+			if err := json.Unmarshal(data, &frames); err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range frames {
+				if f.V != n {
+					t.Fatalf("told v%d, want v%d: all, in their order", f.V, n)
+				}
+				n++
+			}
+		}
+		if got := told(p.rows()); len(got) != 0 {
+			t.Fatalf("told %v as well", got)
+		}
+	})
+}
+
 func TestAFloodForOneWhoDoesNotReadIsOneResync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, live.New(live.Options{}))
 		p := s.open("", "orders")
 		p.rows()
-		for n := range 100_000 {
+		time.Sleep(time.Second) // past the gap after the beat
+		s.hub.Publish(head("orders", "a", 0))
+		synctest.Wait() // its writer waits in this
+		for n := range 10_000 {
 			s.hub.Publish(head("orders", "a", n)) // would deadlock the bubble if it waited for the reader
 		}
-		var got []string
-		for len(got) == 0 || got[len(got)-1] != "head a v99999" {
-			got = append(got, told(p.next())...)
+		p.next()
+		if f := p.next(); len(f) != 1 || f[0].Type != "resync" || f[0].Seq != s.hub.Seq() {
+			t.Fatalf("told %v, want one resync up to the newest", told(f))
 		}
-		if len(got) > 600 || !slices.Contains(got, "resync  v0") {
-			t.Fatalf("%d frames, want a bounded queue with a resync for the rest", len(got))
+		s.hub.Publish(head("orders", "a", 1))
+		if got, want := told(p.next()), []string{"head a v1"}; !slices.Equal(got, want) {
+			t.Fatalf("then told %v, want %v", got, want)
 		}
 	})
 }
@@ -264,24 +297,63 @@ func TestASlowClientIsClosedWith1013AndOthersAreNotHeldUp(t *testing.T) {
 		quick.rows()
 		time.Sleep(time.Second)                  // past the gap after the beat
 		s.hub.Publish(row("orders", "first", 1)) // the slow one's writer waits in this
-		synctest.Wait()
+		var got []frame
+		go func() {
+			for {
+				frames, err := quick.read()
+				if err != nil {
+					return
+				}
+				got = append(got, frames...)
+			}
+		}()
 		for version := range 12 {
-			for n := range 100 {
-				s.hub.Publish(row("orders", fmt.Sprint(version, "/", n), version))
-			}
-			start := time.Now()
-			for !slices.Contains(told(quick.next()), fmt.Sprintf("row %d/99 v%d", version, version)) {
-			}
-			if waited := time.Since(start); waited > time.Second {
-				t.Fatalf("the quick one waited %v for the slow one", waited)
+			for n := range 2000 {
+				s.hub.Publish(row("orders", fmt.Sprint(n), version))
 			}
 			time.Sleep(700 * time.Millisecond)
+		}
+		synctest.Wait()
+		if want := 1 + 12*2000; len(got) < want || slices.Contains(told(got), "resync  v0") {
+			t.Fatalf("the quick one was told %d times, want %d news and no resync", len(got), want)
 		}
 		if n := s.hub.Connections(); n != 2 {
 			t.Fatalf("%d connections, want 2: the slow one's write may still succeed", n)
 		}
 		if code := slow.closed(); code != 1013 {
-			t.Fatalf("close code %d, want 1013 after 5 s of a full queue", code)
+			t.Fatalf("close code %d, want 1013 after 5 s out of the ring", code)
+		}
+	})
+}
+
+func TestASlowClientThatCatchesUpStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, live.New(live.Options{}))
+		p := s.open("", "orders")
+		p.rows()
+		first := func(kind string) (f frame) { // of this kind that comes
+			for f.Type != kind {
+				f = p.next()[0]
+			}
+			return f
+		}
+		for range 5 {
+			s.hub.Publish(head("orders", "a", 0)) // its writer waits in this
+			synctest.Wait()
+			for n := range 8200 {
+				s.hub.Publish(head("orders", "a", n))
+			}
+			time.Sleep(4 * time.Second)
+			if f := first("resync"); f.Seq != s.hub.Seq() {
+				t.Fatalf("a resync at %s, want it for all that fell out of the ring", f.Seq)
+			}
+			s.hub.Publish(head("orders", "b", 1))
+			if f := first("head"); f.ID != "b" {
+				t.Fatalf("then told %v, want what came after the resync", f)
+			}
+		}
+		if n := s.hub.Connections(); n != 1 {
+			t.Fatalf("%d connections, want 1: it kept up in between", n)
 		}
 	})
 }
@@ -291,11 +363,11 @@ func TestAFloodDoesNotMakeAQuickClientSlow(t *testing.T) {
 		s := serve(t, live.New(live.Options{}))
 		p := s.open("", "orders")
 		go p.closed()
-		for range 150 { // 15 s of more between two writes than a queue holds
-			for n := range 300 {
+		for range 12 { // 6 s of more between two writes than the ring holds
+			for n := range 8200 {
 				s.hub.Publish(head("orders", "a", n))
 			}
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(500 * time.Millisecond)
 		}
 		if n := s.hub.Connections(); n != 1 {
 			t.Fatalf("%d connections, want 1: it read everything at once", n)
@@ -366,19 +438,27 @@ func TestShutdownTellsEveryPageToComeBack(t *testing.T) {
 }
 
 func TestShutdownDoesNotWaitForThoseWhoDoNotRead(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := serve(t, live.New(live.Options{}))
-		s.dial()
-		synctest.Wait() // its hello is being written
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if err := s.hub.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("shutdown: %v, want the context's error", err)
-		}
-		if n := s.hub.Connections(); n != 0 {
-			t.Errorf("%d connections, want 0", n)
-		}
-	})
+	for _, test := range []struct {
+		rule string
+		time time.Duration
+		want error
+	}{{"they are given a second", 1100 * time.Millisecond, nil}, {"or less", time.Second / 2, context.DeadlineExceeded}} {
+		t.Run(test.rule, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := serve(t, live.New(live.Options{}))
+				s.dial()
+				synctest.Wait() // its hello is being written
+				ctx, cancel := context.WithTimeout(t.Context(), test.time)
+				defer cancel()
+				if err := s.hub.Shutdown(ctx); !errors.Is(err, test.want) {
+					t.Errorf("shutdown: %v, want %v", err, test.want)
+				}
+				if n := s.hub.Connections(); n != 0 {
+					t.Errorf("%d connections, want 0", n)
+				}
+			})
+		})
+	}
 }
 
 // The bubbles fail if a goroutine is left; this holds the same over real sockets.
