@@ -26,6 +26,7 @@ const (
 	BusyTimeout = 5 * time.Second
 	idsPerQuery = 500  // orders one query names
 	rowsPerStep = 1000 // rows a walk over everything holds at once
+	damaged     = " is damaged. Delete it: it is made again from the events."
 	unreachable = "The read store cannot be reached at the moment. Trying again is safe."
 )
 
@@ -62,6 +63,9 @@ func Open(path string, options Options) (*Store, error) {
 		}
 		if hasCode(err, codes.SQLITE_NOTADB) {
 			return nil, &domain.Error{Kind: domain.Refused, Message: path + " is not a read store of Headway.", Cause: err}
+		}
+		if hasCode(err, codes.SQLITE_CORRUPT) {
+			return nil, &domain.Error{Kind: domain.Refused, Message: path + damaged, Cause: err}
 		}
 		return nil, domain.Unreachable(err, "The read store %s cannot be opened.", path)
 	}
