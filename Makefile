@@ -11,6 +11,8 @@ TEMPL := bin/templ
 LINT  := bin/golangci-lint
 VULN  := bin/govulncheck
 
+VULNDB ?= golang.org/x/vulndb@latest
+
 # What needs the distributed engines, and everything else. The inner loop does without the engines.
 ENGINED := ./eventstore/dynamo ./projections/elastic ./e2e/engines
 OTHERS   = $$(go list ./... | grep -vE '/(eventstore/dynamo|projections/elastic|e2e/engines)$$')
@@ -30,7 +32,7 @@ FUZZTIME ?= 20s
 TIMES    ?= 5
 
 .PHONY: help run generate fresh check js test go race lint e2e distributed backends e2e-distributed node_modules need need-engines bench benchmarks fuzz \
-  soak vuln screenshots
+  fitting mutations soak vuln screenshots
 
 help: ## What can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | column -t -s '|'
@@ -41,7 +43,7 @@ run: ## Serve the demo on 127.0.0.1:8080
 generate: $(TEMPL) ## Make the Go files of the pages from their .templ files
 	$(TEMPL) generate -log-level warn
 
-check: fresh go js ## The inner loop: generated files fresh, gofmt, vet, go test, node --test; under a minute when warm
+check: fresh go js fitting ## The inner loop: generated files fresh, gofmt, vet, go test, node --test; under a minute when warm
 
 fresh: $(TEMPL)
 	@before=$$(find views -name '*_templ.go' -exec sha256sum {} + | sort); \
@@ -58,6 +60,9 @@ js:
 	@files=$$(find static -name '*.test.mjs' -o -name '*.test.js' | sort); \
 	[ -n "$$files" ] || { echo 'There is no test in static/.'; exit 1; }; \
 	node --test $$files
+
+fitting:
+	go run -C tools ./mutations -check
 
 test: need check lint race fuzz e2e distributed ## Everything; what .ci/run calls. Installs what is missing: Chromium, strace, Playwright, Java
 
@@ -105,8 +110,11 @@ fuzz: ## Fuzz every target for FUZZTIME (20s); what is found is printed and left
 soak: need-engines node_modules ## Outages and pauses at their full length; then everything TIMES (5) times in a row on a busy machine
 	@./tools/soak $(TIMES)
 
-vuln: $(VULN) ## Known vulnerabilities in what is called; needs the network for the database, so it is not part of test
-	$(VULN) ./...
+vuln: $(VULN) ## Known vulnerabilities in what is called; needs the network for the database, which the Go project also serves as a module
+	$(VULN) -db "file://$$(go mod download -json $(VULNDB) | sed -nE 's/.*"Dir": "(.*)".*/\1/p')/data/osv" ./...
+
+mutations: ## Break the code on purpose, once in each way of tools/mutations/list.go, and want the test that is named for it to turn red
+	go run -C tools ./mutations $(ARGS)
 
 screenshots: need node_modules ## Pictures of every page and state into e2e/pictures, those of the README into docs/pictures
 	cd e2e && node screenshots.mjs

@@ -65,7 +65,7 @@ func Run(t *testing.T, newPlace func(t *testing.T) Place) {
 		{"snapshots", "A snapshot is kept as it was saved; an older one never takes its place, unless the newer one is useless.", snapshots},
 		{"snapshots, at once", "Of many savers at once the newest snapshot stays.", snapshotsAtOnce},
 		{"snapshots, taken", "An append that crosses the interval takes a snapshot, and the next command needs only what follows it.", snapshotsTaken},
-		{"snapshots, refused", "A snapshot that is broken, stale, of another order or of other rules costs time, never truth.", snapshotsRefused},
+		{"snapshots, refused", "A snapshot that is missing, stale, broken, too large, of another order, shape or rules costs time, never truth.", snapshotsRefused},
 		{"snapshots, random", "Commands get the same answers with snapshots as without, and store the same.", snapshotsChangeNothing},
 		{"ended context", "A context that has ended is the answer of every method, and nothing is stored.", endedContext},
 	} {

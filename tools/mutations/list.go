@@ -1,0 +1,89 @@
+package main
+
+// mutations is the list. An entry that does not fit the code any more is an error of make check: say there what the code does now, in as few words of
+// the file as stand there once.
+func mutations() []mutation {
+	return []mutation{
+		// Durable, once, and in order.
+		{"the log is not synced", "1", "eventstore/sqlite/writer.go", `"synchronous(FULL)"`, `"synchronous(NORMAL)"`, "eventstore/sqlite", "TestSyncBeforeAnswer"},
+		{"a commit that fails is answered with success", "1", "eventstore/sqlite/writer.go",
+			"if _, err := w.do.commit.ExecContext(ctx); err != nil {", "if _, err := w.do.commit.ExecContext(ctx); err != nil && false {", "eventstore/sqlite", "TestTransactionFails"},
+		{"a repeat is known only by the newest events", "2", "eventstore/execute.go",
+			"if r.Metadata.CausationID == req.CommandID {", "if r.Metadata.CausationID == req.CommandID && r.Version > req.Expect {", "eventstore", "TestRepeat"},
+		{"a command id may mean something else", "2", "eventstore/execute.go",
+			"if mine != nil && mine[0].Metadata.CommandHash != hash {", "if false {", "eventstore", "TestOtherContent"},
+		{"a second import makes the orders again", "2", "cmd/web/internal/plan/plan.go",
+			"ids[i] = domain.CommandID(uuid.NewSHA1(p.Namespace, []byte(name)).String())", "_ = name\n\t\tids[i] = domain.CommandID(uuid.NewString())", "cmd/web", "TestImportMessyFile"},
+		{"a stored event can be changed", "3", "eventstore/sqlite/schema.go", "SELECT RAISE(ABORT, 'a stored event never changes');", "SELECT 1;", "eventstore/sqlite", "TestHistoryStays"},
+		{"a gap in an order's versions is folded over", "3", "domain/order.go", "if version != o.Version+1 {", "if version <= o.Version {", "domain", "TestWhatLeavesNoMeaningfulOrderIsNotApplied"},
+		{"the version is not compared before a write", "4", "eventstore/sqlite/writer.go", "if head != c.expect {", "if head < c.expect {", "eventstore/sqlite", "TestStore/conflicts"},
+		{"half a command stays after its neighbour's commit", "5", "eventstore/sqlite/writer.go",
+			"if _, err := w.do.rollbackTo.ExecContext(ctx); err != nil {\n\t\treturn nil, err\n\t}\n", "", "eventstore/sqlite", "TestNeighboursInOneTransaction"},
+
+		// The feed, the walk and snapshots.
+		{"the feed's cursor skips a move", "6", "eventstore/sqlite/read.go",
+			"return heads, feedCursor.at(page[len(page)-1].seq), nil", "return heads, feedCursor.at(page[len(page)-1].seq + 1), nil", "eventstore/sqlite", "TestStore/feed"},
+		{"a walk repeats the border of a page", "6", "eventstore/sqlite/read.go", "f.version = 1 AND f.seq > ? AND", "f.version = 1 AND f.seq >= ? AND", "eventstore/sqlite", "TestStore/walk"},
+		{"a snapshot of another stream is believed", "3", "eventstore/snapshotdata.go",
+			"return r.Version == c.version && r.EventID == c.eventID && r.StoredAt.UnixMicro() == c.storedAt", "return r.Version == c.version",
+			"eventstore/sqlite", "TestStore/snapshots,_of_a_backup"},
+		{"a snapshot made by other rules is believed", "3", "eventstore/snapshotdata.go",
+			" || !bytes.HasPrefix(s.Data[sha256.Size:], rules[:])", "", "eventstore/sqlite", "TestStore/snapshots,_refused"},
+		{"a snapshot forgets the commands it covers", "2", "eventstore/snapshot.go",
+			`if command != "" && c.commands.has(command) {`, "if false {", "eventstore/sqlite", "TestStore/snapshots,_taken"},
+
+		// Projections.
+		{"the checkpoint is stored before the rows", "6", "projections/loop.go", "\theads = l.unknown(heads)\n",
+			"\tif checkpoint != \"\" {\n\t\tif err := l.keep(ctx, checkpoint); err != nil {\n\t\t\treturn 0, err\n\t\t}\n\t}\n\theads = l.unknown(heads)\n",
+			"projections", "TestACrashBetweenAnyTwoWritesChangesNothing"},
+		{"a gap in what was read is folded over", "6", "projections/fold.go", "if r.Version != at+1 {", "if false {", "projections", "TestAGapIsAskedAgainAndNotHeld"},
+		{"verify reports no difference", "6", "projections/verify.go", "if len(v.report.Differences) >= MaxDifferences {", "if true {", "projections", "TestVerifyNamesEveryCorruption"},
+		{"an item the node refused counts as written", "6", "projections/elastic/bulk.go",
+			"case o.Status >= 200 && o.Status < 300:", "case o.Status >= 200 && o.Status < 500:", "projections/elastic", "FuzzBulkAnswer"},
+		{"an older row replaces a newer one", "7", "projections/sqlite/write.go",
+			"if found && old.version >= r.Version {", "if false {", "projections/sqlite", "TestStoreKeepsItsContract/versions_never_move_backwards"},
+		{"an event that cannot be read stops the projection", "8", "projections/loop.go",
+			"batch.Holds = append(batch.Holds, l.holdOf(work[i], *r.hold))", "return 0, errors.New(r.hold.Reason)", "projections", "TestPoisonHoldsItsOwnOrderAndNothingElse"},
+		{"a hold lets the later events pass", "8", "projections/fold.go",
+			"return &eventstore.Hold{Version: r.Version, Reason: domain.Sentence(err)}, nil", "at = r.Version\n\t\t\tcontinue", "projections", "TestFoldsHoldAtWhatCannotBeApplied"},
+		{"a holder that lost the lease may write", "lease", "projections/sqlite/write.go",
+			"SELECT 1 FROM lease WHERE epoch > ?", "SELECT 1 FROM lease WHERE epoch > ? AND 0", "projections/sqlite", "TestStoreKeepsItsContract/a_stale_epoch_is_refused"},
+		{"a lease is taken while its holder lives", "lease", "projections/lease.go",
+			"leftOver || still >= leaseWaited:", "leftOver || still >= leaseRenewed:", "projections/sqlite", "TestStoreKeepsItsContract/one_of_many_gets_the_lease"},
+
+		// Freshness.
+		{"a receipt waits for nobody", "receipt", "projections/arrivals.go", "if len(found) == len(p.loops) {\n\t\t\treturn found", "if true {\n\t\t\treturn found", "projections", "TestWaitForArrivals"},
+		{"a row whose head is not known is current", "11", "projections/freshness.go", "s.State, s.Reason = StampUnknown, \"The event store did not say",
+			"s.State, s.Reason = StampCurrent, \"The event store did not say", "projections", "TestStampsOfRows"},
+		{"a page goes back to an older row", "7", "static/freshness.js", "const version = Math.max(item.version, frame.version);", "const version = frame.version;",
+			"node", "property: what a page shows never goes backwards"},
+		{"a page is current without contact", "11", "static/freshness.js", "if (state.contact === null || now - state.contact > silentAfter) return", "if (false) return",
+			"node", "what has no answer within 12 s is unknown, and says why"},
+		{"a page that missed something is current", "11", "static/freshness.js", "case 'resync': return { ...base, resync: true, answered: false, contact: now };",
+			"case 'resync': return { ...base, contact: now };", "node", "a resync is unknown until the page was read again and its watch answered; frames meanwhile do not pass for it"},
+		{"the hub forgets that it dropped frames", "11", "live/client.go", "resync := newFrame(n, nil, \"resync\", closeObject([]byte(`{\"type\":\"resync\",`)",
+			"resync := newFrame(n, nil, \"resync\", closeObject([]byte(`{\"type\":\"beat\",`)", "live", "TestAFloodForOneWhoDoesNotReadIsOneResync"},
+		{"who was away too long is told nothing", "11", "live/hub.go", "if !ours || seen > h.n || h.n-seen > uint64(len(h.ring)) {\n\t\tc.put(", "if !ours || seen > h.n || h.n-seen > uint64(len(h.ring)) {\n\t\t_ = (",
+			"live", "TestWhoCannotResumeIsToldToResync"},
+
+		// Bounds.
+		{"a client's queue has no end", "12", "live/client.go", "if len(c.queue) > queueFrames || c.bytes > queueBytes {", "if false {", "live", "TestAFloodForOneWhoDoesNotReadIsOneResync"},
+		{"the log's queue has no end", "12", "eventstore/sqlite/queue.go", "case len(q.waiting) >= MaxQueue || q.bytes+c.bytes > MaxQueueBytes:", "case false:", "eventstore/sqlite", "TestQueue"},
+		{"a body has no end", "12", "cmd/web/security.go", "r.Body = http.MaxBytesReader(w, r.Body, MaxBodyBytes)\n", "", "cmd/web", "TestBadJSON"},
+		{"the names in a body have no end", "12", "cmd/web/internal/input/body.go", "if len(at) > maxName {", "if false {", "cmd/web/internal/input", "TestNamesAreBounded"},
+
+		// Strangers.
+		{"another site's page may open the live view", "origin", "live/client.go", "if !sameOrigin(r, h.origins) {", "if false {", "live", "TestTheHandshakeOverARealSocket"},
+		{"another site's form is taken", "origin", "cmd/web/routes.go", "h = s.sameOrigin(h)\n", "", "cmd/web", "TestOtherSites"},
+		{"another name may be pointed here", "origin", "cmd/web/routes.go", "h = s.knownHost(h)\n", "", "cmd/web", "TestOtherSites"},
+		{"a customer's name is markup", "escape", "views/order_templ.go", "templ.EscapeString(templ_7745c5c3_Var57)", "templ_7745c5c3_Var57", "views", "TestTextIsNeverMarkup"},
+
+		// The domain.
+		{"a dinar has two digits", "money", "domain/currency.go", "KWD3", "KWD2", "domain", "TestDigitsAreThoseOfISO4217"},
+		{"half a cent is rounded down", "money", "domain/decode.go", "all[keep] >= '5'", "all[keep] > '5'", "domain", "TestDecimalsOfSchema1AreRoundedHalfAwayFromZeroByTheirDigits"},
+		{"a sum overflows", "money", "domain/money.go", "if (n.Minor > 0 && sum < m.Minor) || (n.Minor < 0 && sum > m.Minor) {", "if false {", "domain", "TestSumsAndProductsThatDoNotFitAreInvalid"},
+		{"an order mixes currencies", "money", "domain/check.go", "if item.Price.Currency != sum.Currency {", "if false {", "domain", "TestWhatOnlyTheOrderCanTellAboutAnItem"},
+		{"a cancelled order is confirmed", "rule", "domain/confirm.go", "case o.Status == Created:", "case o.Status != Confirmed:", "domain", "TestCommandsInEveryPlaceOfAnOrdersLife"},
+		{"an unknown field of an event is read over", "schema", "domain/decode.go", "if unknown != nil {", "if false {", "domain", "TestWhatCannotBeReadIsInvalidAndNamed"},
+	}
+}
