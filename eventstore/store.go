@@ -49,3 +49,11 @@ type Store interface {
 	// Close lets go of the store after what was accepted is answered. Closing twice is harmless.
 	Close() error
 }
+
+// ManyReader is what a Store may be, too, if its engine answers for many orders in one request. Whoever asks can do without.
+type ManyReader interface {
+	// ReadMany returns what Read would of each order, after the version that its head names: one order after the other, as they are named,
+	// each strongly consistent. Of the metadata a record has the timestamp alone, and it has no event id: that is all that a fold needs. It
+	// stops after limit records, so of as many the last order's may not be all.
+	ReadMany(ctx context.Context, after []Head, limit int) ([]Record, error)
+}

@@ -191,25 +191,107 @@ func (l *loop) pass(ctx context.Context, ask bool) (moved int, err error) {
 	if err != nil || !ask {
 		return moved, err // the feed names these orders again
 	}
-	for {
-		heads, next, err := l.moved(ctx)
-		if err != nil {
-			return moved, err
+	n, err = l.followFeed(ctx)
+	return moved + n, err
+}
+
+// followFeed brings the projection up with the feed to its end. While a batch is written, the next one is read and folded.
+func (l *loop) followFeed(ctx context.Context) (moved int, err error) {
+	var writing *flight
+	land := func() error {
+		f := writing
+		if writing = nil; f == nil {
+			return nil
 		}
-		if len(heads) == 0 {
-			l.remaking, l.askedAt = false, time.Now()
-			return moved, l.keep(ctx, next)
+		if <-f.ended; f.err != nil {
+			return f.err
 		}
-		n, err := l.catchUp(ctx, heads, next, false)
-		moved += n
-		if err != nil {
-			return moved, err
-		}
-		l.checkpoint = next
-		if err := l.beatIfDue(ctx); err != nil {
-			return moved, err
-		}
+		moved += len(f.batch.Rows)
+		l.meter.add(f.at, f.events)
+		l.checkpoint = f.batch.Checkpoint
+		return l.beatIfDue(ctx)
 	}
+	defer func() {
+		if writing != nil {
+			<-writing.ended // the pass has failed already
+		}
+	}()
+	for from := l.checkpoint; ; {
+		heads, next, ended, err := l.gather(ctx, from)
+		if err != nil {
+			err = errors.Join(err, land())
+			return moved, err
+		}
+		rest := writing.without(heads)
+		if writing.has(rest) {
+			if err := land(); err != nil {
+				return moved, err
+			}
+		}
+		b, err := l.prepare(ctx, rest, next, false)
+		if err := errors.Join(err, land()); err != nil {
+			return moved, err
+		}
+		if writing = l.launch(ctx, b); ended {
+			err := land()
+			if err == nil {
+				l.remaking, l.askedAt = false, time.Now()
+			}
+			return moved, err
+		}
+		from = next
+	}
+}
+
+// gather reads the feed until a write is full, or the feed ends.
+func (l *loop) gather(ctx context.Context, from eventstore.Cursor) (heads []eventstore.Head, next eventstore.Cursor, ended bool, err error) {
+	for next = from; len(heads) <= BatchOrders-feedPage; {
+		var page []eventstore.Head
+		if page, next, err = l.moved(ctx, next); err != nil {
+			return nil, "", false, err
+		}
+		if len(page) == 0 {
+			return heads, next, true, nil
+		}
+		heads = l.unknown(append(heads, page...))
+	}
+	return heads, next, false, nil
+}
+
+// flight is a write that is under way.
+type flight struct {
+	prepared
+	ended chan struct{} // closed when the others are known
+	at    time.Time     // when it was acknowledged
+	err   error
+}
+
+// launch writes a batch, and tells what it wrote.
+func (l *loop) launch(ctx context.Context, b prepared) *flight {
+	b.batch.After = l.checkpoint
+	f := &flight{prepared: b, ended: make(chan struct{})}
+	remaking := l.remaking
+	go func() {
+		defer close(f.ended)
+		f.err = l.write(ctx, &f.prepared)
+		if f.at = l.opts.Clock().UTC(); f.err == nil {
+			l.acknowledged(f.batch, f.at, remaking)
+		}
+	}()
+	return f
+}
+
+// without leaves out the orders that will be there when the write ends.
+func (f *flight) without(heads []eventstore.Head) []eventstore.Head {
+	if f == nil {
+		return heads
+	}
+	return slices.DeleteFunc(heads, func(h eventstore.Head) bool { return f.reaches[h.OrderID] >= h.Version })
+}
+
+// has tells whether the write is of one of these orders.
+func (f *flight) has(heads []eventstore.Head) bool {
+	return f != nil && slices.ContainsFunc(heads, func(h eventstore.Head) bool { _, of := f.reaches[h.OrderID]; return of })
 }
 
 // load reads the checkpoint. One that is not what this loop left means that rows may be gone, or came from elsewhere: then none is taken to be
@@ -248,26 +330,14 @@ func (l *loop) load(ctx context.Context) (moved int, err error) {
 	return moved, nil
 }
 
-func (l *loop) moved(ctx context.Context) ([]eventstore.Head, eventstore.Cursor, error) {
-	heads, next, err := l.events.Moved(ctx, l.checkpoint, BatchOrders)
-	if l.checkpoint != "" && domain.KindOf(err) == domain.Malformed {
+func (l *loop) moved(ctx context.Context, after eventstore.Cursor) ([]eventstore.Head, eventstore.Cursor, error) {
+	heads, next, err := l.events.Moved(ctx, after, feedPage)
+	if after != "" && domain.KindOf(err) == domain.Malformed {
 		l.opts.Log.Warn("the checkpoint is of another log: beginning again", "projection", l.name)
 		l.remaking = true
-		heads, next, err = l.events.Moved(ctx, "", BatchOrders)
+		heads, next, err = l.events.Moved(ctx, "", feedPage)
 	}
 	return heads, next, eventsFailed(err)
-}
-
-// keep stores a checkpoint that moved although no order did.
-func (l *loop) keep(ctx context.Context, next eventstore.Cursor) error {
-	if next == l.checkpoint {
-		return nil
-	}
-	if err := l.read.Write(ctx, Batch{Projection: l.name, Epoch: l.role.epoch, After: l.checkpoint, Checkpoint: next}); err != nil {
-		return readFailed(err)
-	}
-	l.checkpoint = next
-	return nil
 }
 
 // catchUpAll catches up in batches, and leaves the checkpoint.
@@ -284,58 +354,80 @@ func (l *loop) catchUpAll(ctx context.Context, heads []eventstore.Head) (moved i
 	return moved, nil
 }
 
-// catchUp reads the events of orders after the versions of their rows, and writes what they make, then the checkpoint. An order that is held
-// waits, unless it is to be tried again.
+// catchUp prepares a batch and writes it.
 func (l *loop) catchUp(ctx context.Context, heads []eventstore.Head, checkpoint eventstore.Cursor, retry bool) (moved int, err error) {
-	heads = l.unknown(heads)
+	b, err := l.prepare(ctx, l.unknown(heads), checkpoint, retry)
+	if err != nil {
+		return 0, err
+	}
+	f := l.launch(ctx, b)
+	if <-f.ended; f.err != nil {
+		return 0, f.err
+	}
+	l.meter.add(f.at, f.events)
+	return len(f.batch.Rows), nil
+}
+
+// prepared is a batch with the jobs it is of.
+type prepared struct {
+	batch   Batch
+	work    []job
+	events  int
+	reaches map[domain.OrderID]int // the version each order's row will have; 0 if it has none
+}
+
+// prepare reads the events of orders after the versions of their rows, and folds them. An order that is held waits, unless it is to be tried
+// again.
+func (l *loop) prepare(ctx context.Context, heads []eventstore.Head, checkpoint eventstore.Cursor, retry bool) (prepared, error) {
 	work, err := l.behind(ctx, heads, retry)
 	if err != nil {
-		return 0, err
+		return prepared{}, err
 	}
-	batch := Batch{Projection: l.name, Epoch: l.role.epoch, After: l.checkpoint, Checkpoint: checkpoint}
-	events := 0
+	b := prepared{
+		batch: Batch{Projection: l.name, Epoch: l.role.epoch, Checkpoint: checkpoint}, work: work,
+		reaches: make(map[domain.OrderID]int, len(work)),
+	}
 	results, err := l.foldAll(ctx, work)
 	if err != nil {
-		return 0, err
+		return prepared{}, err
 	}
 	for i, r := range results {
+		b.reaches[work[i].id] = work[i].version()
 		if r.row != nil && r.row.At() > work[i].version() {
-			batch.Rows = append(batch.Rows, r.row)
-			events += r.row.At() - work[i].version()
+			b.batch.Rows = append(b.batch.Rows, r.row)
+			b.events += r.row.At() - work[i].version()
+			b.reaches[work[i].id] = r.row.At()
 		}
 		switch held := work[i].held; {
 		case r.hold != nil:
-			batch.Holds = append(batch.Holds, l.holdOf(work[i], *r.hold))
+			b.batch.Holds = append(b.batch.Holds, l.holdOf(work[i], *r.hold))
 		case held != nil:
-			batch.Released = append(batch.Released, work[i].id)
+			b.batch.Released = append(b.batch.Released, work[i].id)
 		}
 	}
-	if len(batch.Rows)+len(batch.Holds)+len(batch.Released) == 0 && (checkpoint == "" || checkpoint == l.checkpoint) {
-		return 0, nil
-	}
-	if err := l.write(ctx, &batch, work); err != nil {
-		return 0, readFailed(err)
-	}
-	l.acknowledged(batch, events)
-	return len(batch.Rows), nil
+	return b, nil
 }
 
-// write stores a batch. A row that the read store can never keep becomes a hold of its order, so that the others go on; there are at most as
-// many of those as rows.
-func (l *loop) write(ctx context.Context, batch *Batch, work []job) error {
+// write stores a batch, the checkpoint after its rows. A row that the read store can never keep becomes a hold of its order, so that the
+// others go on; there are at most as many of those as rows.
+func (l *loop) write(ctx context.Context, p *prepared) error {
+	batch := &p.batch
+	if len(batch.Rows)+len(batch.Holds)+len(batch.Released) == 0 && (batch.Checkpoint == "" || batch.Checkpoint == batch.After) {
+		return nil
+	}
 	for {
 		err := l.read.Write(ctx, *batch)
 		refusal, ok := errors.AsType[*Refusal](err)
 		if !ok {
-			return err
+			return readFailed(err)
 		}
 		i := slices.IndexFunc(batch.Rows, func(r Row) bool { return r.Order() == refusal.OrderID })
 		if i < 0 {
-			return err
+			return readFailed(err)
 		}
 		l.opts.Log.Error("the read store can never keep a row", "projection", l.name, "order", refusal.OrderID, "error", refusal)
 		refused := func(id domain.OrderID) bool { return id == refusal.OrderID }
-		j := work[slices.IndexFunc(work, func(j job) bool { return refused(j.id) })]
+		j := p.work[slices.IndexFunc(p.work, func(j job) bool { return refused(j.id) })]
 		hold := l.holdOf(j, eventstore.Hold{Version: batch.Rows[i].At(), Reason: refusal.Reason})
 		batch.Rows = slices.Delete(batch.Rows, i, i+1)
 		batch.Released = slices.DeleteFunc(batch.Released, refused)
@@ -343,15 +435,13 @@ func (l *loop) write(ctx context.Context, batch *Batch, work []job) error {
 	}
 }
 
-// acknowledged tells what was written.
-func (l *loop) acknowledged(batch Batch, events int) {
-	now := l.opts.Clock().UTC()
-	l.meter.add(now, events)
-	arrived := now
-	if l.remaking {
+// acknowledged tells what was written. When a row of a log that is projected again first arrived is not known.
+func (l *loop) acknowledged(batch Batch, at time.Time, remaking bool) {
+	arrived := at
+	if remaking {
 		arrived = time.Time{}
 	}
-	l.arrivals.tell(l.name, batch.Rows, arrived, now)
+	l.arrivals.tell(l.name, batch.Rows, arrived, at)
 	for _, h := range batch.Holds {
 		l.opts.Log.Warn("an order is held", "projection", l.name, "order", h.OrderID, "version", h.Version, "reason", h.Reason)
 		if l.opts.OnHold != nil {
@@ -436,14 +526,15 @@ func (l *loop) foldAll(ctx context.Context, work []job) ([]folded, error) {
 	results := make([]folded, len(work))
 	next := make(chan int)
 	var all sync.WaitGroup
-	for range min(readers, len(work)) {
+	for range min(readers, (len(work)+readTogether-1)/readTogether) {
 		all.Go(func() {
 			for i := range next {
-				results[i] = l.foldOne(ctx, work[i])
+				to := min(i+readTogether, len(work))
+				l.foldSome(ctx, work[i:to], results[i:to])
 			}
 		})
 	}
-	for i := range work {
+	for i := 0; i < len(work); i += readTogether {
 		next <- i
 	}
 	close(next)
@@ -456,13 +547,46 @@ func (l *loop) foldAll(ctx context.Context, work []job) ([]folded, error) {
 	return results, nil
 }
 
-// foldOne reads an order after its row's version and folds it. A gap is read once more, from the same place; one that stays is a hold: the
-// stream itself is broken.
-func (l *loop) foldOne(ctx context.Context, j job) folded {
-	for again := false; ; again = true {
-		records, err := l.events.Read(ctx, j.id, j.version())
+// foldSome folds orders, with one request for all of them where the event store can answer that. One that was not answered whole is read
+// alone.
+func (l *loop) foldSome(ctx context.Context, work []job, results []folded) {
+	read := map[domain.OrderID][]eventstore.Record{}
+	if many, can := l.events.(eventstore.ManyReader); can && len(work) > 1 {
+		after := make([]eventstore.Head, len(work))
+		for i, j := range work {
+			after[i] = eventstore.Head{OrderID: j.id, Version: j.version()}
+		}
+		records, err := many.ReadMany(ctx, after, eventstore.MaxPage)
 		if err != nil {
-			return folded{err: eventsFailed(err)}
+			results[0].err = eventsFailed(err)
+			return
+		}
+		whole := len(records) < eventstore.MaxPage
+		for len(records) > 0 {
+			id := records[0].OrderID
+			n := slices.IndexFunc(records, func(r eventstore.Record) bool { return r.OrderID != id })
+			if n < 0 && !whole {
+				break
+			} else if n < 0 {
+				n = len(records)
+			}
+			read[id], records = records[:n], records[n:]
+		}
+	}
+	for i, j := range work {
+		results[i] = l.foldOne(ctx, j, read[j.id])
+	}
+}
+
+// foldOne folds an order after its row's version, and reads it if it was not. A gap is read once more, from the same place; one that stays is
+// a hold: the stream itself is broken.
+func (l *loop) foldOne(ctx context.Context, j job, records []eventstore.Record) folded {
+	for again := false; ; again, records = true, nil {
+		if records == nil {
+			var err error
+			if records, err = l.events.Read(ctx, j.id, j.version()); err != nil {
+				return folded{err: eventsFailed(err)}
+			}
 		}
 		row, hold, err := l.foldSafely(j.row, records)
 		if err == nil {

@@ -17,7 +17,9 @@ import (
 const (
 	BatchOrders   = 500             // orders one write holds
 	MaxNudges     = 10_000          // orders that wait to be looked at; the feed finds what does not fit
-	readers       = 4               // streams read at once
+	feedPage      = BatchOrders / 2 // orders a page of the feed names; pages are gathered until another could be too many for a write
+	readers       = 4               // requests for streams at once
+	readTogether  = 50              // streams one request reads, where the event store can
 	backoffAtMost = 5 * time.Second // a read store that comes back is not kept waiting
 	backoffFirst  = 200 * time.Millisecond
 	rateOver      = 10 * time.Second

@@ -529,3 +529,89 @@ func TestALongLogIsCaughtUpInBatches(t *testing.T) {
 		t.Error(diffs[:min(3, len(diffs))])
 	}
 }
+
+// overlapping is a read store that notes when an order is asked for while its row is being written.
+type overlapping struct {
+	projections.Store
+	wrote   func() // at the first write
+	first   sync.Once
+	mu      sync.Mutex
+	writing map[domain.OrderID]bool
+	both    int
+}
+
+func (o *overlapping) mark(rows []projections.Row, writing bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, r := range rows {
+		o.writing[r.Order()] = writing
+	}
+}
+
+func (o *overlapping) Write(ctx context.Context, b projections.Batch) error {
+	o.mark(b.Rows, true)
+	defer o.mark(b.Rows, false)
+	o.first.Do(o.wrote)
+	return o.Store.Write(ctx, b)
+}
+
+func (o *overlapping) Rows(ctx context.Context, projection string, ids ...domain.OrderID) (map[domain.OrderID]projections.Row, error) {
+	o.mu.Lock()
+	for _, id := range ids {
+		if o.writing[id] {
+			o.both++
+		}
+	}
+	o.mu.Unlock()
+	return o.Store.Rows(ctx, projection, ids...)
+}
+
+// gated is an event store whose feed waits before a page.
+type gated struct {
+	eventstore.Store
+	wait func()
+}
+
+func (g *gated) Moved(ctx context.Context, after eventstore.Cursor, limit int) ([]eventstore.Head, eventstore.Cursor, error) {
+	g.wait()
+	return g.Store.Moved(ctx, after, limit)
+}
+
+func TestAnOrderThatMovesWhileItIsWrittenIsReadAfterwards(t *testing.T) {
+	w := newWorld(t)
+	const orders = 2*projections.BatchOrders/3 + 1 // more than a page of the feed, fewer than two
+	var ids []domain.OrderID
+	for i := range orders {
+		ids = append(ids, w.create("ada", fmt.Sprint("A-", i), 100))
+	}
+	moved := make(chan struct{})
+	read := &overlapping{Store: w.read, writing: map[domain.OrderID]bool{}, wrote: func() {
+		for _, id := range ids[:5] {
+			w.do(id, 1, domain.ConfirmOrder{})
+		}
+		close(moved)
+	}}
+	pages := 0
+	events := &gated{w.events, func() {
+		if pages++; pages == 5 { // the watch has read a page and the end, and the first batch is of two pages
+			select {
+			case <-moved:
+			case <-time.After(10 * time.Second):
+				t.Error("no batch is written while the next one is read")
+			}
+		}
+	}}
+	p := projections.New(events, read, projections.Options{Alone: true, OnRows: func(string, []projections.Row, time.Time) {}})
+	w.step(p)
+	if read.both > 0 {
+		t.Errorf("%d orders were read while they were written", read.both)
+	}
+	for _, id := range ids[:5] {
+		if at := w.versions(id); at != [2]int{2, 2} {
+			t.Errorf("order %s is at %v", id, at)
+		}
+	}
+	if diffs := w.verified(0); len(diffs) > 0 {
+		t.Error(diffs[:min(3, len(diffs))])
+	}
+}

@@ -21,7 +21,7 @@ const (
 )
 
 type readStatements struct {
-	stream, heads, moved, newest          *sql.Stmt
+	stream, many, heads, moved, newest    *sql.Stmt
 	walkStart, walk, all, byType, related *sql.Stmt
 }
 
@@ -32,6 +32,8 @@ func (r *readStatements) prepare(ctx context.Context, db *sql.DB) error {
 		sql string
 	}{
 		{&r.stream, `SELECT ` + columns + ` FROM events WHERE aggregateId = ? AND version > ? ORDER BY version`},
+		{&r.many, `SELECT j.key, e.version, e.eventType, e.schemaVersion, e.storedAt, e.timestamp, e.data FROM json_each(?) AS j CROSS JOIN events AS e
+			ON e.aggregateId = j.value ->> 0 AND e.version > j.value ->> 1 LIMIT ?`}, // in the order of the list, then of the index
 		{&r.heads, `SELECT 0, e.aggregateId, e.version, e.storedAt FROM json_each(?) AS j CROSS JOIN events AS e
 			ON e.aggregateId = j.value AND e.version = ` + head + `j.value)`},
 		{&r.moved, `SELECT seq, aggregateId, version, storedAt FROM events WHERE seq > ? ORDER BY seq LIMIT ?`},
@@ -62,6 +64,39 @@ func (s *Store) Read(ctx context.Context, id domain.OrderID, after int) ([]event
 	}
 	records, err := scanAll(rows, id)
 	if err != nil {
+		return nil, readFailed(ctx, err)
+	}
+	return records, nil
+}
+
+// ReadMany is eventstore.ManyReader's.
+func (s *Store) ReadMany(ctx context.Context, after []eventstore.Head, limit int) ([]eventstore.Record, error) {
+	asked := make([][2]any, len(after))
+	for i, h := range after {
+		asked[i] = [2]any{h.OrderID, h.Version}
+	}
+	list, err := json.Marshal(asked)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.read.many.QueryContext(ctx, string(list), pageSize(limit))
+	if err != nil {
+		return nil, readFailed(ctx, err)
+	}
+	defer rows.Close()
+	var records []eventstore.Record
+	var r eventstore.Record
+	var order int
+	var stored, timestamp int64
+	to := []any{&order, &r.Version, &r.EventType, &r.SchemaVersion, &stored, &timestamp, &r.Data}
+	for rows.Next() {
+		if err := rows.Scan(to...); err != nil {
+			return nil, readFailed(ctx, err)
+		}
+		r.OrderID, r.StoredAt, r.Metadata.Timestamp = after[order].OrderID, time.UnixMicro(stored).UTC(), time.UnixMicro(timestamp).UTC()
+		records = append(records, r)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 		return nil, readFailed(ctx, err)
 	}
 	return records, nil

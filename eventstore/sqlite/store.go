@@ -58,7 +58,10 @@ type Store struct {
 	closed  error
 }
 
-var _ eventstore.Store = (*Store)(nil)
+var (
+	_ eventstore.Store      = (*Store)(nil)
+	_ eventstore.ManyReader = (*Store)(nil)
+)
 
 // Open opens the file, or makes it, readable by its owner only. It refuses a file that is not an event store, and one that a newer
 // Headway wrote. What an interrupted process left behind is on the disk, durably, when Open returns.

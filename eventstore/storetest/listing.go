@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -120,6 +122,40 @@ func heads(t *testing.T, p Place) {
 	checkHeads(t, s, nil, newOrder())
 	for id, head := range want {
 		checkHeads(t, s, map[domain.OrderID]eventstore.Head{id: head}, id)
+	}
+}
+
+func manyOrders(t *testing.T, p Place) {
+	s := p.Open(t, nil)
+	many, can := s.(eventstore.ManyReader)
+	if !can {
+		return // whoever asks can do without
+	}
+	var after []eventstore.Head
+	var want []eventstore.Record
+	for n := range 5 {
+		id := newOrder()
+		mustAppend(t, s, id, 0, newCommand(), addedTimes(4)...)
+		after = append(after, eventstore.Head{OrderID: id, Version: n}, eventstore.Head{OrderID: newOrder()})
+		for _, r := range mustRead(t, s, id)[n:] {
+			r.EventID, r.Metadata = "", eventstore.Metadata{Timestamp: r.Metadata.Timestamp}
+			want = append(want, r)
+		}
+	}
+	for limit, n := range map[int]int{0: len(want), len(want) + 1: len(want), 6: 6} {
+		got, err := many.ReadMany(t.Context(), after, limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkRecords(t, "many orders", got, want[:n])
+	}
+	if got, err := many.ReadMany(t.Context(), nil, 0); err != nil || len(got) != 0 {
+		t.Errorf("no order has no event: %v, %v", got, err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := many.ReadMany(ended, after, 0); !errors.Is(err, context.Canceled) {
+		t.Errorf("an ended context is answered with its own error: %v", err)
 	}
 }
 

@@ -49,6 +49,7 @@ func Run(t *testing.T, newPlace func(t *testing.T) Place) {
 		{"by type, meanwhile", "Pages go on where they were while appends go on.", byTypeMeanwhile},
 		{"by correlation", "The events of one correlation id come newest first, across orders.", byCorrelation},
 		{"heads", "Heads answers each order that exists once, and no other.", heads},
+		{"many orders", "A store that reads many orders at once reads of each what Read does, for a fold, in the order they are named.", manyOrders},
 		{"feed", "The feed names every order's last move, also while many append.", feed},
 		{"feed, resumed", "A feed goes on from its cursor after a restart, and misses nothing.", feedResumed},
 		{"walk", "A walk sees each order exactly once while appends go on, and knows the total at its start.", walk},
