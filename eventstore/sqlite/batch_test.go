@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -220,6 +221,29 @@ func TestTransactionFails(t *testing.T) {
 			}
 			checkLength(t, w, "b", 1)
 		})
+	}
+}
+
+// A transaction that does not fit into the cache goes to the log before its end, is read back from there, and is stored whole.
+func TestLargerThanTheCache(t *testing.T) {
+	w := newWriter(t)
+	mustExec(t, w.conn, `PRAGMA cache_size = 5`)
+	var batch []*command
+	for i := range 60 {
+		order := domain.OrderID(fmt.Sprint(i % 20))
+		batch = append(batch, newCommand(t, order, i/20*2, metadata(), strings.Repeat("x", 9000), "y"))
+	}
+	for i, got := range answersOf(t, w, batch...) {
+		if got.err != nil {
+			t.Fatalf("command %d: %v", i, got.err)
+		}
+	}
+	var check string
+	if err := w.conn.QueryRowContext(t.Context(), `PRAGMA integrity_check`).Scan(&check); err != nil || check != "ok" {
+		t.Errorf("the file is %s, %v", check, err)
+	}
+	for i := range 20 {
+		checkLength(t, w, domain.OrderID(fmt.Sprint(i)), 6)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	driver "modernc.org/sqlite"
@@ -26,17 +27,17 @@ type writer struct {
 	do   writeStatements
 }
 
+// writeStatements are what the writer does. What every command needs goes to the driver itself, which saves a third of the time of an insert.
 type writeStatements struct {
-	begin, commit                     *sql.Stmt
-	savepoint, release, rollbackTo    *sql.Stmt
-	lastStored, head, insert, repeats *sql.Stmt
-	byID, keep                        *sql.Stmt
-	all                               []*sql.Stmt
+	begin, commit, lastStored, insert *directStatement
+	savepoint, release, rollbackTo    *directStatement
+	head, repeats, byID, keep         *sql.Stmt
+	toClose                           []func() error
 }
 
 func (d *writeStatements) prepare(ctx context.Context, conn *sql.Conn) error {
 	for _, p := range []struct {
-		to  **sql.Stmt
+		to  **directStatement
 		sql string
 	}{
 		{&d.begin, `BEGIN IMMEDIATE`},
@@ -45,9 +46,20 @@ func (d *writeStatements) prepare(ctx context.Context, conn *sql.Conn) error {
 		{&d.release, `RELEASE command`},
 		{&d.rollbackTo, `ROLLBACK TO command`},
 		{&d.lastStored, `SELECT coalesce((SELECT storedAt FROM events ORDER BY seq DESC LIMIT 1), 0)`},
-		{&d.head, `SELECT coalesce(max(version), 0) FROM events WHERE aggregateId = ?`},
 		{&d.insert, `INSERT INTO events (aggregateId, version, eventId, eventType, schemaVersion, storedAt, timestamp, causationId,
 			correlationId, userId, seenVersion, commandHash, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
+	} {
+		stmt, err := prepareDirectly(ctx, conn, p.sql)
+		if err != nil {
+			return err
+		}
+		*p.to, d.toClose = stmt, append(d.toClose, stmt.Close)
+	}
+	for _, p := range []struct {
+		to  **sql.Stmt
+		sql string
+	}{
+		{&d.head, `SELECT coalesce(max(version), 0) FROM events WHERE aggregateId = ?`},
 		{&d.byID, `SELECT coalesce(max(aggregateId), '') FROM events WHERE eventId = ? AND eventId <> ''`},
 		{&d.keep, keepSnapshot},
 		{&d.repeats, `SELECT ` + columns + ` FROM events WHERE aggregateId = ? AND causationId = ? ORDER BY version`},
@@ -56,7 +68,7 @@ func (d *writeStatements) prepare(ctx context.Context, conn *sql.Conn) error {
 		if err != nil {
 			return err
 		}
-		*p.to, d.all = stmt, append(d.all, stmt)
+		*p.to, d.toClose = stmt, append(d.toClose, stmt.Close)
 	}
 	return nil
 }
@@ -64,8 +76,8 @@ func (d *writeStatements) prepare(ctx context.Context, conn *sql.Conn) error {
 // close has to come before the connection's: a statement of a sql.Conn that stays open keeps the file open and its lock held.
 func (d *writeStatements) close() error {
 	var errs []error
-	for _, stmt := range d.all {
-		errs = append(errs, stmt.Close())
+	for _, stop := range d.toClose {
+		errs = append(errs, stop())
 	}
 	*d = writeStatements{}
 	return errors.Join(errs...)
@@ -115,6 +127,7 @@ func (w *writer) run(q *queue) {
 	defer close(w.stopped)
 	for batch := q.take(); len(batch) > 0; batch = q.take() {
 		w.answer(batch)
+		runtime.Gosched() // whoever was just answered may join the next transaction
 	}
 }
 
@@ -157,11 +170,14 @@ func (w *writer) write(batch []*command) ([]answer, error) {
 			return nil, err
 		}
 	}
-	if _, err := w.do.begin.ExecContext(ctx); err != nil {
+	if err := w.conn.Raw(func(any) error { return nil }); err != nil { // it is no longer ours
 		return nil, err
 	}
-	var last int64 // the newest storedAt, whichever process wrote it
-	if err := w.do.lastStored.QueryRowContext(ctx).Scan(&last); err != nil {
+	if err := w.do.begin.exec(ctx); err != nil {
+		return nil, err
+	}
+	last, err := w.do.lastStored.number(ctx) // the newest storedAt, whichever process wrote it
+	if err != nil {
 		return nil, err
 	}
 	answers := make([]answer, len(batch))
@@ -172,17 +188,65 @@ func (w *writer) write(batch []*command) ([]answer, error) {
 		}
 		answers[i] = answer{records, err}
 	}
-	if _, err := w.do.commit.ExecContext(ctx); err != nil {
+	if err := w.do.commit.exec(ctx); err != nil {
 		return nil, err
 	}
 	return answers, nil
 }
 
 // append adds one command to the transaction, or nothing. An error that is not a domain.Error is the transaction's.
+//
+// It asks nothing first: the table refuses an event that does not follow its stream, or whose id is known.
 func (w *writer) append(ctx context.Context, c *command, last *int64) ([]eventstore.Record, error) {
 	if c.snapshot != nil {
 		return nil, w.keep(ctx, c.snapshot, c.useless)
 	}
+	if c.expect+len(c.records) > domain.MaxOrderEvents {
+		return w.refuse(ctx, c, nil)
+	}
+	several := len(c.records) > 1 // one that fails leaves nothing by itself
+	if several {
+		if err := w.do.savepoint.exec(ctx); err != nil {
+			return nil, err
+		}
+	}
+	now := w.clock().UnixMicro()
+	stored := *last
+	for i := range c.records {
+		stored = max(now, stored+1)
+		c.records[i].StoredAt = time.UnixMicro(stored).UTC()
+		err := w.insert(ctx, &c.records[i])
+		if err == nil {
+			continue
+		}
+		if e, ok := errors.AsType[*driver.Error](err); !ok || e.Code()&0xff != codes.SQLITE_CONSTRAINT {
+			return nil, err
+		}
+		if several {
+			if err := errors.Join(w.do.rollbackTo.exec(ctx), w.do.release.exec(ctx)); err != nil {
+				return nil, err
+			}
+		}
+		return w.refuse(ctx, c, err)
+	}
+	if several {
+		if err := w.do.release.exec(ctx); err != nil {
+			return nil, err
+		}
+	}
+	*last = stored
+	return c.records, nil
+}
+
+func (w *writer) insert(ctx context.Context, r *eventstore.Record) error {
+	m := &r.Metadata
+	return w.do.insert.exec(ctx, string(r.OrderID), int64(r.Version), r.EventID, r.EventType, int64(r.SchemaVersion), r.StoredAt.UnixMicro(),
+		m.Timestamp.UnixMicro(), string(m.CausationID), m.CorrelationID, m.UserID, int64(m.SeenVersion), m.CommandHash, r.Data)
+}
+
+// refuse says what is wrong with a command of which nothing is stored: its stream is elsewhere, there are too many events, its command id was
+// used before, which its event ids show, or it has a value that the table does not allow. A repeat is not refused.
+func (w *writer) refuse(ctx context.Context, c *command, cause error) ([]eventstore.Record, error) {
 	var head int
 	if err := w.do.head.QueryRowContext(ctx, string(c.order)).Scan(&head); err != nil {
 		return nil, err
@@ -192,42 +256,6 @@ func (w *writer) append(ctx context.Context, c *command, last *int64) ([]eventst
 	}
 	if head+len(c.records) > domain.MaxOrderEvents {
 		return nil, domain.Errorf(domain.TooLarge, "An order can have at most %d events; this one has %d.", domain.MaxOrderEvents, head)
-	}
-	if _, err := w.do.savepoint.ExecContext(ctx); err != nil {
-		return nil, err
-	}
-	now := w.clock().UnixMicro()
-	stored := *last
-	for i := range c.records {
-		stored = max(now, stored+1)
-		c.records[i].StoredAt = time.UnixMicro(stored).UTC()
-		if err := w.insert(ctx, &c.records[i]); err != nil {
-			return w.undo(ctx, c, head, err)
-		}
-	}
-	*last = stored
-	_, err := w.do.release.ExecContext(ctx)
-	return c.records, err
-}
-
-func (w *writer) insert(ctx context.Context, r *eventstore.Record) error {
-	_, err := w.do.insert.ExecContext(ctx, string(r.OrderID), r.Version, r.EventID, r.EventType, r.SchemaVersion, r.StoredAt.UnixMicro(),
-		r.Metadata.Timestamp.UnixMicro(), string(r.Metadata.CausationID), r.Metadata.CorrelationID, r.Metadata.UserID,
-		r.Metadata.SeenVersion, r.Metadata.CommandHash, r.Data)
-	return err
-}
-
-// undo takes one command back if only that command is at fault: its command id was used before, which its event ids show, or it has a
-// value that the table does not allow.
-func (w *writer) undo(ctx context.Context, c *command, head int, cause error) ([]eventstore.Record, error) {
-	if e, ok := errors.AsType[*driver.Error](cause); !ok || e.Code()&0xff != codes.SQLITE_CONSTRAINT {
-		return nil, cause
-	}
-	if _, err := w.do.rollbackTo.ExecContext(ctx); err != nil {
-		return nil, err
-	}
-	if _, err := w.do.release.ExecContext(ctx); err != nil {
-		return nil, err
 	}
 	var holder string
 	if err := w.do.byID.QueryRowContext(ctx, c.records[0].EventID).Scan(&holder); err != nil {
