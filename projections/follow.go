@@ -3,6 +3,7 @@ package projections
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -18,6 +19,7 @@ const (
 	followSoon  = 200 * time.Millisecond // how often rows are read that were expected lately
 	followLater = time.Second            // and those that are late; the holder reads what it did not write itself
 	followLate  = 3 * time.Second        // what is late: then it may be held
+	followHolds = 5 * time.Second        // how often holds are looked at: the release of one moves no order
 	sumFollows  = 400 * time.Millisecond // how long after a contribution the sum of its customer is usually written
 	sumLags     = 2 * time.Second        // and at the latest, while the read store is well
 )
@@ -32,6 +34,8 @@ type follower struct {
 	arrivals *arrivals
 	wake     chan struct{}
 	passes   int
+	known    map[string]map[domain.OrderID]Hold // holds by projection, as they were seen last
+	heldAt   time.Time                          // when they were looked at last
 
 	mu       sync.Mutex
 	expected map[string]map[domain.OrderID]expected // by projection
@@ -61,6 +65,7 @@ func (e expected) isLate(now time.Time) bool { return now.Sub(e.since) >= follow
 
 func newFollower(read Store, a *arrivals, opts Options) *follower {
 	f := &follower{read: read, opts: opts, arrivals: a, wake: make(chan struct{}, 1), expected: map[string]map[domain.OrderID]expected{}}
+	f.known = map[string]map[domain.OrderID]Hold{}
 	for _, name := range Names() {
 		f.expected[name] = map[domain.OrderID]expected{}
 	}
@@ -145,6 +150,9 @@ func (f *follower) wait(standsBy bool) time.Duration {
 // and one batch of it: its loops tell the rest.
 func (f *follower) pass(ctx context.Context, standsBy bool) error {
 	f.passes++
+	if err := f.holds(ctx); err != nil {
+		return err
+	}
 	for _, name := range Names() {
 		for {
 			ids := f.due(name, standsBy)
@@ -248,9 +256,54 @@ func (f *follower) arrived(name string, ids []domain.OrderID, rows map[domain.Or
 	return came, late
 }
 
-// held tells of orders that are late because they are held, and waits for them no more.
+// holds tells of the orders that another process holds since the last look, and of the rows of those that it holds no more.
+func (f *follower) holds(ctx context.Context) error {
+	now := f.opts.Clock()
+	if now.Sub(f.heldAt) < followHolds {
+		return nil
+	}
+	for _, name := range Names() {
+		holds, err := f.read.Holds(ctx, name)
+		if err != nil {
+			return readFailed(err)
+		}
+		released := maps.Clone(f.known[name])
+		var news []Hold
+		for _, h := range holds {
+			if old, known := released[h.OrderID]; !known || old.Version != h.Version {
+				news = append(news, h)
+			}
+			delete(released, h.OrderID)
+		}
+		if len(released) > 0 {
+			rows, err := f.read.Rows(ctx, name, slices.Collect(maps.Keys(released))...)
+			if err != nil {
+				return readFailed(err)
+			}
+			f.arrivals.tell(name, slices.Collect(maps.Values(rows)), time.Time{}, now.UTC())
+		}
+		for id := range released {
+			delete(f.known[name], id)
+		}
+		if f.known[name] != nil {
+			f.held(name, news)
+			continue
+		}
+		f.known[name] = map[domain.OrderID]Hold{} // at first they are no news
+		for _, h := range holds {
+			f.known[name][h.OrderID] = h
+		}
+	}
+	f.heldAt = now
+	return nil
+}
+
+// held tells of orders that are held, and waits for them no more.
 func (f *follower) held(name string, holds []Hold) {
 	for _, h := range holds {
+		if f.known[name] != nil {
+			f.known[name][h.OrderID] = h
+		}
 		f.mu.Lock()
 		delete(f.expected[name], h.OrderID)
 		f.mu.Unlock()

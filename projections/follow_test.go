@@ -64,6 +64,37 @@ func TestAHoldOfAnotherProcessIsTold(t *testing.T) {
 	})
 }
 
+// The release of a hold moves no order, so that nothing but a look at the holds tells of it.
+func TestAHoldThatAnotherProcessReleasesIsTold(t *testing.T) {
+	w := newWorld(t)
+	sick := w.create("ada", "A-1", 500)
+	ada, bob := w.process(projections.Options{Clock: w.clock}), w.process(projections.Options{Clock: w.clock})
+	w.step(ada.Projector)
+	w.step(bob.Projector)
+	w.raw(sick, 2, "OrderEaten", `{}`)
+	for range 10 {
+		w.now = w.now.Add(time.Second)
+		w.step(ada.Projector)
+		w.step(bob.Projector)
+	}
+	if told := bob.versionsOf(projections.OrderList, sick); !slices.Equal(told, []int{1}) {
+		t.Fatalf("while it is held its row is at version 1; told are %v", told)
+	}
+	row := w.row(sick)
+	row.Version = 2 // by a process whose code can read it
+	err := w.read.Write(t.Context(), projections.Batch{
+		Projection: projections.OrderList, Epoch: w.epoch(), Rows: []projections.Row{row}, Released: []domain.OrderID{sick},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.now = w.now.Add(6 * time.Second)
+	w.step(bob.Projector)
+	if told := bob.versionsOf(projections.OrderList, sick); !slices.Equal(told, []int{1, 2}) {
+		t.Errorf("once it is released its row is told; told are %v", told)
+	}
+}
+
 func TestARowThatNeverComesIsForgotten(t *testing.T) {
 	several(t, 2, func(t *testing.T, w *world, all []*process) {
 		bob := all[1]

@@ -1,7 +1,9 @@
 // What a page knows of its freshness: one pure function, next(state, frame, now) → state, and what can be asked of a state. No document,
 // no clock, no socket. now is a monotonic time in milliseconds; frames are the server's and the page's own:
 //
-//   {type:'page', build, seq, items, lists, counts, newest}  the page as it is in the document: loaded, or its parts replaced
+//   {type:'page', build, seq, items, lists, counts, beyond}  the page as it is in the document: loaded, or its parts replaced. An order that
+//                  was created after beyond (ms) would be on it if it had been there; null: any would. An item has left if it is
+//                  shown, and the page would not show it if it were loaded now: nobody says any more how far it is
 //   {type:'connecting'} {type:'closed'} {type:'wake'} {type:'tick', wall}
 //   hello, beat, row, head, projection, resync: as the server sends them
 //
@@ -18,7 +20,7 @@ export const keyOf = (projection, id) => `${projection} ${id}`;
 
 const nothing = {
   build: '', since: '', link: 'none', answered: false, contact: null, resync: false, otherBuild: false,
-  last: null, drift: null, items: {}, lists: {}, counts: null, newest: null, fresh: [], heads: {}, events: 0,
+  last: null, drift: null, items: {}, lists: {}, counts: null, beyond: null, fresh: [], heads: {}, events: 0,
 };
 
 /** The state after a frame. A time that goes backwards is the last one. */
@@ -63,7 +65,7 @@ function shown(state, frame, now) {
     const head = Math.max(item.head, item.version, old?.head ?? 0);
     const stamp = item.state === undefined && old ? { state: old.state, words: old.words } : { state: item.state, words: item.words };
     const behindAt = head > item.version ? old?.behindAt ?? now - (item.sinceMs || 0) : null;
-    items[key] = { projection: item.projection, id: item.id, version: item.version, head, ...stamp, behindAt };
+    items[key] = { projection: item.projection, id: item.id, version: item.version, head, ...stamp, behindAt, left: item.left };
   }
   const lists = { ...state.lists };
   for (const list of frame.lists) {
@@ -75,7 +77,7 @@ function shown(state, frame, now) {
     build: state.build || frame.build || '', since: frame.seq || state.since, resync: false,
     answered: first || state.answered,
     contact: first || ['open', 'live'].includes(state.link) ? now : state.contact,
-    counts: frame.counts ?? null, newest: frame.newest ?? null,
+    counts: frame.counts ?? null, beyond: frame.beyond ?? null,
     fresh: (frame.fresh ?? []).slice(0, maxNew), events: 0,
   };
 }
@@ -104,30 +106,38 @@ export function isOlder(state, frame) {
 function row(state, frame, now) {
   const key = keyOf(frame.projection, frame.id);
   const item = state.items[key];
-  if (!item) return counted(state, frame);
+  if (!item) return { ...counted(state, frame), items: headed(state.items, frame, frame.head, now) };
   const version = Math.max(item.version, frame.version);
   const top = Math.max(item.head, frame.head || 0, version);
-  const stamp = frame.version > item.version ? { state: frame.drawn?.state, words: frame.drawn?.words } : {};
+  const stamp = frame.version > item.version ? { state: frame.drawn?.state, words: frame.drawn?.words, left: false } : {};
   const behindAt = top > version ? item.behindAt ?? now : null;
-  return { ...state, items: { ...state.items, [key]: { ...item, ...stamp, version, head: top, behindAt } } };
+  const items = { ...state.items, [key]: { ...item, ...stamp, version, head: top, behindAt } };
+  return { ...state, items: headed(items, frame, frame.head, now) };
 }
 
-// counted adds an order that is not on the page, once, if it is new: it has one event, or it was created after all that are shown.
+// counted adds an order that is not on the page, once, if it is new: it has one event, or it would be on the page if it had been there before.
 function counted(state, frame) {
   if (state.counts !== 'orders' || frame.projection !== 'order_list' || frame.matches === false) return state;
-  const isNew = frame.version === 1 || frame.created === undefined || state.newest === null || frame.created > state.newest;
+  const isNew = frame.version === 1 || frame.created === undefined || state.beyond === null || frame.created > state.beyond;
   if (!isNew || state.fresh.includes(frame.id) || state.fresh.length >= maxNew) return state;
   return { ...state, fresh: [...state.fresh, frame.id] };
 }
 
-function head(state, frame, now) {
-  let items = state.items;
-  for (const [key, item] of Object.entries(state.items)) {
-    if (item.id !== frame.id || item.projection === 'customer_order_summary' || frame.version <= item.head) continue;
-    if (items === state.items) items = { ...items };
+// headed tells every element of an order that its head is at least this. What a customer's row calls its head is none.
+function headed(before, { projection: name, id }, top, now) {
+  let items = before;
+  if (name === 'customer_order_summary') return items;
+  for (const [key, item] of Object.entries(before)) {
+    if (item.id !== id || item.projection === 'customer_order_summary' || !(top > item.head)) continue;
+    if (items === before) items = { ...items };
     const served = item.state === 'unknown' ? { state: undefined, words: undefined } : {}; // its head is known now
-    items[key] = { ...item, ...served, head: frame.version, behindAt: item.behindAt ?? now };
+    items[key] = { ...item, ...served, head: top, behindAt: item.behindAt ?? now };
   }
+  return items;
+}
+
+function head(state, frame, now) {
+  const items = headed(state.items, frame, frame.version, now);
   if (state.counts !== 'events') return { ...state, items };
   const before = state.heads[frame.id] ?? frame.version - 1;
   if (frame.version <= before) return { ...state, items };
@@ -156,6 +166,7 @@ export function stampOf(state, projectionName, id, now) {
   const stamp = { version, head: top, events: top - version, ms: item.behindAt === null ? 0 : Math.max(0, now - item.behindAt) };
   const reason = doubtOf(state, now);
   if (reason) return { ...stamp, state: 'unknown', reason };
+  if (item.left) return { ...stamp, state: 'unknown', reason: 'it was left out when this page was read again' };
   if (['held', 'unknown'].includes(item.state)) return { ...stamp, state: item.state, words: item.words };
   if (top <= version) return { ...stamp, state: 'current' };
   const list = state.lists[projectionName];
@@ -186,6 +197,9 @@ export function connectionOf(state, now) {
   return ['none', 'closed'].includes(state.link) ? 'off' : 'connecting';
 }
 
+/** Tells whether the server could not say of some row how far its order is: then the page is to be read again, because no frame will tell. */
+export const lacksHeads = (state) => Object.values(state.items).some((item) => item.state === 'unknown' && !item.left);
+
 /** Tells whether the socket must be made anew: this page slept, or the server is silent. */
 export const isStale = (state) => state.link === 'stale';
 
@@ -195,6 +209,9 @@ export const newOf = (state) => (state.counts === 'events' ? state.events : stat
 /** Tells whether a row frame is the arrival that a receipt's tick waits for. */
 export const arrives = (tick, frame) => frame.type === 'row' && frame.projection === tick.projection && frame.id === tick.id &&
   frame.version >= tick.version;
+
+/** The hub that a sequence is of: only that one can go on from it. */
+export const hubOf = (seq) => seq.split('.')[0];
 
 /** How long to wait before the nth attempt to connect: doubling from half a second to 30 s, with jitter (random in [0, 1)). */
 export function backoff(attempt, random) {

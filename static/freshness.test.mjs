@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  arrives, backoff, clockStep, connectionOf, doubtOf, isNewer, isOlder, isStale, keyOf, listStampOf, maxNew, newOf, next, silentAfter, stampOf,
+  arrives, backoff, clockStep, connectionOf, doubtOf, isNewer, isOlder, isStale, keyOf, lacksHeads, listStampOf, maxNew, newOf, next, silentAfter, stampOf,
 } from './freshness.js';
 
 const item = (id, version, more = {}) => ({ projection: 'order_list', id, version, head: version, state: 'current', words: `v${version}`, ...more });
-const page = (more = {}) => ({ type: 'page', build: 'b1', seq: 'h.1', items: [item('a', 1)], lists: [], counts: null, newest: null, ...more });
+const page = (more = {}) => ({ type: 'page', build: 'b1', seq: 'h.1', items: [item('a', 1)], lists: [], counts: null, beyond: null, ...more });
 const row = (id, version, more = {}) => ({ type: 'row', projection: 'order_list', id, version, head: version, seq: `h.${version}`, ...more });
 const head = (id, version) => ({ type: 'head', id, version, seq: `h.${version}` });
 const hello = { type: 'hello', build: 'b1', seq: 'h.1' };
@@ -170,7 +170,7 @@ test('another build is noticed once and not forgotten', () => {
 });
 
 test('new orders are counted once, if they are new and could be in the list', () => {
-  let state = open({ counts: 'orders', newest: 1_000 });
+  let state = open({ counts: 'orders', beyond: 1_000 });
   state = after(state, 1, row('b', 1), row('b', 2, { created: 5_000 }), row('c', 2, { created: 2_000 }));
   assert.equal(newOf(state), 2);
   state = after(state, 2, row('old', 7, { created: 900 }), row('x', 1, { matches: false }), { ...row('y', 1), projection: 'customer_order_summary' });
@@ -331,4 +331,34 @@ test('property: rows and heads in any order, any number of times, come to the sa
     const reached = (list) => Object.values(after(open({ items: ids.map((id) => item(id, 1)) }), 1, ...list).items).map((i) => [i.id, i.version, i.head]);
     assert.deepEqual(reached(twice), reached(frames), `seed ${seed}`);
   }
+});
+
+test('a row of any projection tells the head of its order', () => {
+  const state = open({ items: [item('a', 1, { projection: 'order' }), item('a', 1)] });
+  const told = after(state, 10, row('a', 3, { projection: 'order', head: 4 }));
+  assert.deepEqual(stampOf(told, 'order_list', 'a', 10).head, 4);
+  assert.equal(stateOf(told, 10), 'behind');
+  const other = after(state, 10, row('a', 3, { projection: 'customer_order_summary', head: 1e15 }));
+  assert.equal(stateOf(other, 10), 'current', 'what a customer calls its head is none');
+});
+
+test('an order that is not shown is new if it would have been shown, whatever its version', () => {
+  for (const [beyond, created, count] of [[null, 5, 1], [10, 5, 0], [10, 11, 1]]) {
+    assert.equal(newOf(after(open({ counts: 'orders', beyond }), 10, row('n', 3, { created }))), count, `${created} beyond ${beyond}`);
+  }
+});
+
+test('a row that was left out when the page was read again is unknown until it is told of', () => {
+  const state = after(open({ items: [item('a', 1), item('b', 1)] }), 10, { type: 'resync' }, page({ items: [item('a', 1, { left: true }), item('b', 1)] }), beat);
+  assert.equal(stateOf(state, 10), 'unknown');
+  assert.equal(stateOf(state, 10, 'b'), 'current');
+  assert.ok(!lacksHeads(state), 'reading again would not help');
+  assert.equal(stateOf(after(state, 20, row('a', 2)), 20), 'current');
+});
+
+test('a page that could not be told its heads is to be read again', () => {
+  const state = open({ items: [item('a', 1, { state: 'unknown' })] });
+  assert.ok(lacksHeads(state));
+  assert.ok(!lacksHeads(after(state, 10, page(), beat)));
+  assert.ok(!lacksHeads(after(state, 10, head('a', 2))));
 });

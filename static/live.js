@@ -1,7 +1,7 @@
 // The socket: what the server tells changes the page, and in doubt the page says so. After the page has loaded it asks for nothing by
 // HTTP, unless the server says that it missed something.
 import { announce } from './announce.js';
-import { backoff, connectionOf, isNewer, isOlder, isStale, next } from './freshness.js';
+import { backoff, connectionOf, hubOf, isNewer, isOlder, isStale, lacksHeads, next } from './freshness.js';
 import { drawShare, moveForms, pageFrame, redraw, swap, takeOver, tick, withElement } from './page.js';
 
 const tickEvery = 1_000; // ms
@@ -24,8 +24,9 @@ function follow(document, topics) {
   let attempt = 0;
   let retry; // timer
   let giveUp; // timer
+  let hub = ''; // of the socket
   let asking = null; // AbortController of a page that is fetched
-  let failed = 0; // fetches, one after the other
+  let failed = 0; // fetches, one after the other: no page came, or one that could not say how far its orders are
   let askedAt = -Infinity;
   let lostSince = null;
   let lostSaid = false;
@@ -56,6 +57,7 @@ function follow(document, topics) {
 
   const connect = () => {
     close();
+    hub = '';
     see({ type: 'connecting' });
     const mine = new WebSocket(new URL('/live', document.location.href).href.replace(/^http/, 'ws'));
     socket = mine;
@@ -81,6 +83,11 @@ function follow(document, topics) {
   };
 
   const hear = (data) => {
+    see({ type: 'tick', wall: Date.now() });
+    if (isStale(state)) { // this page slept: what waited in the socket is no answer
+      connect();
+      return;
+    }
     let frames;
     try {
       frames = [JSON.parse(data)].flat();
@@ -91,7 +98,7 @@ function follow(document, topics) {
     for (const frame of frames) take(frame);
     if (state.link === 'live') attempt = 0;
     show();
-    if (state.resync) ask();
+    if (state.resync || lacksHeads(state)) ask();
   };
 
   const take = (frame) => {
@@ -99,6 +106,7 @@ function follow(document, topics) {
     const newer = frame.type === 'row' && isNewer(state, frame);
     const older = frame.type === 'row' && isOlder(state, frame);
     see(whole);
+    if (frame.type === 'hello') hub = hubOf(frame.seq);
     if (frame.type === 'row') {
       if (newer) swap(document, whole);
       if (frame.projection === 'order' && !older) moveForms(document, frame);
@@ -125,15 +133,16 @@ function follow(document, topics) {
       if (url !== ownURL(document)) throw new Error('another page by now');
       const fresh = takeOver(document, page, (frame) => isOlder(state, frame));
       see(pageFrame(document, page.body.dataset.seq, fresh));
-      failed = 0;
+      failed = lacksHeads(state) ? failed + 1 : 0;
     } catch {
       failed += 1;
     }
     if (signal.aborted) return;
     asking = null;
-    if (!state.resync) watch(); // what happened since the server read the page
+    if (failed === 0 && socket && hub && hub !== hubOf(state.since)) connect(); // another process read the page, and only that one can go on from there
+    else if (!state.resync) watch(); // what happened since the server read the page
     show();
-    if (state.resync) ask();
+    if (state.resync || lacksHeads(state)) ask();
   };
 
   const sleep = () => {

@@ -19,7 +19,8 @@ export function pageFrame(document, seq, fresh) {
   for (const element of document.querySelectorAll('[data-live]')) {
     if (isProjection(element)) continue;
     const { live, id, version, head } = element.dataset;
-    items.push({ projection: live, id, version: Number(version), head: Number(head), ...read(element.querySelector('[data-stamp]')) });
+    const left = 'left' in element.dataset;
+    items.push({ projection: live, id, version: Number(version), head: Number(head), left, ...read(element.querySelector('[data-stamp]')) });
   }
   const lists = [...document.querySelectorAll('[data-stamp]')].filter(isOfList)
     .map((element) => ({ projection: element.dataset.projection, ...read(element) }));
@@ -28,10 +29,9 @@ export function pageFrame(document, seq, fresh) {
       lists.push({ projection: bar.dataset.headway, state: 'drawn' in bar.dataset ? undefined : bar.dataset.state });
     }
   }
-  const created = [...document.querySelectorAll('[data-live="order_list"]')].map(createdOf).filter((ms) => ms !== undefined);
   return {
     type: 'page', build: document.body.dataset.build, seq, items, lists, fresh,
-    counts: countsOf(document), newest: created.length > 0 ? Math.max(...created) : null,
+    counts: countsOf(document), beyond: beyond(document),
   };
 }
 
@@ -45,6 +45,17 @@ function countsOf(document) {
   const link = document.querySelector('[data-new]');
   if (!link) return null;
   return new URL(link.href).pathname === '/events' ? 'events' : 'orders';
+}
+
+// beyond is the time after which an order was created that would be in this list if it had been there: any, if the list has no other pages; if it
+// is the first page of the newest, the oldest that it shows; else the newest.
+function beyond(document) {
+  const query = new URL(document.location.href).searchParams;
+  const created = [...document.querySelectorAll('[data-live="order_list"]')].map(createdOf).filter((ms) => ms !== undefined);
+  const first = !query.get('cursor');
+  if (created.length === 0 || (first && !document.querySelector('[rel="next"]'))) return null;
+  const newestFirst = first && ['', '-created'].includes(query.get('sort') ?? '') && !query.get('q');
+  return newestFirst ? Math.min(...created) : Math.max(...created);
 }
 
 function createdOf(row) {
@@ -221,13 +232,17 @@ function offerReload(document) {
 
 /**
  * Takes over what another reading of this page says: every live element that is not older than the one shown, the stamps of lists, the
- * bar, receipts and forms. Nothing that somebody types into is touched. Returns the ids of orders that only the new reading has.
+ * bar, receipts and forms. Nothing that somebody types into is touched. What the new reading has not is marked as left. Returns the ids of orders
+ * that only the new reading has.
  */
 export function takeOver(document, page, isOlder) {
   for (const element of page.querySelectorAll('[data-live]')) {
     const { live, id, version } = element.dataset;
     const frame = { projection: live, id, version: Number(version), element };
     if (isProjection(element) || !isOlder(frame)) swap(document, frame);
+  }
+  for (const element of document.querySelectorAll('[data-live]')) {
+    element.toggleAttribute('data-left', !find(page, element.dataset.live, element.dataset.id));
   }
   for (const stamp of page.querySelectorAll('[data-list-stamp]')) {
     for (const old of document.querySelectorAll(`[data-list-stamp][data-projection="${CSS.escape(stamp.dataset.projection)}"]`)) {
