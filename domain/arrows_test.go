@@ -40,7 +40,8 @@ func arrows() map[string][]string {
 }
 
 // drivers are the outside packages that belong in certain folders only. e2e/poison plays a broken program that writes into the file;
-// cmd/bench has bare loops to compare the engines with; internal/faultydisk is what their tests are on.
+// cmd/bench has bare loops to compare the engines with; internal/faultydisk is what their tests are on; the simulation has a browser's side of a
+// socket.
 func drivers() map[string][]string {
 	sqlite := []string{"eventstore/sqlite", "projections/sqlite", "e2e/poison", "cmd/bench", "internal/faultydisk"}
 	return map[string][]string{
@@ -48,7 +49,7 @@ func drivers() map[string][]string {
 		"modernc.org/":                 sqlite,
 		"github.com/aws/":              {"eventstore/dynamo", "cmd/bench"},
 		"github.com/elastic/":          {"projections/elastic"},
-		"github.com/gorilla/websocket": {"live"},
+		"github.com/gorilla/websocket": {"live", "cmd/web/internal/simulation"},
 	}
 }
 

@@ -1,0 +1,544 @@
+package simulation
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"headway/domain"
+	"headway/projections"
+)
+
+// Table is a read store in memory: the whole contract of projections.Store, and durable as long as the Table is. A batch is written in steps, as a
+// store without transactions writes it, and after any of them it may end: rows one by one, the sums of customers, holds, the checkpoint. What
+// customers must be summed again is kept until they are.
+type Table struct {
+	mu            sync.Mutex
+	orders        map[domain.OrderID]projections.OrderRow
+	words         map[domain.OrderID]orderWords
+	contributions map[domain.OrderID]projections.Contribution
+	customers     map[string]projections.CustomerRow
+	unsummed      map[string]bool
+	holds         map[heldOrder]projections.Hold
+	states        map[string]projections.State
+	lease         projections.Lease
+}
+
+// orderWords are what search finds an order by.
+type orderWords struct {
+	all  []string
+	keys []string // the reference and the id
+}
+
+type heldOrder struct {
+	projection string
+	id         domain.OrderID
+}
+
+// NewTable is an empty read store.
+func NewTable() *Table {
+	return &Table{
+		orders: map[domain.OrderID]projections.OrderRow{}, words: map[domain.OrderID]orderWords{},
+		contributions: map[domain.OrderID]projections.Contribution{}, customers: map[string]projections.CustomerRow{},
+		unsummed: map[string]bool{}, holds: map[heldOrder]projections.Hold{}, states: map[string]projections.State{},
+	}
+}
+
+// Open is one more handle on the rows, as another process has it.
+func (r *Table) Open() projections.Store { return &rowsHandle{Table: r} }
+
+// rowsHandle is a Table as one process has it.
+type rowsHandle struct {
+	*Table
+	closed bool // guarded by the rows' lock
+}
+
+var _ projections.Store = (*rowsHandle)(nil)
+
+// enter takes the lock, if the handle is open and the context has not ended; leaving is the caller's.
+func (h *rowsHandle) enter(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	h.mu.Lock()
+	if h.closed {
+		h.mu.Unlock()
+		return domain.Errorf(domain.Unavailable, "The read store is closed.")
+	}
+	return nil
+}
+
+// Close is projections.Store's.
+func (h *rowsHandle) Close() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closed = true
+	return nil
+}
+
+// Write is projections.Store's.
+func (h *rowsHandle) Write(ctx context.Context, b projections.Batch) error {
+	return h.writeUpTo(ctx, b, -1)
+}
+
+// writeUpTo does the first steps of a batch, all if steps is negative.
+func (h *rowsHandle) writeUpTo(ctx context.Context, b projections.Batch, steps int) error {
+	if err := known(b.Projection); err != nil {
+		return err
+	}
+	if err := h.enter(ctx); err != nil {
+		return err
+	}
+	defer h.mu.Unlock()
+	if b.Epoch < h.lease.Epoch {
+		return projections.Stale()
+	}
+	if !b.Continues(h.states[b.Projection].Checkpoint) {
+		return projections.Moved()
+	}
+	for i, step := range h.steps(b) {
+		if i == steps {
+			break
+		}
+		step()
+	}
+	return nil
+}
+
+func (r *Table) steps(b projections.Batch) []func() {
+	var do []func()
+	for _, row := range b.Rows {
+		do = append(do, func() { r.put(row) })
+	}
+	do = append(do, r.sum, func() {
+		for _, hold := range b.Holds {
+			r.holds[heldOrder{b.Projection, hold.OrderID}] = hold
+		}
+		for _, id := range b.Released {
+			delete(r.holds, heldOrder{b.Projection, id})
+		}
+	})
+	if b.Checkpoint != "" {
+		do = append(do, func() {
+			state := r.states[b.Projection]
+			state.Projection, state.Checkpoint = b.Projection, b.Checkpoint
+			r.states[b.Projection] = state
+		})
+	}
+	return do
+}
+
+// put keeps a row that is newer than the one that is there.
+func (r *Table) put(row projections.Row) {
+	switch row := row.(type) {
+	case projections.OrderRow:
+		if row.Version > r.orders[row.ID].Version {
+			row.Words = slices.Clone(row.Words)
+			r.orders[row.ID] = row
+			r.words[row.ID] = orderWords{
+				all:  slices.Concat(projections.Words(row.Reference), projections.Words(string(row.ID)), projections.Words(row.CustomerID), row.Words),
+				keys: []string{projections.Key(row.Reference), projections.Key(string(row.ID))},
+			}
+		}
+	case projections.Contribution:
+		old, found := r.contributions[row.ID]
+		if row.Version <= old.Version {
+			return
+		}
+		r.contributions[row.ID] = row
+		r.unsummed[row.CustomerID] = true
+		if found {
+			r.unsummed[old.CustomerID] = true
+		}
+	}
+}
+
+func (r *Table) sum() {
+	for id := range r.unsummed {
+		delete(r.customers, id)
+	}
+	for _, c := range r.contributions {
+		if r.unsummed[c.CustomerID] {
+			row := r.customers[c.CustomerID]
+			row.ID = c.CustomerID
+			r.customers[c.CustomerID] = row.Plus(c)
+		}
+	}
+	clear(r.unsummed)
+}
+
+// Beat is projections.Store's.
+func (h *rowsHandle) Beat(ctx context.Context, state projections.State) error {
+	if err := h.enter(ctx); err != nil {
+		return err
+	}
+	defer h.mu.Unlock()
+	if state.Epoch < h.lease.Epoch {
+		return projections.Stale()
+	}
+	state.Checkpoint, state.Epoch = h.states[state.Projection].Checkpoint, 0
+	h.states[state.Projection] = state
+	return nil
+}
+
+// Lease is projections.Store's.
+func (h *rowsHandle) Lease(ctx context.Context) (projections.Lease, error) {
+	if err := h.enter(ctx); err != nil {
+		return projections.Lease{}, err
+	}
+	defer h.mu.Unlock()
+	return h.lease, nil
+}
+
+// SwapLease is projections.Store's.
+func (h *rowsHandle) SwapLease(ctx context.Context, old, lease projections.Lease) error {
+	if err := h.enter(ctx); err != nil {
+		return err
+	}
+	defer h.mu.Unlock()
+	if h.lease != old {
+		return projections.Stale()
+	}
+	h.lease = lease
+	return nil
+}
+
+// known refuses what is no projection.
+func known(projection string) error {
+	if !slices.Contains(projections.Names(), projection) {
+		return domain.Errorf(domain.NotFound, "There is no projection %s.", fmt.Sprintf("%.80q", projection))
+	}
+	return nil
+}
+
+// Rows is projections.Store's.
+func (h *rowsHandle) Rows(ctx context.Context, projection string, ids ...domain.OrderID) (map[domain.OrderID]projections.Row, error) {
+	if err := known(projection); err != nil {
+		return nil, err
+	}
+	if err := h.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer h.mu.Unlock()
+	found := map[domain.OrderID]projections.Row{}
+	for _, id := range ids {
+		order, isOrder := h.orders[id]
+		contribution, isContribution := h.contributions[id]
+		switch {
+		case projection == projections.OrderList && isOrder:
+			order.Words = slices.Clone(order.Words)
+			found[id] = order
+		case projection == projections.CustomerOrderSummary && isContribution:
+			found[id] = contribution
+		}
+	}
+	return found, nil
+}
+
+// Versions is projections.Reader's.
+func (h *rowsHandle) Versions(ctx context.Context, projection string, ids ...domain.OrderID) (map[domain.OrderID]int, error) {
+	rows, err := h.Rows(ctx, projection, ids...)
+	if err != nil {
+		return nil, err
+	}
+	versions := map[domain.OrderID]int{}
+	for id, row := range rows {
+		versions[id] = row.At()
+	}
+	return versions, nil
+}
+
+// OrderRows is projections.Reader's.
+func (h *rowsHandle) OrderRows(ctx context.Context, ids ...domain.OrderID) (map[domain.OrderID]projections.OrderRow, error) {
+	rows, err := h.Rows(ctx, projections.OrderList, ids...)
+	if err != nil {
+		return nil, err
+	}
+	found := map[domain.OrderID]projections.OrderRow{}
+	for id, row := range rows {
+		if row, ok := row.(projections.OrderRow); ok {
+			found[id] = row
+		}
+	}
+	return found, nil
+}
+
+// each calls f with a copy of what is there now, in the order of ids.
+func each[K cmp.Ordered, R any](ctx context.Context, h *rowsHandle, of func() map[K]R, f func(R) error) error {
+	if err := h.enter(ctx); err != nil {
+		return err
+	}
+	all := maps.Clone(of())
+	h.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(all)) {
+		if err := f(all[id]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// EachOrder is projections.Reader's.
+func (h *rowsHandle) EachOrder(ctx context.Context, f func(projections.OrderRow) error) error {
+	return each(ctx, h, func() map[domain.OrderID]projections.OrderRow { return h.orders }, func(row projections.OrderRow) error {
+		row.Words = slices.Clone(row.Words)
+		return f(row)
+	})
+}
+
+// EachContribution is projections.Reader's.
+func (h *rowsHandle) EachContribution(ctx context.Context, f func(projections.Contribution) error) error {
+	return each(ctx, h, func() map[domain.OrderID]projections.Contribution { return h.contributions }, f)
+}
+
+// EachCustomer is projections.Reader's.
+func (h *rowsHandle) EachCustomer(ctx context.Context, f func(projections.CustomerRow) error) error {
+	return each(ctx, h, func() map[string]projections.CustomerRow { return h.customers }, func(row projections.CustomerRow) error {
+		row.TotalSpent = slices.Clone(row.TotalSpent)
+		return f(row)
+	})
+}
+
+// Customer is projections.Reader's.
+func (h *rowsHandle) Customer(ctx context.Context, id string) (projections.CustomerRow, error) {
+	if err := h.enter(ctx); err != nil {
+		return projections.CustomerRow{}, err
+	}
+	defer h.mu.Unlock()
+	row, found := h.customers[id]
+	if !found {
+		return row, domain.Errorf(domain.NotFound, "No order of this customer has arrived.")
+	}
+	row.TotalSpent = slices.Clone(row.TotalSpent)
+	return row, nil
+}
+
+// Totals is projections.Reader's.
+func (h *rowsHandle) Totals(ctx context.Context, from, to time.Time) (projections.Totals, error) {
+	totals := projections.Totals{ByStatus: none()}
+	err := h.EachOrder(ctx, func(r projections.OrderRow) error {
+		totals.ByStatus[r.Status]++
+		if r.Status != domain.Cancelled && !r.CreatedAt.Before(from) && r.CreatedAt.Before(to) {
+			totals.Value = projections.AddMoney(totals.Value, r.Total)
+		}
+		return nil
+	})
+	return totals, err
+}
+
+// none counts no order of any status.
+func none() map[domain.Status]int {
+	counts := map[domain.Status]int{}
+	for _, status := range domain.Statuses() {
+		counts[status] = 0
+	}
+	return counts
+}
+
+// States is projections.Reader's.
+func (h *rowsHandle) States(ctx context.Context) (map[string]projections.State, error) {
+	if err := h.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer h.mu.Unlock()
+	return maps.Clone(h.states), nil
+}
+
+// Holds is projections.Reader's.
+func (h *rowsHandle) Holds(ctx context.Context, projection string, ids ...domain.OrderID) ([]projections.Hold, error) {
+	if err := h.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer h.mu.Unlock()
+	var holds []projections.Hold
+	for _, hold := range h.holds {
+		if (projection == "" || hold.Projection == projection) && (len(ids) == 0 || slices.Contains(ids, hold.OrderID)) {
+			holds = append(holds, hold)
+		}
+	}
+	slices.SortFunc(holds, func(a, b projections.Hold) int {
+		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Projection, b.Projection), cmp.Compare(a.OrderID, b.OrderID))
+	})
+	return holds[:min(len(holds), projections.MaxHolds)], nil
+}
+
+// place is where a row stands in a sort: what a cursor holds.
+type place struct {
+	rank   int64
+	text   string
+	number int64
+	id     string
+}
+
+func (p *place) values() []any { return []any{&p.rank, &p.text, &p.number, &p.id} }
+
+// compare orders two places; only the ids and ranks never descend.
+func (p place) compare(o place, textDescends, numberDescends bool) int {
+	text, number := strings.Compare(p.text, o.text), cmp.Compare(p.number, o.number)
+	if textDescends {
+		text = -text
+	}
+	if numberDescends {
+		number = -number
+	}
+	return cmp.Or(cmp.Compare(p.rank, o.rank), text, number, strings.Compare(p.id, o.id))
+}
+
+// Orders is projections.Reader's.
+func (h *rowsHandle) Orders(ctx context.Context, q projections.OrderQuery) (projections.OrderPage, error) {
+	q, err := q.Checked()
+	if err != nil {
+		return projections.OrderPage{}, err
+	}
+	var after place
+	if q.Cursor != "" {
+		if err := projections.DecodeCursor(q.Cursor, q.Fingerprint(), after.values()...); err != nil {
+			return projections.OrderPage{}, err
+		}
+	}
+	page := projections.OrderPage{ByStatus: none(), TotalIsExact: true}
+	if err := h.enter(ctx); err != nil {
+		return projections.OrderPage{}, err
+	}
+	defer h.mu.Unlock()
+	asked, key := projections.Words(q.Text), projections.Key(q.Text)
+	var found []placedOrder
+	for _, r := range h.orders {
+		words := h.words[r.ID]
+		if q.Text != "" && !begin(asked, words.all) || !matches(q, r) {
+			continue
+		}
+		page.ByStatus[r.Status]++
+		if len(q.Statuses) == 0 || slices.Contains(q.Statuses, r.Status) {
+			found = append(found, placedOrder{r, orderPlace(q, r, words.keys, key)})
+		}
+	}
+	for status, n := range page.ByStatus {
+		page.ByStatus[status] = min(n, projections.ExactTotal)
+	}
+	page.Total, page.TotalIsExact = min(len(found), projections.ExactTotal), len(found) <= projections.ExactTotal
+	by, descends := q.Sort.By()
+	order := func(a, b place) int {
+		return a.compare(b, descends && by != "total", descends || q.Ranked())
+	}
+	found, page.Next = cut(found, q.Limit, q.Cursor, after, q.Fingerprint(), order, func(r placedOrder) place { return r.at })
+	for _, r := range found {
+		r.Words = slices.Clone(r.Words)
+		page.Rows = append(page.Rows, r.OrderRow)
+	}
+	return page, nil
+}
+
+// placedOrder is a row with its place in a sort.
+type placedOrder struct {
+	projections.OrderRow
+	at place
+}
+
+// matches tells whether a row is of the customer and the time that are asked for.
+func matches(q projections.OrderQuery, r projections.OrderRow) bool {
+	return (q.Customer == "" || r.CustomerID == q.Customer) && (q.From.IsZero() || !r.CreatedAt.Before(q.From)) &&
+		(q.To.IsZero() || r.CreatedAt.Before(q.To))
+}
+
+// begin tells whether each word that is asked for begins one of the words; none begins none.
+func begin(asked, words []string) bool {
+	for _, word := range asked {
+		if !slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(w, word) }) {
+			return false
+		}
+	}
+	return len(asked) > 0
+}
+
+func orderPlace(q projections.OrderQuery, r projections.OrderRow, keys []string, key string) place {
+	p := place{id: string(r.ID)}
+	switch by, _ := q.Sort.By(); by {
+	case "total":
+		p.text, p.number = string(r.Total.Currency), r.Total.Minor
+	case "customer":
+		p.text = r.CustomerID
+	case "status":
+		p.text = string(r.Status)
+	case "items":
+		p.number = int64(r.ItemCount)
+	default:
+		p.number = r.CreatedAt.UnixMicro()
+	}
+	if q.Ranked() {
+		p.rank = rank(keys, key)
+	}
+	return p
+}
+
+// rank is 0 for the exact reference or id, 1 for the beginning of one, 2 for any other.
+func rank(keys []string, key string) int64 {
+	switch {
+	case slices.Contains(keys, key):
+		return 0
+	case slices.ContainsFunc(keys, func(k string) bool { return strings.HasPrefix(k, key) }):
+		return 1
+	}
+	return 2
+}
+
+// cut sorts what was found and takes the page after a place.
+func cut[R any](
+	found []R, limit int, cursor string, after place, fingerprint string, order func(a, b place) int, at func(R) place,
+) (rows []R, next string) {
+	if cursor != "" {
+		found = slices.DeleteFunc(found, func(r R) bool { return order(at(r), after) <= 0 })
+	}
+	slices.SortFunc(found, func(a, b R) int { return order(at(a), at(b)) })
+	if len(found) <= limit {
+		return found, ""
+	}
+	last := at(found[limit-1])
+	return found[:limit], projections.EncodeCursor(fingerprint, last.values()...)
+}
+
+// Customers is projections.Reader's.
+func (h *rowsHandle) Customers(ctx context.Context, q projections.CustomerQuery) (projections.CustomerPage, error) {
+	q, err := q.Checked()
+	if err != nil {
+		return projections.CustomerPage{}, err
+	}
+	var after place
+	if q.Cursor != "" {
+		if err := projections.DecodeCursor(q.Cursor, q.Fingerprint(), after.values()...); err != nil {
+			return projections.CustomerPage{}, err
+		}
+	}
+	asked := projections.Words(q.Text)
+	var found []projections.CustomerRow
+	err = h.EachCustomer(ctx, func(r projections.CustomerRow) error {
+		if q.Text == "" || begin(asked, projections.Words(r.ID)) {
+			found = append(found, r)
+		}
+		return nil
+	})
+	if err != nil {
+		return projections.CustomerPage{}, err
+	}
+	page := projections.CustomerPage{Total: min(len(found), projections.ExactTotal), TotalIsExact: len(found) <= projections.ExactTotal}
+	by, descends := q.Sort.By()
+	order := func(a, b place) int { return a.compare(b, descends, descends) }
+	page.Rows, page.Next = cut(found, q.Limit, q.Cursor, after, q.Fingerprint(), order, func(r projections.CustomerRow) place {
+		p := place{id: r.ID}
+		switch by {
+		case "customer":
+			p.text = r.ID
+		case "orders":
+			p.number = int64(r.TotalOrders)
+		default:
+			p.number = r.LastOrderAt.UnixMicro()
+		}
+		return p
+	})
+	return page, nil
+}
