@@ -218,3 +218,6 @@ export function backoff(attempt, random) {
   const longest = Math.min(30_000, 500 * 2 ** Math.min(attempt, 10));
   return longest / 2 + random * (longest / 2);
 }
+
+/** How long to wait before connecting again to a server that said it restarts: 0.5 to 10 s, so that not all of its pages come at once. */
+export const restartWait = (random) => 500 + random * 9_500;

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  arrives, backoff, clockStep, connectionOf, doubtOf, isNewer, isOlder, isStale, keyOf, lacksHeads, listStampOf, maxNew, newOf, next, silentAfter, stampOf,
+  arrives, backoff, clockStep, connectionOf, doubtOf, isNewer, isOlder, isStale, keyOf, lacksHeads, listStampOf, maxNew, newOf, next, restartWait,
+  silentAfter, stampOf,
 } from './freshness.js';
 
 const item = (id, version, more = {}) => ({ projection: 'order_list', id, version, head: version, state: 'current', words: `v${version}`, ...more });
@@ -213,6 +214,14 @@ test('attempts to connect spread and are bounded', () => {
     }
   }
   assert.ok(backoff(3, 0) < backoff(3, 0.9));
+});
+
+test('a restart brings its pages back within 10 s, evenly: of 2,000 no more than 300 in a second', () => {
+  const perSecond = Array(11).fill(0);
+  for (let i = 0; i < 2_000; i++) perSecond[Math.floor(restartWait(i / 2_000) / 1_000)] += 1;
+  assert.equal(perSecond[10], 0);
+  assert.ok(Math.max(...perSecond) <= 300, perSecond.join(' '));
+  assert.ok(restartWait(0) >= 250);
 });
 
 // Properties, over histories made from a seed: a failure names the seed.

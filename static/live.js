@@ -1,7 +1,7 @@
 // The socket: what the server tells changes the page, and in doubt the page says so. After the page has loaded it asks for nothing by
 // HTTP, unless the server says that it missed something.
 import { announce } from './announce.js';
-import { backoff, connectionOf, hubOf, isNewer, isOlder, isStale, lacksHeads, next } from './freshness.js';
+import { backoff, connectionOf, hubOf, isNewer, isOlder, isStale, lacksHeads, next, restartWait } from './freshness.js';
 import { drawShare, moveForms, pageFrame, redraw, swap, takeOver, tick, withElement } from './page.js';
 
 const tickEvery = 1_000; // ms
@@ -78,8 +78,7 @@ function follow(document, topics) {
     close();
     see({ type: 'closed' });
     show();
-    if (code === restart) attempt = 1; // it will be back soon, but not for all pages at once
-    retry = setTimeout(connect, backoff(attempt++, Math.random()));
+    retry = setTimeout(connect, code === restart ? restartWait(Math.random()) : backoff(attempt++, Math.random()));
   };
 
   const hear = (data) => {
