@@ -247,8 +247,8 @@ func TestWhatIsTooMuchForOneTextComesInSeveral(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(data) > 256<<10+2 {
-				t.Fatalf("a text of %d bytes, want at most 256 KiB of frames", len(data))
+			if len(data) > 64<<10+2 {
+				t.Fatalf("a text of %d bytes, want at most 64 KiB of frames", len(data))
 			}
 			var frames []frame
 			if err := json.Unmarshal(data, &frames); err != nil {
