@@ -7,7 +7,7 @@ func mutations() []mutation {
 		// Durable, once, and in order.
 		{"the log is not synced", "1", "eventstore/sqlite/writer.go", `"synchronous(FULL)"`, `"synchronous(NORMAL)"`, "eventstore/sqlite", "TestSyncBeforeAnswer"},
 		{"a commit that fails is answered with success", "1", "eventstore/sqlite/writer.go",
-			"if _, err := w.do.commit.ExecContext(ctx); err != nil {", "if _, err := w.do.commit.ExecContext(ctx); err != nil && false {", "eventstore/sqlite", "TestTransactionFails"},
+			"if err := w.do.commit.exec(ctx); err != nil {", "if err := w.do.commit.exec(ctx); err != nil && false {", "eventstore/sqlite", "TestTransactionFails"},
 		{"a repeat is known only by the newest events", "2", "eventstore/execute.go",
 			"if r.Metadata.CausationID == req.CommandID {", "if r.Metadata.CausationID == req.CommandID && r.Version > req.Expect {", "eventstore", "TestRepeat"},
 		{"a command id may mean something else", "2", "eventstore/execute.go",
@@ -18,7 +18,7 @@ func mutations() []mutation {
 		{"a gap in an order's versions is folded over", "3", "domain/order.go", "if version != o.Version+1 {", "if version <= o.Version {", "domain", "TestWhatLeavesNoMeaningfulOrderIsNotApplied"},
 		{"the version is not compared before a write", "4", "eventstore/sqlite/writer.go", "if head != c.expect {", "if head < c.expect {", "eventstore/sqlite", "TestStore/conflicts"},
 		{"half a command stays after its neighbour's commit", "5", "eventstore/sqlite/writer.go",
-			"if _, err := w.do.rollbackTo.ExecContext(ctx); err != nil {\n\t\treturn nil, err\n\t}\n", "", "eventstore/sqlite", "TestNeighboursInOneTransaction"},
+			"errors.Join(w.do.rollbackTo.exec(ctx), w.do.release.exec(ctx))", "w.do.release.exec(ctx)", "eventstore/sqlite", "TestNeighboursInOneTransaction"},
 
 		// The feed, the walk and snapshots.
 		{"the feed's cursor skips a move", "6", "eventstore/sqlite/read.go",
@@ -33,8 +33,9 @@ func mutations() []mutation {
 			`if command != "" && c.commands.has(command) {`, "if false {", "eventstore/sqlite", "TestStore/snapshots,_taken"},
 
 		// Projections.
-		{"the checkpoint is stored before the rows", "6", "projections/loop.go", "\theads = l.unknown(heads)\n",
-			"\tif checkpoint != \"\" {\n\t\tif err := l.keep(ctx, checkpoint); err != nil {\n\t\t\treturn 0, err\n\t\t}\n\t}\n\theads = l.unknown(heads)\n",
+		{"the checkpoint is stored before the rows", "6", "projections/loop.go", "\tb.batch.After = l.checkpoint\n",
+			"\tif b.batch.Checkpoint != \"\" {\n\t\t_ = l.read.Write(ctx, Batch{Projection: l.name, Epoch: l.role.epoch, After: l.checkpoint, Checkpoint: b.batch.Checkpoint})\n\t}\n" +
+				"\tb.batch.After = l.checkpoint\n",
 			"projections", "TestACrashBetweenAnyTwoWritesChangesNothing"},
 		{"a gap in what was read is folded over", "6", "projections/fold.go", "if r.Version != at+1 {", "if false {", "projections", "TestAGapIsAskedAgainAndNotHeld"},
 		{"verify reports no difference", "6", "projections/verify.go", "if len(v.report.Differences) >= MaxDifferences {", "if true {", "projections", "TestVerifyNamesEveryCorruption"},
@@ -43,7 +44,7 @@ func mutations() []mutation {
 		{"an older row replaces a newer one", "7", "projections/sqlite/write.go",
 			"if found && old.version >= r.Version {", "if false {", "projections/sqlite", "TestStoreKeepsItsContract/versions_never_move_backwards"},
 		{"an event that cannot be read stops the projection", "8", "projections/loop.go",
-			"batch.Holds = append(batch.Holds, l.holdOf(work[i], *r.hold))", "return 0, errors.New(r.hold.Reason)", "projections", "TestPoisonHoldsItsOwnOrderAndNothingElse"},
+			"b.batch.Holds = append(b.batch.Holds, l.holdOf(work[i], *r.hold))", "return b, errors.New(r.hold.Reason)", "projections", "TestPoisonHoldsItsOwnOrderAndNothingElse"},
 		{"a hold lets the later events pass", "8", "projections/fold.go",
 			"return &eventstore.Hold{Version: r.Version, Reason: domain.Sentence(err)}, nil", "at = r.Version\n\t\t\tcontinue", "projections", "TestFoldsHoldAtWhatCannotBeApplied"},
 		{"a holder that lost the lease may write", "lease", "projections/sqlite/write.go",
@@ -70,6 +71,8 @@ func mutations() []mutation {
 			"TestWhoCannotResumeIsToldToResync"},
 		{"the log's queue has no end", "12", "eventstore/sqlite/queue.go", "case len(q.waiting) >= MaxQueue || q.bytes+c.bytes > MaxQueueBytes:", "case false:", "eventstore/sqlite", "TestQueue"},
 		{"a body has no end", "12", "cmd/web/security.go", "r.Body = http.MaxBytesReader(w, r.Body, MaxBodyBytes)\n", "", "cmd/web", "TestBadJSON"},
+		{"a crowd of requests has no end", "12", "cmd/web/turns.go", "make(turns, MaxRequests)", "make(turns, 100*MaxRequests)", "cmd/web", "TestRequestsWaitTheirTurn"},
+		{"a slow sender holds up the others", "12", "cmd/web/turns.go", "r.Body = readAhead(r.Body)", "_ = readAhead", "cmd/web", "TestRequestsWaitTheirTurn"},
 		{"the names in a body have no end", "12", "cmd/web/internal/input/body.go", "if len(at) > maxName {", "if false {", "cmd/web/internal/input", "TestNamesAreBounded"},
 
 		// Strangers.
