@@ -314,7 +314,7 @@ func TestConnections(t *testing.T) {
 	defer s.Close()
 	for pragma, want := range map[string]string{
 		"synchronous": "2", "journal_mode": "wal", "fullfsync": "1", "checkpoint_fullfsync": "1", "busy_timeout": "5000",
-		"journal_size_limit": "67108864", "query_only": "0",
+		"journal_size_limit": "67108864", "wal_autocheckpoint": "4000", "query_only": "0",
 	} {
 		var got string
 		if err := s.writer.conn.QueryRowContext(t.Context(), `PRAGMA `+pragma).Scan(&got); err != nil || got != want {

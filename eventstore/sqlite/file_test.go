@@ -131,7 +131,7 @@ func TestRefusedFiles(t *testing.T) {
 		"a newer event store": {func(t *testing.T, path string) {
 			must(t, open(t, path, sqlite.Options{}).Close())
 			db := raw(t, path)
-			execSQL(t, db, `PRAGMA user_version = 2`)
+			execSQL(t, db, `PRAGMA user_version = 3`)
 			must(t, db.Close())
 		}, domain.Refused, "was written by a newer Headway"},
 		"a folder": {func(t *testing.T, path string) { must(t, os.Mkdir(path, 0o700)) }, domain.Unavailable, "cannot be opened"},

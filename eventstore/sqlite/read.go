@@ -45,7 +45,9 @@ func (r *readStatements) prepare(ctx context.Context, db *sql.DB) error {
 		{&r.all, `SELECT ` + pageColumns + ` FROM events WHERE seq < ? ORDER BY seq DESC LIMIT ?`},
 		{&r.byType, `SELECT ` + pageColumns + ` FROM events INDEXED BY types WHERE eventType = ? AND seq < ? ORDER BY seq DESC LIMIT ?`},
 		{&r.related, `SELECT ` + pageColumns + ` FROM events INDEXED BY correlations
-			WHERE correlationId = ? AND seq < ? ORDER BY seq DESC LIMIT ?`},
+			WHERE correlationId = ?1 AND correlationId <> causationId AND seq < ?2
+			UNION ALL SELECT ` + pageColumns + ` FROM events INDEXED BY commands WHERE causationId = ?1 AND correlationId = ?1 AND seq < ?2
+			ORDER BY seq DESC LIMIT ?3`},
 	} {
 		stmt, err := db.PrepareContext(ctx, p.sql)
 		if err != nil {

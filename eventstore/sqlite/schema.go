@@ -22,7 +22,7 @@ import (
 
 const (
 	applicationID = 0x48647779 // "Hdwy" in the header of the file
-	schemaVersion = 1          // user_version
+	schemaVersion = 2          // user_version
 	notHeadways   = " is not an event store of Headway."
 )
 
@@ -52,20 +52,34 @@ CREATE TABLE events (
 ) STRICT;
 CREATE UNIQUE INDEX firsts ON events (seq) WHERE version = 1;
 CREATE INDEX types ON events (eventType);
-CREATE INDEX correlations ON events (correlationId);
-CREATE INDEX ids ON events (eventId) WHERE eventId <> ''; -- those of schema 1 had none
 CREATE TRIGGER events_follow BEFORE INSERT ON events
 WHEN NEW.version <> 1 + coalesce((SELECT max(version) FROM events WHERE aggregateId = NEW.aggregateId), 0)
 	OR NEW.seq NOT IN (-1, 1 + coalesce((SELECT max(seq) FROM events), 0)) -- it is -1 here if none was given
 BEGIN SELECT RAISE(ABORT, 'an event follows the newest one of its order, and seq is given by the database'); END;
-CREATE TRIGGER events_differ BEFORE INSERT ON events
-WHEN NEW.eventId <> '' AND EXISTS (SELECT 1 FROM events WHERE eventId = NEW.eventId AND eventId <> '')
-BEGIN SELECT RAISE(ABORT, 'an event id stands for one event'); END;
 CREATE TRIGGER events_stay BEFORE UPDATE ON events
 BEGIN SELECT RAISE(ABORT, 'a stored event never changes'); END;
 CREATE TRIGGER events_last BEFORE DELETE ON events
 BEGIN SELECT RAISE(ABORT, 'a stored event is kept for ever'); END;
+` + commandIndex
+
+// commandIndex finds events by their command, and is the only index besides that of streams whose keys come in no order: each of those is one page
+// more for a commit to write. An event's id follows from its command's, so that one index says whether either is known. Who names no command
+// may name no event id that is stored anywhere; that is searched for. Events correlated with their own command need no entry in correlations.
+const commandIndex = `
+CREATE INDEX commands ON events (causationId, eventId);
+CREATE INDEX correlations ON events (correlationId) WHERE correlationId <> causationId;
+CREATE TRIGGER events_differ BEFORE INSERT ON events
+WHEN NEW.eventId <> '' AND (EXISTS (SELECT 1 FROM events WHERE causationId = NEW.causationId AND eventId = NEW.eventId)
+	OR NEW.causationId = '' AND EXISTS (SELECT 1 FROM events WHERE eventId = NEW.eventId))
+BEGIN SELECT RAISE(ABORT, 'an event id stands for one event'); END;
 `
+
+// fromLayout1 makes the indexes of an older file anew. No event is touched.
+const fromLayout1 = `
+DROP INDEX correlations;
+DROP INDEX ids;
+DROP TRIGGER events_differ;
+` + commandIndex
 
 // address is the file as the driver wants it, never created by it: an event store that vanished is not an empty one.
 func address(path string, pragmas ...string) string {
@@ -99,18 +113,18 @@ func create(path string) error {
 	return nil
 }
 
-// prepareFile makes the schema in an empty file, refuses what is not ours, and makes durable what an interrupted process left in the log:
+// prepareFile makes the schema in an empty file, brings that of an older one up to date, refuses what is not ours, and makes durable what an interrupted process left in the log:
 // it may have been written without a sync, and readers see it from now on.
 func prepareFile(ctx context.Context, conn *sql.Conn, path string) error {
-	fresh, err := inspect(ctx, conn, path)
+	layout, err := inspect(ctx, conn, path)
 	if err != nil {
 		return err
 	}
 	if err := useLog(ctx, conn); err != nil {
 		return err
 	}
-	if fresh {
-		if err := createSchema(ctx, conn, path); err != nil {
+	if layout < schemaVersion {
+		if err := makeSchema(ctx, conn, path); err != nil {
 			return err
 		}
 	}
@@ -154,23 +168,23 @@ func rewrite(path string) error {
 	return f.Sync()
 }
 
-// inspect tells whether the file is empty; it changes nothing.
-func inspect(ctx context.Context, conn *sql.Conn, path string) (fresh bool, err error) {
+// inspect tells the number of the file's layout, 0 of an empty file; it changes nothing.
+func inspect(ctx context.Context, conn *sql.Conn, path string) (layout int, err error) {
 	var application, version, tables int
 	err = conn.QueryRowContext(ctx, `SELECT (SELECT application_id FROM pragma_application_id),
 		(SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_schema)`).Scan(&application, &version, &tables)
 	switch {
 	case err != nil:
-		return false, err
+		return 0, err
 	case application == 0 && version == 0 && tables == 0:
-		return true, nil
+		return 0, nil
 	case application != applicationID:
-		return false, domain.Errorf(domain.Refused, "%s%s", path, notHeadways)
+		return 0, domain.Errorf(domain.Refused, "%s%s", path, notHeadways)
 	case version > schemaVersion:
-		return false, domain.Errorf(domain.Refused,
+		return 0, domain.Errorf(domain.Refused,
 			"%s was written by a newer Headway (its layout is %d, this program knows %d). Use that version.", path, version, schemaVersion)
 	}
-	return false, nil
+	return version, nil
 }
 
 // useLog switches to the write-ahead log. The switch ignores the busy timeout, so two processes that open a new file at once may
@@ -194,14 +208,15 @@ func useLog(ctx context.Context, conn *sql.Conn) error {
 	return err
 }
 
-func createSchema(ctx context.Context, conn *sql.Conn, path string) error {
+// makeSchema is one transaction, whether the file is empty or older.
+func makeSchema(ctx context.Context, conn *sql.Conn, path string) error {
 	if _, err := conn.ExecContext(ctx, `BEGIN IMMEDIATE`); err != nil {
 		return err
 	}
-	fresh, err := inspect(ctx, conn, path) // another process may have been faster
-	if err == nil && fresh {
-		_, err = conn.ExecContext(ctx, schema+snapshotSchema+fmt.Sprintf(`PRAGMA application_id = %d; PRAGMA user_version = %d;`,
-			applicationID, schemaVersion))
+	layout, err := inspect(ctx, conn, path) // another process may have been faster
+	changes := map[int]string{0: schema + snapshotSchema, 1: fromLayout1}[layout]
+	if err == nil && changes != "" {
+		_, err = conn.ExecContext(ctx, changes+fmt.Sprintf(`PRAGMA application_id = %d; PRAGMA user_version = %d;`, applicationID, schemaVersion))
 	}
 	if err == nil {
 		_, err = conn.ExecContext(ctx, `COMMIT`)

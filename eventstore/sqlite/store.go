@@ -27,6 +27,8 @@ const (
 	headsPerQuery = 1000
 	writerCache   = 32 << 20 // bytes of pages that the writer keeps
 	walLimit      = 64 << 20 // bytes the log file may keep after a checkpoint
+
+	checkpointPages = 4000 // pages of the log after which a commit moves it into the file: 16 MB
 )
 
 // What a person reads when the store cannot do it.

@@ -60,9 +60,9 @@ func (d *writeStatements) prepare(ctx context.Context, conn *sql.Conn) error {
 		sql string
 	}{
 		{&d.head, `SELECT coalesce(max(version), 0) FROM events WHERE aggregateId = ?`},
-		{&d.byID, `SELECT coalesce(max(aggregateId), '') FROM events WHERE eventId = ? AND eventId <> ''`},
+		{&d.byID, `SELECT coalesce(max(aggregateId), '') FROM events WHERE causationId = ? AND eventId = ?`},
 		{&d.keep, keepSnapshot},
-		{&d.repeats, `SELECT ` + columns + ` FROM events WHERE aggregateId = ? AND causationId = ? ORDER BY version`},
+		{&d.repeats, `SELECT ` + columns + ` FROM events INDEXED BY commands WHERE aggregateId = ? AND causationId = ? ORDER BY version`},
 	} {
 		stmt, err := conn.PrepareContext(ctx, p.sql)
 		if err != nil {
@@ -87,9 +87,10 @@ func (d *writeStatements) close() error {
 func (w *writer) connect() error {
 	ctx := context.Background()
 	// Keys are random, so a write touches pages all over the indexes: the cache keeps them. A batch changes more pages than the default lets
-	// a savepoint keep in memory: without temp_store each of them would go to a file.
+	// a savepoint keep in memory: without temp_store each of them would go to a file. The longer the log may grow, the less often is a page
+	// that many commits change moved into the file.
 	db, err := sql.Open("sqlite", address(w.path, "synchronous(FULL)", "fullfsync(1)", "checkpoint_fullfsync(1)", "temp_store(MEMORY)",
-		fmt.Sprintf("cache_size(-%d)", writerCache>>10)))
+		fmt.Sprintf("cache_size(-%d)", writerCache>>10), fmt.Sprintf("wal_autocheckpoint(%d)", checkpointPages)))
 	if err != nil {
 		return domain.Unreachable(err, "The event store %s cannot be opened.", w.path)
 	}
@@ -258,7 +259,7 @@ func (w *writer) refuse(ctx context.Context, c *command, cause error) ([]eventst
 		return nil, domain.Errorf(domain.TooLarge, "An order can have at most %d events; this one has %d.", domain.MaxOrderEvents, head)
 	}
 	var holder string
-	if err := w.do.byID.QueryRowContext(ctx, c.records[0].EventID).Scan(&holder); err != nil {
+	if err := w.do.byID.QueryRowContext(ctx, string(c.metadata.CausationID), c.records[0].EventID).Scan(&holder); err != nil {
 		return nil, err
 	}
 	switch holder {
