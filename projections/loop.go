@@ -203,7 +203,8 @@ func (l *loop) followFeed(ctx context.Context) (moved int, err error) {
 		if writing = nil; f == nil {
 			return nil
 		}
-		if <-f.ended; f.err != nil {
+		<-f.ended
+		if f.err != nil {
 			return f.err
 		}
 		moved += len(f.batch.Rows)
@@ -361,7 +362,8 @@ func (l *loop) catchUp(ctx context.Context, heads []eventstore.Head, checkpoint 
 		return 0, err
 	}
 	f := l.launch(ctx, b)
-	if <-f.ended; f.err != nil {
+	<-f.ended
+	if f.err != nil {
 		return 0, f.err
 	}
 	l.meter.add(f.at, f.events)
