@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"iter"
 	"slices"
 	"strings"
 	"unicode"
@@ -24,13 +25,31 @@ const (
 // A-1001/7 is the words a, 1001 and 7. Both sides of a search go through here, and nothing else folds text.
 func Words(s string) []string {
 	var words []string
-	for _, word := range strings.FieldsFunc(fold(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) }) {
+	for word := range eachWord(fold(s)) {
 		if len(words) == MaxWords {
 			break
 		}
 		words = append(words, cut(word))
 	}
 	return words
+}
+
+// eachWord goes over the runs of letters and digits of a folded text.
+func eachWord(s string) iter.Seq[string] {
+	if !isASCII(s) {
+		return strings.FieldsFuncSeq(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) })
+	}
+	return func(yield func(string) bool) {
+		for i := 0; i < len(s); i++ {
+			from := i
+			for i < len(s) && ('a' <= s[i] && s[i] <= 'z' || '0' <= s[i] && s[i] <= '9') {
+				i++
+			}
+			if i > from && !yield(s[from:i]) {
+				return
+			}
+		}
+	}
 }
 
 // Key is a text as its words alone: what is the same in two texts that people would call the same reference.

@@ -36,6 +36,16 @@ func TestWords(t *testing.T) {
 	}
 }
 
+// Plain texts are cut without asking what Unicode says of each letter.
+func TestPlainTextsAreCutAsAllOthers(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := rapid.StringMatching(`[\x00-\x7f]{0,60}`).Draw(t, "text")
+		if plain, other := projections.Words(s), projections.Words(s+" é"); !slices.Equal(append(plain, "e"), other) {
+			t.Fatalf("Words(%q) = %q, but beside another word it is %q", s, plain, other)
+		}
+	})
+}
+
 func TestWordsAreBounded(t *testing.T) {
 	if n := len(projections.Words(strings.Repeat("a ", 10_000))); n != projections.MaxWords {
 		t.Errorf("a long text has %d words, want %d", n, projections.MaxWords)

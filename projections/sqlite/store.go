@@ -9,6 +9,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -25,6 +26,7 @@ const (
 	MaxReaders  = 8 // connections that read
 	BusyTimeout = 5 * time.Second
 	idsPerQuery = 500  // orders one query names
+	logPages    = 4000 // of the write-ahead log, after which it is moved into the file: a rebuild writes the same pages again and again
 	rowsPerStep = 1000 // rows a walk over everything holds at once
 	damaged     = " is damaged. Delete it: it is made again from the events."
 	unreachable = "The read store cannot be reached at the moment. Trying again is safe."
@@ -76,7 +78,8 @@ func Open(path string, options Options) (*Store, error) {
 }
 
 func (s *Store) open(path string) (dropped bool, err error) {
-	s.writer, err = sql.Open("sqlite", address(path, "immediate", "synchronous(normal)", "cache_size(-16000)"))
+	s.writer, err = sql.Open("sqlite", address(path, "immediate", "synchronous(normal)", "cache_size(-16000)",
+		fmt.Sprintf("wal_autocheckpoint(%d)", logPages)))
 	if err != nil {
 		return false, err
 	}
