@@ -41,10 +41,13 @@ type server struct {
 }
 
 // newServer joins everything that a request needs. It starts nothing: the projector runs when it is told to.
-func newServer(app *App) *server {
+func newServer(app *App) *server { return newServerWith(app, static.New()) }
+
+// newServerWith is newServer with assets that others may use, too: to make them takes longer than all the rest.
+func newServerWith(app *App, assets *static.Assets) *server {
 	s := &server{
 		read: app.Read, codec: app.Codec, zone: app.Location, clock: app.Clock, log: app.Log,
-		static: static.New(), demo: app.Settings.Demo,
+		static: assets, demo: app.Settings.Demo,
 	}
 	s.build = buildVersion() + "-" + s.static.Build()
 	s.hub = live.New(live.Options{Build: s.build})

@@ -60,6 +60,7 @@ type Page struct {
 	asked     chan asked
 	do        chan func()
 
+	taped   map[string]string
 	told    map[string]int64 // the newest head of each order that this page was told
 	contact int64            // when it last heard of the server
 }
@@ -68,7 +69,7 @@ type Page struct {
 type TapeEntry struct {
 	At     int64             `json:"at"`
 	Frame  Frame             `json:"frame"`
-	Stamps map[string]string `json:"stamps"` // of live elements, by projection and id
+	Stamps map[string]string `json:"stamps,omitempty"` // of live elements, by projection and id; those that changed
 	Fresh  int               `json:"fresh"`
 	Since  string            `json:"since"`
 	Live   bool              `json:"live"`
@@ -100,6 +101,7 @@ type asked struct {
 func (p *Page) Run(ctx context.Context) {
 	p.began, p.state = time.Now(), NewState()
 	p.heard, p.asked, p.told = make(chan message), make(chan asked), map[string]int64{}
+	p.taped = map[string]string{}
 	if p.do == nil {
 		p.do = make(chan func())
 	}
@@ -210,7 +212,10 @@ func (p *Page) check(now int64) {
 func (p *Page) tape(f Frame, now int64) {
 	stamps := map[string]string{}
 	for key := range p.state.items {
-		stamps[key.projection+" "+key.id] = p.state.StampOf(key.projection, key.id, now)
+		name, stamp := key.projection+" "+key.id, p.state.StampOf(key.projection, key.id, now)
+		if p.taped[name] != stamp {
+			p.taped[name], stamps[name] = stamp, stamp
+		}
 	}
 	p.Tape(TapeEntry{At: now, Frame: f, Stamps: stamps, Fresh: len(p.state.fresh), Since: p.state.since, Live: p.state.IsLive(now)})
 }
