@@ -27,7 +27,7 @@ type writer struct {
 	do   writeStatements
 }
 
-// writeStatements are what the writer does. What every command needs goes to the driver itself, which saves a third of the time of an insert.
+// writeStatements are what the writer does. What every command needs goes to the driver itself.
 type writeStatements struct {
 	begin, commit, lastStored, insert *directStatement
 	savepoint, release, rollbackTo    *directStatement
