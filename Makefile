@@ -30,8 +30,9 @@ CROWDS := TestOneOrderACommand|TestManyProcesses|TestLateEntries|TestWritersOver
 
 FUZZTIME ?= 20s
 TIMES    ?= 5
+ORDERS   ?= 100000
 
-.PHONY: help run generate fresh check js test go race lint e2e distributed backends e2e-distributed node_modules need need-engines bench benchmarks fuzz \
+.PHONY: help run generate fresh check js test go race lint e2e distributed backends e2e-distributed node_modules need need-engines bench size benchmarks fuzz \
   fitting mutations soak vuln screenshots
 
 help: ## What can be made
@@ -100,6 +101,10 @@ need-engines: need
 bench: need-engines ## A table of what the real packages do, beside bare loops of the same run; ARGS="-bench append" prints one measurement
 	go build -o bin/ ./cmd/web ./cmd/bench
 	$(ENGINES) bin/bench $(or $(ARGS),-table)
+
+size: ## Every page on a store of ORDERS (100000) orders, over HTTP by eight clients, with memory, starts and the making of rows; DIR keeps the orders
+	go build -o bin/ ./cmd/web ./cmd/bench
+	bin/bench -bench size -orders $(ORDERS) $(if $(DIR),-dir $(DIR)) $(ARGS)
 
 benchmarks: ## Go's own benchmarks of the packages
 	go test -run '^$$' -bench . -benchmem $(OTHERS)

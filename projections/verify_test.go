@@ -75,11 +75,11 @@ func TestVerifyNamesEveryCorruption(t *testing.T) {
 		{`UPDATE orders SET words = words || ' x'` + one, orders, string(order), "words"},
 		{`UPDATE orders SET words = words || ' x'` + one, "search", "orders_fts", "index"},
 		{`UPDATE orders SET head = head || ' x'` + one, "search", string(order), "head"},
-		{`UPDATE orders SET refKey = refKey || ' x'` + one, "search", string(order), "refKey"},
+		{`UPDATE orders SET begins = begins || ' x'` + one, "search", string(order), "begins"},
 		{`UPDATE tally SET n = n + 1 WHERE status = 'created'`, "search", "created", "tally"},
 		{`DELETE FROM orders` + one, orders, string(order), ""},
 		{`INSERT INTO orders SELECT 99, 'stray', reference, customer, status, items, total, currency, createdAt, confirmedAt, cancelledAt,
-			version, storedAt, refKey, head, words FROM orders` + one, orders, "stray", ""},
+			version, storedAt, begins, head, words FROM orders` + one, orders, "stray", ""},
 
 		{`UPDATE contributions SET id = '99999999-9999-5999-8999-999999999999'` + one, summary, "99999999-9999-5999-8999-999999999999", ""},
 		{`UPDATE contributions SET customer = 'x'` + one, summary, string(order), "customerId"},

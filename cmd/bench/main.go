@@ -2,6 +2,7 @@
 // the same run, by turns with ours. A figure alone says little, because it is the machine's; the ratio of the two is Headway's.
 //
 //	bench -bench append|load|project|ws|http|lag|snapshot|ddb|es [-dur 1000ms] [-events 12000] [-dir SCRATCH]
+//	bench -bench size [-orders 100000] [-dir SCRATCH]
 //	bench -table
 //
 // It prints lines "who metric value unit"; -table runs everything the machine has and ends with own figure, bare loop and ratio.
@@ -32,14 +33,16 @@ func main() {
 
 // bench is one run.
 type bench struct {
-	dur    time.Duration // of one timed loop
-	events int           // of one log that is projected
-	dir    string        // scratch, on the disk that is measured
-	dynamo string        // URL of a DynamoDB Local
-	search string        // URL of an Elasticsearch
-	conns  int           // websockets at once
-	web    string        // the program that serves; empty means the one beside this
-	out    *figures
+	dur      time.Duration // of one timed loop
+	events   int           // of one log that is projected
+	dir      string        // scratch, on the disk that is measured
+	dynamo   string        // URL of a DynamoDB Local
+	search   string        // URL of an Elasticsearch
+	conns    int           // websockets at once
+	orders   int           // of a store whose size is measured
+	keepRows bool          // the rows that are there are not made again
+	web      string        // the program that serves; empty means the one beside this
+	out      *figures
 }
 
 // named is the measurement that -bench names; nil if there is none.
@@ -59,6 +62,8 @@ func (b *bench) named(name string) func(context.Context) error {
 		return b.lags
 	case "ws":
 		return b.sockets
+	case "size":
+		return b.size
 	case "ddb":
 		return b.dynamoDB
 	case "es":
@@ -82,11 +87,13 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	b := &bench{out: &figures{to: stdout}}
 	set := flag.NewFlagSet("bench", flag.ContinueOnError)
 	set.SetOutput(stderr)
-	name := set.String("bench", "", "one of "+strings.Join(names(), ", "))
+	name := set.String("bench", "", "one of "+strings.Join(names(), ", ")+"; or size, which takes minutes")
 	table := set.Bool("table", false, "run everything the machine has, and end with a table")
 	set.DurationVar(&b.dur, "dur", time.Second, "length of one timed loop")
 	set.IntVar(&b.events, "events", 12000, "events of the log that is projected")
 	set.IntVar(&b.conns, "n", 1000, "websockets at once")
+	set.IntVar(&b.orders, "orders", 100_000, "orders of the store whose size is measured")
+	set.BoolVar(&b.keepRows, "keep-rows", false, "size: do not make rows again that are in the scratch folder")
 	set.StringVar(&b.dir, "dir", "", "scratch folder on the disk that is measured; empty means one that is removed afterwards")
 	profile := set.String("cpuprofile", "", "file for a profile of what the processor did")
 	set.StringVar(&b.dynamo, "ddb", getenv("HEADWAY_TEST_DYNAMODB"), "URL of a DynamoDB Local")
@@ -110,6 +117,13 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return ended(stderr, serveSockets(ctx, hub{live.New(live.Options{})}, stdout))
 	case tcpServer:
 		return ended(stderr, serveSockets(ctx, &plain{}, stdout))
+	case pageServer:
+		return ended(stderr, servePages(ctx, b.dir, stdout))
+	case rowsMaker:
+		if err := b.makeRows(ctx); err != nil {
+			return ended(stderr, err)
+		}
+		return 0
 	}
 	if b.dir == "" {
 		made, err := os.MkdirTemp("", "headway-bench-")

@@ -24,18 +24,24 @@ import (
 // program is a server that runs as a person would run it.
 type program struct {
 	url  string
+	pid  int
 	stop func() error
 }
 
 var printedAddress = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
 
-// serve starts the real program in an empty data folder. What it logs goes into a file beside it.
+// serve starts the real program in an empty data folder.
 func (b *bench) serve(ctx context.Context, folder string, flags ...string) (*program, error) {
-	path, err := b.webProgram()
+	dir, err := b.folder(folder)
 	if err != nil {
 		return nil, err
 	}
-	dir, err := b.folder(folder)
+	return b.serveIn(ctx, dir, flags...)
+}
+
+// serveIn starts the real program on the data in a folder. What it logs goes into a file beside them.
+func (b *bench) serveIn(ctx context.Context, dir string, flags ...string) (*program, error) {
+	path, err := b.webProgram()
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +56,7 @@ func (b *bench) serve(ctx context.Context, folder string, flags ...string) (*pro
 	if err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
-	return &program{url, func() error {
+	return &program{url, cmd.Process.Pid, func() error {
 		_ = cmd.Process.Signal(os.Interrupt) // one that has ended already is found by Wait
 		return errors.Join(cmd.Wait(), log.Close())
 	}}, nil

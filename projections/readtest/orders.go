@@ -125,7 +125,7 @@ func pages(t *testing.T, s *subject, n, limit int) {
 		r.Status = domain.Status(pick("created", "created", "confirmed", "cancelled"))
 		r.ItemCount = 1 + random.Intn(4)
 		r.Total = domain.Money{Minor: int64(random.Intn(5)), Currency: domain.Currency(pick("EUR", "USD"))}
-		r.CreatedAt = start.Add(time.Duration(random.Intn(n/4)) * time.Minute)
+		r.CreatedAt = start.Add(time.Duration(random.Intn(n/4))*time.Minute + time.Duration(random.Intn(3))*time.Microsecond)
 		r.Words = [][]string{{"green", "tea"}, {"mug"}, {"teapot"}}[random.Intn(3)]
 		all = append(all, r)
 	}

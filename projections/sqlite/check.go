@@ -47,7 +47,7 @@ func (s *Store) Check(ctx context.Context, report func(projections.Difference)) 
 func (s *Store) checkDerived(ctx context.Context, report func(projections.Difference)) error {
 	type derived struct {
 		projections.OrderRow
-		refKey, head string
+		begins, head string
 	}
 	differ := func(id, field, want, got string) {
 		if want != got {
@@ -56,14 +56,14 @@ func (s *Store) checkDerived(ctx context.Context, report func(projections.Differ
 			})
 		}
 	}
-	err := each(ctx, s, `SELECT id, reference, customer, refKey, head FROM orders WHERE id > ? ORDER BY id LIMIT ?`,
+	err := each(ctx, s, `SELECT id, reference, customer, begins, head FROM orders WHERE id > ? ORDER BY id LIMIT ?`,
 		func(rows *sql.Rows) (d derived, err error) {
-			err = rows.Scan(&d.ID, &d.Reference, &d.CustomerID, &d.refKey, &d.head)
+			err = rows.Scan(&d.ID, &d.Reference, &d.CustomerID, &d.begins, &d.head)
 			return d, err
 		},
 		func(d derived) string { return string(d.ID) },
 		func(d derived) error {
-			differ(string(d.ID), "refKey", projections.Key(d.Reference), d.refKey)
+			differ(string(d.ID), "begins", beginsOf(d.OrderRow), d.begins)
 			differ(string(d.ID), "head", headOf(d.OrderRow), d.head)
 			return nil
 		})

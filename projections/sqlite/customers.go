@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"strings"
 
@@ -45,20 +44,20 @@ func (s *Store) Customers(ctx context.Context, q projections.CustomerQuery) (pro
 	if q.Text != "" && len(words) == 0 {
 		return page, nil // a text without a letter or digit matches nothing
 	}
-	err = s.snapshot(ctx, func(tx *sql.Tx) error {
+	err = s.snapshot(ctx, func(tx reader) error {
 		from, conditions := ` FROM customers AS c`, []condition{}
 		if len(words) > 0 {
 			from = ` FROM customers_fts AS f CROSS JOIN customers AS c ON c.no = f.rowid`
-			conditions = append(conditions, match("customers_fts", words))
+			conditions = append(conditions, condition{`customers_fts MATCH ?`, []any{match(words)}})
 		}
 		filter, args := where(conditions)
 		var n int
-		err := tx.QueryRowContext(ctx, fmt.Sprintf(`SELECT count(*) FROM (SELECT 1%s%s LIMIT %d)`, from, filter, fewMatches+1), args...).Scan(&n)
+		err := tx.QueryRowContext(ctx, fmt.Sprintf(`SELECT count(*) FROM (SELECT 1%s%s LIMIT %d)`, from, filter, projections.ExactTotal+1), args...).Scan(&n)
 		if err != nil {
 			return err
 		}
 		page.Total, page.TotalIsExact = min(n, projections.ExactTotal), n <= projections.ExactTotal
-		if n > fewMatches {
+		if n > projections.ExactTotal {
 			from, conditions = ` FROM customers AS c`, nil
 			if index != "" {
 				from += ` INDEXED BY ` + index

@@ -138,12 +138,12 @@ func checked(t *testing.T, s *sqlite.Store, want ...string) {
 
 func TestACheckNamesWhatIsDerivedWrongly(t *testing.T) {
 	for _, c := range []struct{ rule, statement, want string }{
-		{"the words of reference, id and customer", `UPDATE orders SET head = 'x' WHERE no = 7`, " head"},
-		{"the words of the reference", `UPDATE orders SET refKey = 'x' WHERE no = 7`, " refKey"},
-		{"the index of words", `UPDATE orders SET words = words || ' more' WHERE no = 7`, "orders_fts index"},
+		{"the words of reference, id and customer", `UPDATE orders SET head = 'x' WHERE no = (SELECT max(no) FROM orders)`, " head"},
+		{"what begins as the reference", `UPDATE orders SET begins = 'x' WHERE no = (SELECT max(no) FROM orders)`, " begins"},
+		{"the index of words", `UPDATE orders SET words = words || ' more' WHERE no = (SELECT max(no) FROM orders)`, "orders_fts index"},
 		{"the index of statuses", `UPDATE orders SET status = 'cancelled' WHERE no = (SELECT min(no) FROM orders WHERE status = 'created')`,
 			"orders_fts index"},
-		{"a row that left the index of words", `DELETE FROM orders WHERE no = 7`, "orders_fts index"},
+		{"a row that left the index of words", `DELETE FROM orders WHERE no = (SELECT max(no) FROM orders)`, "orders_fts index"},
 		{"the count of a status", `UPDATE tally SET n = n + 1 WHERE status = 'created'`, "created tally"},
 		{"a status that is not counted", `DELETE FROM tally WHERE status = 'created'`, "created tally"},
 		{"the words of a customer", `UPDATE customers SET words = 'x' WHERE no = 3`, " words"},

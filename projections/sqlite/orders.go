@@ -4,18 +4,25 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"headway/domain"
 	"headway/projections"
 )
 
-// How a page is found. Up to fewMatches matches are fetched as short candidates by the most selective index, and are counted and
-// sorted here: exact, and quick whatever the sort. More than that are dense: the index of the sort is walked, and each row asked whether
-// it matches, which finds a page after few rows; a count stops at ExactTotal.
-const fewMatches = projections.ExactTotal
+// How a page is found. Up to fewMatches matches are fetched as short candidates, and counted and sorted here: exact, and quick whatever the sort.
+// Of more, an index that has the order asked for is followed until the page is full, and a count stops at ExactTotal. For a text by creation that is
+// the full-text index itself, because rows are numbered by when they were created. Any other order of a part of the orders is found by walking
+// the index of the sort for a while and asking each row whether it matches; if the matches lie far from its beginning, by sorting them after all.
+const (
+	fewMatches = projections.ExactTotal
+	walkedRows = 2000
+)
 
 // orderSort is a way to sort: the columns before the id, which breaks ties, and the index that has them in this order.
 type orderSort struct {
@@ -29,6 +36,8 @@ type sortColumn struct {
 	text   bool     // a string, not a number
 	values []string // all values that there are, ascending, if they are few
 }
+
+const byCreated = "orders_created"
 
 func sortOf(s projections.Sort) orderSort {
 	by, desc := s.By()
@@ -46,17 +55,20 @@ func sortOf(s projections.Sort) orderSort {
 	case by == "items":
 		return orderSort{"orders_by_items", []sortColumn{{name: "items"}}}
 	}
-	return orderSort{"orders_created", []sortColumn{{name: "createdAt", desc: desc}}}
+	return orderSort{byCreated, []sortColumn{{name: "createdAt", desc: desc}}}
 }
 
 // candidate is a match as short as counting and sorting need it.
 type candidate struct {
-	no      int64
-	id      string
-	status  domain.Status
-	rank    int64 // 0 exact, 1 prefix of reference or id, 2 any other; 0 if the query is not ranked
-	created int64
-	keys    []sortValue
+	no     int64
+	status domain.Status
+	place
+}
+
+// found is a match on its page.
+type found struct {
+	projections.OrderRow
+	rank int64 // 0 exact, 1 prefix of reference or id, 2 any other; 0 if the query is not ranked
 }
 
 // sortValue is the value of a sort column: text or number, the other is empty.
@@ -75,10 +87,9 @@ type place struct {
 // orderSearch is one query of orders while it is answered.
 type orderSearch struct {
 	ctx    context.Context
-	tx     *sql.Tx
+	tx     reader
 	q      projections.OrderQuery
 	words  []string
-	key    string // the words of the query as one text
 	ranked bool
 	sort   orderSort
 	after  *place // the cursor; nil on the first page
@@ -98,7 +109,7 @@ func (s *Store) Orders(ctx context.Context, q projections.OrderQuery) (projectio
 		page.TotalIsExact = true
 		return page, nil // a text without a letter or digit matches nothing
 	}
-	err = s.snapshot(ctx, func(tx *sql.Tx) error {
+	err = s.snapshot(ctx, func(tx reader) error {
 		o.ctx, o.tx = ctx, tx
 		return o.answer(&page)
 	})
@@ -113,8 +124,7 @@ func newOrderSearch(q projections.OrderQuery) (*orderSearch, error) {
 	if err != nil {
 		return nil, err
 	}
-	words := projections.Words(q.Text)
-	o := &orderSearch{q: q, words: words, key: strings.Join(words, " "), ranked: q.Ranked(), sort: sortOf(q.Sort)}
+	o := &orderSearch{q: q, words: projections.Words(q.Text), ranked: q.Ranked(), sort: sortOf(q.Sort)}
 	if o.ranked {
 		o.sort = sortOf("-created")
 	}
@@ -148,17 +158,54 @@ func (v *sortValue) of(c sortColumn) any {
 	return &v.number
 }
 
+// placeOf is where a match stands.
+func (o *orderSearch) placeOf(f found) place {
+	p := place{rank: f.rank, id: string(f.ID)}
+	for _, c := range o.sort.columns {
+		var v sortValue
+		switch c.name {
+		case "createdAt":
+			v.number = micros(f.CreatedAt)
+		case "currency":
+			v.text = string(f.Total.Currency)
+		case "total":
+			v.number = f.Total.Minor
+		case "customer":
+			v.text = f.CustomerID
+		case "status":
+			v.text = string(f.Status)
+		case "items":
+			v.number = int64(f.ItemCount)
+		}
+		p.keys = append(p.keys, v)
+	}
+	return p
+}
+
+// compare orders two places.
+func (o *orderSearch) compare(a, b place) int {
+	if n := cmp.Compare(a.rank, b.rank); n != 0 {
+		return n
+	}
+	for i, c := range o.sort.columns {
+		n := cmp.Or(strings.Compare(a.keys[i].text, b.keys[i].text), cmp.Compare(a.keys[i].number, b.keys[i].number))
+		if c.desc {
+			n = -n
+		}
+		if n != 0 {
+			return n
+		}
+	}
+	return strings.Compare(a.id, b.id)
+}
+
 func (o *orderSearch) answer(page *projections.OrderPage) error {
-	from, args, err := o.matches(nil)
+	n, err := o.count(nil, fewMatches+1)
 	if err != nil {
 		return err
 	}
-	few, err := o.atMost(fewMatches, from, args)
-	if err != nil {
-		return err
-	}
-	if few {
-		matches, err := o.candidates(from, args)
+	if n <= fewMatches {
+		matches, err := o.candidates(nil)
 		if err != nil {
 			return err
 		}
@@ -170,22 +217,97 @@ func (o *orderSearch) answer(page *projections.OrderPage) error {
 			return len(o.q.Statuses) > 0 && !slices.Contains(o.q.Statuses, c.status)
 		}))
 	}
-	if page.ByStatus, err = o.counts(); err != nil {
-		return err
+	for _, status := range domain.Statuses() {
+		if page.ByStatus[status], err = o.count([]domain.Status{status}, projections.ExactTotal+1); err != nil {
+			return err
+		}
 	}
 	o.total(page)
-	if len(o.q.Statuses) == 0 || !page.TotalIsExact {
-		return o.walk(page)
+	if page.TotalIsExact {
+		matches, err := o.candidates(o.q.Statuses)
+		if err != nil {
+			return err
+		}
+		return o.cut(page, matches)
 	}
-	// The statuses asked for are rare: a walk could be long.
-	if from, args, err = o.matches(o.q.Statuses); err != nil {
-		return err
-	}
-	matches, err := o.candidates(from, args)
+	rows, err := o.dense()
 	if err != nil {
 		return err
 	}
-	return o.cut(page, matches)
+	o.fill(page, rows)
+	return nil
+}
+
+// fill takes the first rows as the page, and makes the cursor if there are more.
+func (o *orderSearch) fill(page *projections.OrderPage, rows []found) {
+	if len(rows) > o.q.Limit {
+		rows = rows[:o.q.Limit]
+		last := o.placeOf(rows[len(rows)-1])
+		page.Next = projections.EncodeCursor(o.q.Fingerprint(), o.cursor(&last)...)
+	}
+	for _, f := range rows {
+		page.Rows = append(page.Rows, f.OrderRow)
+	}
+}
+
+// cut sorts the matches and reads the rows after the cursor.
+func (o *orderSearch) cut(page *projections.OrderPage, matches []candidate) error {
+	if o.after != nil {
+		matches = slices.DeleteFunc(matches, func(c candidate) bool { return o.compare(c.place, *o.after) <= 0 })
+	}
+	slices.SortFunc(matches, func(a, b candidate) int { return o.compare(a.place, b.place) })
+	matches = matches[:min(len(matches), o.q.Limit+1)]
+	numbers := make([]int64, len(matches))
+	for i, c := range matches {
+		numbers[i] = c.no
+	}
+	text, err := json.Marshal(numbers)
+	if err != nil {
+		return err
+	}
+	rows, err := o.read(`SELECT `+orderColumns+` FROM json_each(?) AS j CROSS JOIN orders AS o ON o.no = j.value ORDER BY j.key`, []any{string(text)})
+	for i := range rows {
+		rows[i].rank = matches[i].rank
+	}
+	o.fill(page, rows)
+	return err
+}
+
+// candidates reads all matches.
+func (o *orderSearch) candidates(statuses []domain.Status) ([]candidate, error) {
+	columns := []string{`o.no`, `o.status`, `o.begins`, `o.id`}
+	for _, c := range o.sort.columns {
+		columns = append(columns, `o.`+c.name)
+	}
+	from, args := o.matches(statuses)
+	rows, err := o.tx.QueryContext(o.ctx, fmt.Sprintf(`SELECT %s%s`, strings.Join(columns, `, `), from), args...)
+	return collect(rows, err, func(rows *sql.Rows) (c candidate, err error) {
+		var begins string
+		c.keys = make([]sortValue, len(o.sort.columns))
+		into := []any{&c.no, &c.status, &begins, &c.id}
+		for i, column := range o.sort.columns {
+			into = append(into, c.keys[i].of(column))
+		}
+		err = rows.Scan(into...)
+		if o.ranked {
+			c.rank = o.rankOf(begins)
+		}
+		return c, err
+	})
+}
+
+// rankOf says how well a match matches, by its reference and its id.
+func (o *orderSearch) rankOf(begins string) int64 {
+	rank, asked := int64(2), beginning(o.words)
+	for token := range strings.SplitSeq(begins, " ") {
+		switch {
+		case token == asked:
+			return 0
+		case strings.HasPrefix(token, asked):
+			rank = 1
+		}
+	}
+	return rank
 }
 
 // total adds up the statuses that were asked for, and caps what is not exact.
@@ -200,6 +322,46 @@ func (o *orderSearch) total(page *projections.OrderPage) {
 	if page.Total > projections.ExactTotal {
 		page.Total, page.TotalIsExact = projections.ExactTotal, false
 	}
+}
+
+// dense finds the page of many matches, and one match more if there is one.
+func (o *orderSearch) dense() ([]found, error) {
+	if o.byText() && o.sort.index == byCreated {
+		return o.newest()
+	}
+	w := o.way()
+	if len(w.rest) == 0 {
+		rows, _, err := o.walk(w, 0)
+		return rows, err
+	}
+	rows, whole, err := o.walk(w, walkedRows)
+	if err != nil || whole {
+		return rows, err
+	}
+	return o.sorted()
+}
+
+// byText tells whether the full-text index finds the matches. A customer's own orders are fewer than those that have a word, as a rule.
+func (o *orderSearch) byText() bool { return len(o.words) > 0 && o.q.Customer == "" }
+
+// way is an index that has the order of the sort in a range of it, and what its rows have to be asked besides.
+type way struct {
+	index  string
+	within []condition
+	rest   []condition
+}
+
+func (o *orderSearch) way() way {
+	customer, dates, status, words := o.customer(), o.created(), hasStatus(o.q.Statuses), o.hasWords()
+	switch {
+	case o.sort.index != byCreated:
+		return way{o.sort.index, nil, slices.Concat(customer, dates, status, words)}
+	case o.q.Customer != "":
+		return way{"orders_customer", append(customer, dates...), append(status, words...)}
+	case len(o.q.Statuses) == 1:
+		return way{"orders_status", append([]condition{{`o.status = ?`, []any{string(o.q.Statuses[0])}}}, dates...), words}
+	}
+	return way{byCreated, dates, append(status, words...)}
 }
 
 // condition is a part of a WHERE clause with its arguments.
@@ -223,7 +385,7 @@ func where(conditions []condition) (string, []any) {
 
 // match is the full-text query of all words as prefixes, and of one of the statuses if there are any. Words are letters and digits
 // alone, so nothing in them is syntax.
-func match(table string, words []string, statuses ...domain.Status) condition {
+func match(words []string, statuses ...domain.Status) string {
 	var parts []string
 	for _, word := range words {
 		parts = append(parts, `"`+word+`"*`)
@@ -235,7 +397,7 @@ func match(table string, words []string, statuses ...domain.Status) condition {
 		}
 		parts = append(parts, `(`+strings.Join(either, ` OR `)+`)`)
 	}
-	return condition{table + ` MATCH ?`, []any{strings.Join(parts, ` AND `)}}
+	return strings.Join(parts, ` AND `)
 }
 
 // hasWords asks a row whether each word begins one of its words.
@@ -258,6 +420,18 @@ func (o *orderSearch) created() []condition {
 	return all
 }
 
+// numbers are the rows that can lie in the time asked for, as the full-text index knows them.
+func (o *orderSearch) numbers() []condition {
+	var all []condition
+	if !o.q.From.IsZero() {
+		all = append(all, condition{`f.rowid >= ?`, []any{firstNo(o.q.From)}})
+	}
+	if !o.q.To.IsZero() {
+		all = append(all, condition{`f.rowid < ?`, []any{firstNo(o.q.To.Add(time.Second))}})
+	}
+	return all
+}
+
 func (o *orderSearch) customer() []condition {
 	if o.q.Customer == "" {
 		return nil
@@ -272,196 +446,89 @@ func hasStatus(statuses []domain.Status) []condition {
 	return []condition{{`o.status IN (SELECT value FROM json_each(?))`, []any{list(statuses)}}}
 }
 
-// joined is the full-text index with the rows it finds.
-const joined = ` FROM orders_fts AS f CROSS JOIN orders AS o ON o.no = f.rowid`
-
-// matches is the FROM and WHERE that find all matches by the index that leaves the fewest rows to look at.
-func (o *orderSearch) matches(statuses []domain.Status) (string, []any, error) {
-	dates, hasWords := o.created(), o.hasWords()
-	index := ``
+// matches is the FROM and WHERE that find all matches.
+func (o *orderSearch) matches(statuses []domain.Status) (string, []any) {
+	dates := o.created()
+	if o.byText() {
+		conditions := append([]condition{{`orders_fts MATCH ?`, []any{match(o.words, statuses...)}}}, o.numbers()...)
+		filter, args := where(append(conditions, dates...))
+		return ` FROM orders_fts AS f CROSS JOIN orders AS o ON o.no = f.rowid` + filter, args
+	}
+	index := byCreated
+	status := hasStatus(statuses)
 	switch {
 	case o.q.Customer != "":
-		index = ` INDEXED BY orders_customer`
-	case len(o.words) > 0:
-		byText, err := o.textIsRarer(dates)
-		if err != nil {
-			return "", nil, err
-		}
-		if byText {
-			filter, args := where(append(dates, match("orders_fts", o.words, statuses...)))
-			return joined + filter, args, nil
-		}
-		index = ` INDEXED BY orders_created`
+		index = "orders_customer"
 	case len(statuses) > 0:
-		index = ` INDEXED BY orders_status`
+		index = "orders_status"
 	}
-	filter, args := where(slices.Concat(o.customer(), dates, hasStatus(statuses), hasWords))
-	return ` FROM orders AS o` + index + filter, args, nil
+	filter, args := where(slices.Concat(o.customer(), status, dates, o.hasWords()))
+	return ` FROM orders AS o INDEXED BY ` + index + filter, args
 }
 
-// textIsRarer tells whether fewer rows have the words than lie in the time asked for.
-func (o *orderSearch) textIsRarer(dates []condition) (bool, error) {
-	if len(dates) == 0 {
-		return true, nil
+// count counts the matches, and stops at a limit.
+func (o *orderSearch) count(statuses []domain.Status, limit int) (int, error) {
+	from, args := o.matches(statuses)
+	if o.byText() && len(o.created()) == 0 { // no row has to be looked at
+		from, args = ` FROM orders_fts WHERE orders_fts MATCH ?`, []any{match(o.words, statuses...)}
 	}
-	const many = 20 * fewMatches
-	filter, args := where(dates)
-	dated, err := o.count(` FROM orders AS o INDEXED BY orders_created`+filter, args, many)
-	if err != nil {
-		return false, err
-	}
-	filter, args = where([]condition{match("orders_fts", o.words)})
-	texted, err := o.count(` FROM orders_fts`+filter, args, many)
-	return texted <= dated, err
+	return o.countRows(from, args, limit)
 }
 
-// atMost tells whether a FROM and WHERE find no more than n rows.
-func (o *orderSearch) atMost(n int, from string, args []any) (bool, error) {
-	count, err := o.count(from, args, n+1)
-	return count <= n, err
-}
-
-// count counts rows, and stops at a limit.
-func (o *orderSearch) count(from string, args []any, limit int) (n int, err error) {
+func (o *orderSearch) countRows(from string, args []any, limit int) (n int, err error) {
 	err = o.tx.QueryRowContext(o.ctx, fmt.Sprintf(`SELECT count(*) FROM (SELECT 1%s LIMIT %d)`, from, limit), args...).Scan(&n)
 	return n, err
 }
 
-// candidates reads all matches.
-func (o *orderSearch) candidates(from string, args []any) ([]candidate, error) {
-	rows, err := o.tx.QueryContext(o.ctx, fmt.Sprintf(`SELECT %s%s`, o.columns(), from), args...)
-	return collect(rows, err, o.scanCandidate)
-}
-
-// columns are those of a candidate, in the order in which scanCandidate takes them.
-func (o *orderSearch) columns() string {
-	columns := []string{`o.no`, `o.id`, `o.status`, `o.createdAt`, `o.refKey`}
-	for _, c := range o.sort.columns {
-		columns = append(columns, `o.`+c.name)
-	}
-	return strings.Join(columns, `, `)
-}
-
-func (o *orderSearch) scanCandidate(rows *sql.Rows) (c candidate, err error) {
-	var refKey string
-	c.keys = make([]sortValue, len(o.sort.columns))
-	into := []any{&c.no, &c.id, &c.status, &c.created, &refKey}
-	for i, column := range o.sort.columns {
-		into = append(into, c.keys[i].of(column))
-	}
-	err = rows.Scan(into...)
-	if o.ranked {
-		c.rank = o.rankOf(refKey, c.id)
-	}
-	return c, err
-}
-
-// rankOf says how well a match matches: 0 is the exact reference or id, 1 the beginning of one, 2 any other.
-func (o *orderSearch) rankOf(refKey, id string) int64 {
-	idKey := strings.ReplaceAll(id, "-", " ")
-	switch {
-	case refKey == o.key || idKey == o.key:
-		return 0
-	case strings.HasPrefix(refKey, o.key) || strings.HasPrefix(idKey, o.key):
-		return 1
-	}
-	return 2
-}
-
-func (c candidate) place() place { return place{rank: c.rank, keys: c.keys, id: c.id} }
-
-// compare orders two places.
-func (o *orderSearch) compare(a, b place) int {
-	if n := cmp.Compare(a.rank, b.rank); n != 0 {
-		return n
-	}
-	for i, c := range o.sort.columns {
-		n := cmp.Or(strings.Compare(a.keys[i].text, b.keys[i].text), cmp.Compare(a.keys[i].number, b.keys[i].number))
-		if c.desc {
-			n = -n
-		}
-		if n != 0 {
-			return n
-		}
-	}
-	return strings.Compare(a.id, b.id)
-}
-
-// cut sorts the matches and takes the page after the cursor.
-func (o *orderSearch) cut(page *projections.OrderPage, matches []candidate) error {
+// sorted finds the page by sorting all matches.
+func (o *orderSearch) sorted() ([]found, error) {
+	from, args := o.matches(o.q.Statuses)
 	if o.after != nil {
-		matches = slices.DeleteFunc(matches, func(c candidate) bool { return o.compare(c.place(), *o.after) <= 0 })
+		later, more := o.later()
+		from, args = from+` AND (`+later+`)`, append(args, more...)
 	}
-	slices.SortFunc(matches, func(a, b candidate) int { return o.compare(a.place(), b.place()) })
-	return o.fill(page, matches)
+	order := o.order(0)
+	return o.read(fmt.Sprintf(`SELECT %s FROM (SELECT o.no AS found%s ORDER BY %s LIMIT %d) CROSS JOIN orders AS o ON o.no = found ORDER BY %s`,
+		orderColumns, from, order, o.q.Limit+1, order), args)
 }
 
-// fill reads the rows of the first matches, and makes the cursor if there are more than a page.
-func (o *orderSearch) fill(page *projections.OrderPage, matches []candidate) error {
-	if len(matches) > o.q.Limit {
-		matches = matches[:o.q.Limit]
-		last := matches[len(matches)-1].place()
-		page.Next = projections.EncodeCursor(o.q.Fingerprint(), o.cursor(&last)...)
+// later is true of what follows the cursor.
+func (o *orderSearch) later() (string, []any) {
+	var either []string
+	var args []any
+	for _, s := range o.segments() {
+		filter, more := where(s.conditions)
+		either, args = append(either, strings.TrimPrefix(filter, " WHERE ")), append(args, more...)
 	}
-	var ids []string
-	for _, c := range matches {
-		ids = append(ids, c.id)
-	}
-	rows, err := o.tx.QueryContext(o.ctx, `SELECT `+orderColumns+` FROM json_each(?) AS j CROSS JOIN orders AS o ON o.id = j.value
-		ORDER BY j.key`, list(ids))
-	page.Rows, err = collect(rows, err, scanOrder)
-	return err
+	return strings.Join(either, ` OR `), args
 }
 
-// counts says how many match under each status, each up to one more than ExactTotal.
-func (o *orderSearch) counts() (map[domain.Status]int, error) {
-	counts := map[domain.Status]int{}
-	for _, status := range domain.Statuses() {
-		var from string
-		var args []any
-		switch dates := o.created(); {
-		case o.q.Customer != "":
-			from, args = where(slices.Concat(o.customer(), dates, hasStatus([]domain.Status{status}), o.hasWords()))
-			from = ` FROM orders AS o INDEXED BY orders_customer` + from
-		case len(o.words) > 0 && len(dates) == 0:
-			from, args = where([]condition{match("orders_fts", o.words, status)})
-			from = ` FROM orders_fts AS f` + from
-		case len(o.words) > 0:
-			from, args = where(append(dates, match("orders_fts", o.words, status)))
-			from = joined + from
-		default:
-			from, args = where(append(dates, condition{`o.status = ?`, []any{string(status)}}))
-			from = ` FROM orders AS o INDEXED BY orders_status` + from
-		}
-		n, err := o.count(from, args, projections.ExactTotal+1)
-		if err != nil {
-			return nil, err
-		}
-		counts[status] = n
-	}
-	return counts, nil
-}
-
-// walk follows the index of the sort until the page is full.
-func (o *orderSearch) walk(page *projections.OrderPage) error {
-	var found []candidate
-	for _, from := range o.segments() {
-		missing := o.q.Limit + 1 - len(found)
+// walk follows an index until the page is full. Bounded, it gives up after so many rows of a range: then what it found is not the whole page.
+func (o *orderSearch) walk(w way, bound int) (rows []found, whole bool, err error) {
+	for _, s := range o.segments() {
+		missing := o.q.Limit + 1 - len(rows)
 		if missing <= 0 {
 			break
 		}
-		more, err := o.walkSegment(from, missing)
+		s.conditions = append(s.conditions, w.within...)
+		more, err := o.walkRange(w, s, missing, bound)
+		rows = append(rows, more...)
 		if err != nil {
-			return err
+			return nil, false, err
 		}
-		found = append(found, more...)
+		if bound > 0 && len(more) < missing {
+			filter, args := where(s.conditions)
+			n, err := o.countRows(` FROM orders AS o INDEXED BY `+w.index+filter, args, bound+1)
+			if err != nil || n > bound {
+				return nil, false, err
+			}
+		}
 	}
-	return o.fill(page, found)
+	return rows, true, nil
 }
 
 // segment is a part of a sort that one index range holds. Segments follow each other in the order of the sort.
 type segment struct {
-	rank       int64
 	equal      int // so many columns are fixed by conditions
 	conditions []condition
 }
@@ -469,29 +536,13 @@ type segment struct {
 // segments says which ranges follow the cursor: first the rows that share all its sort values, then those that share all but the last,
 // and so on. Each is a pure range of the index, however deep the page is.
 func (o *orderSearch) segments() []segment {
-	if !o.ranked {
-		return o.ranges(0, o.after, nil)
-	}
-	var all []segment
-	for rank := range int64(3) {
-		switch {
-		case o.after == nil || rank > o.after.rank:
-			all = append(all, o.ranges(rank, nil, o.hasRank(rank))...)
-		case rank == o.after.rank:
-			all = append(all, o.ranges(rank, o.after, o.hasRank(rank))...)
-		}
-	}
-	return all
-}
-
-func (o *orderSearch) ranges(rank int64, after *place, conditions []condition) []segment {
-	columns := o.sort.columns
+	columns, after := o.sort.columns, o.after
 	if after == nil {
-		return split(segment{rank: rank, conditions: conditions}, columns[0], nil)
+		return split(segment{}, columns[0], nil)
 	}
 	var all []segment
 	for equal := len(columns); equal >= 0; equal-- {
-		s := segment{rank: rank, equal: equal, conditions: slices.Clone(conditions)}
+		s := segment{equal: equal}
 		for i, c := range columns[:equal] {
 			s.conditions = append(s.conditions, condition{`o.` + c.name + ` = ?`, []any{after.keys[i].of(c)}})
 		}
@@ -529,67 +580,113 @@ func split(s segment, c sortColumn, after *string) []segment {
 		if after != nil && (v == *after || (v > *after) == c.desc) {
 			continue
 		}
-		part := segment{rank: s.rank, equal: s.equal + 1, conditions: slices.Clone(s.conditions)}
+		part := segment{equal: s.equal + 1, conditions: slices.Clone(s.conditions)}
 		part.conditions = append(part.conditions, condition{`o.` + c.name + ` = ?`, []any{v}})
 		all = append(all, part)
 	}
 	return all
 }
 
-// hasRank says which rows have a rank, as rankOf does.
-func (o *orderSearch) hasRank(rank int64) []condition {
-	id := strings.Join(o.words, "-")
-	const end = "\U0010FFFF" // after every other character
-	exact := condition{`(o.refKey = ? OR o.id = ?)`, []any{o.key, id}}
-	prefix := condition{`((o.refKey >= ? AND o.refKey < ?) OR (o.id >= ? AND o.id < ?))`, []any{o.key, o.key + end, id, id + end}}
-	not := func(c condition) condition { return condition{`NOT ` + c.sql, c.args} }
-	switch rank {
-	case 0:
-		return []condition{exact}
-	case 1:
-		return []condition{prefix, not(exact)}
+func (o *orderSearch) walkRange(w way, s segment, limit, bound int) ([]found, error) {
+	within, args := where(s.conditions)
+	rows := ` FROM orders AS o INDEXED BY ` + w.index + within + ` ORDER BY ` + o.order(s.equal)
+	if bound == 0 {
+		return o.read(`SELECT `+orderColumns+rows+` LIMIT `+strconv.Itoa(limit), args)
 	}
-	return []condition{not(prefix)}
+	rest, more := where(w.rest)
+	return o.read(fmt.Sprintf(`SELECT %s FROM (SELECT o.no AS walked%s LIMIT %d) CROSS JOIN orders AS o ON o.no = walked%s LIMIT %d`,
+		orderColumns, rows, bound, rest, limit), append(args, more...))
 }
 
-func (o *orderSearch) walkSegment(s segment, limit int) ([]candidate, error) {
-	conditions := slices.Concat(s.conditions, o.customer(), o.created(), hasStatus(o.q.Statuses))
-	index := o.sort.index
-	if o.sort.index == "orders_created" {
-		switch {
-		case o.q.Customer != "":
-			index = "orders_customer"
-		case len(o.q.Statuses) == 1:
-			index = "orders_status"
-			conditions = slices.Concat(s.conditions, o.created(), []condition{{`o.status = ?`, []any{string(o.q.Statuses[0])}}})
-		}
-	}
-	if o.ranked && s.rank < 2 {
-		filter, args := where(o.hasRank(s.rank)[:1])
-		few, err := o.atMost(fewMatches, ` FROM orders AS o`+filter, args)
-		if err != nil {
-			return nil, err
-		}
-		if few { // the indexes of references and ids answer it, and no other is to be tried first
-			rest, more := where(conditions)
-			from := ` FROM (SELECT o.no AS found FROM orders AS o` + filter + `) CROSS JOIN orders AS o ON o.no = found` + rest
-			return o.read(from, append(args, more...), s, limit)
-		}
-	}
-	text, args := where(append(conditions, o.hasWords()...))
-	return o.read(` FROM orders AS o INDEXED BY `+index+text, args, s, limit)
-}
-
-func (o *orderSearch) read(from string, args []any, s segment, limit int) ([]candidate, error) {
+// order is an ORDER BY, without the columns that are the same in all rows.
+func (o *orderSearch) order(equal int) string {
 	var order []string
-	for _, c := range o.sort.columns[s.equal:] {
+	for _, c := range o.sort.columns[equal:] {
 		by := `o.` + c.name
 		if c.desc {
 			by += ` DESC`
 		}
 		order = append(order, by)
 	}
-	rows, err := o.tx.QueryContext(o.ctx, fmt.Sprintf(`SELECT %s%s ORDER BY %s LIMIT %d`, o.columns(), from,
-		strings.Join(append(order, `o.id`), `, `), limit), args...)
-	return collect(rows, err, o.scanCandidate)
+	return strings.Join(append(order, `o.id`), `, `)
+}
+
+func (o *orderSearch) read(query string, args []any) ([]found, error) {
+	rows, err := o.tx.QueryContext(o.ctx, query, args...)
+	return collect(rows, err, func(rows *sql.Rows) (found, error) {
+		row, err := scanOrder(rows)
+		return found{OrderRow: row}, err
+	})
+}
+
+// newest finds the page by the full-text index alone, whose rows lie in the order of creation: newest first or oldest first, and rank by rank.
+func (o *orderSearch) newest() ([]found, error) {
+	words := match(o.words, o.q.Statuses...)
+	if !o.ranked {
+		return o.inOrder(0, words, o.after, o.q.Limit+1)
+	}
+	exact, begun := `"`+beginning(o.words)+`"`, `"`+beginning(o.words)+`"*`
+	var all []found
+	for rank, query := range []string{
+		`(` + words + `) AND ` + exact, `(` + words + `) AND (` + begun + ` NOT ` + exact + `)`, `(` + words + `) NOT ` + begun,
+	} {
+		missing, after := o.q.Limit+1-len(all), o.after
+		if missing <= 0 || after != nil && after.rank > int64(rank) {
+			continue
+		}
+		if after != nil && after.rank < int64(rank) {
+			after = nil
+		}
+		more, err := o.inOrder(int64(rank), query, after, missing)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, more...)
+	}
+	return all, nil
+}
+
+// inOrder finds the first matches after a place. The rows of one second lie in no order, so its last second is read to the end, and sorted.
+func (o *orderSearch) inOrder(rank int64, query string, after *place, limit int) ([]found, error) {
+	desc := o.sort.columns[0].desc
+	conditions := append([]condition{{`orders_fts MATCH ?`, []any{query}}}, o.numbers()...)
+	direction := ``
+	if desc {
+		direction = ` DESC`
+	}
+	if after != nil {
+		second := moment(after.keys[0].number)
+		if desc {
+			conditions = append(conditions, condition{`f.rowid < ?`, []any{firstNo(second.Add(time.Second))}})
+		} else {
+			conditions = append(conditions, condition{`f.rowid >= ?`, []any{firstNo(second)}})
+		}
+	}
+	filter, args := where(append(conditions, o.created()...))
+	rows, err := o.tx.QueryContext(o.ctx, fmt.Sprintf(`SELECT %s FROM orders_fts AS f CROSS JOIN orders AS o ON o.no = f.rowid%s
+		ORDER BY f.rowid%s`, orderColumns, filter, direction), args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []found
+	for rows.Next() {
+		row, err := scanOrder(rows)
+		if err != nil {
+			return nil, err
+		}
+		f := found{row, rank}
+		if after != nil && o.compare(o.placeOf(f), *after) <= 0 {
+			continue
+		}
+		if len(all) >= limit && firstNo(all[len(all)-1].CreatedAt) != firstNo(f.CreatedAt) {
+			break
+		}
+		all = append(all, f)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(all, func(a, b found) int { return o.compare(o.placeOf(a), o.placeOf(b)) })
+	return all[:min(len(all), limit)], nil
 }

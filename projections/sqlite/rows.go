@@ -137,7 +137,7 @@ func (s *Store) EachCustomer(ctx context.Context, f func(projections.CustomerRow
 	var after *string // an id may be empty in a row that somebody wrote by hand
 	for {
 		var page []projections.CustomerRow
-		err := s.snapshot(ctx, func(tx *sql.Tx) error {
+		err := s.snapshot(ctx, func(tx reader) error {
 			rows, err := tx.QueryContext(ctx, `SELECT `+customerColumns+` FROM customers AS c WHERE ?1 IS NULL OR c.id > ?1
 				ORDER BY c.id LIMIT ?2`, after, rowsPerStep)
 			if page, err = collect(rows, err, scanCustomer); err != nil {
@@ -184,7 +184,7 @@ func each[R any](
 }
 
 // addSpent fills in TotalSpent.
-func addSpent(ctx context.Context, tx *sql.Tx, customers []projections.CustomerRow) error {
+func addSpent(ctx context.Context, tx reader, customers []projections.CustomerRow) error {
 	at := make(map[string]int, len(customers))
 	ids := make([]string, 0, len(customers))
 	for i, c := range customers {
@@ -207,7 +207,7 @@ func addSpent(ctx context.Context, tx *sql.Tx, customers []projections.CustomerR
 // Customer is projections.Reader's.
 func (s *Store) Customer(ctx context.Context, id string) (projections.CustomerRow, error) {
 	var found []projections.CustomerRow
-	err := s.snapshot(ctx, func(tx *sql.Tx) error {
+	err := s.snapshot(ctx, func(tx reader) error {
 		rows, err := tx.QueryContext(ctx, `SELECT `+customerColumns+` FROM customers AS c WHERE c.id = ?`, id)
 		if found, err = collect(rows, err, scanCustomer); err != nil {
 			return err
@@ -229,7 +229,7 @@ func (s *Store) Totals(ctx context.Context, from, to time.Time) (projections.Tot
 	for _, status := range domain.Statuses() {
 		totals.ByStatus[status] = 0
 	}
-	err := s.snapshot(ctx, func(tx *sql.Tx) error {
+	err := s.snapshot(ctx, func(tx reader) error {
 		rows, err := tx.QueryContext(ctx, `SELECT status, n FROM tally WHERE n > 0`)
 		_, err = collect(rows, err, func(rows *sql.Rows) (n int, err error) {
 			var status domain.Status

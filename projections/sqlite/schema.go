@@ -32,12 +32,15 @@ func schemaVersion() int {
 
 // Times are microseconds since 1970; the zero time is year 1, so that nothing is NULL.
 //
-// head is the words of reference, id and customer, words those of the lines, refKey the words of the reference alone. They are
-// made by projections.Words, and the full-text index takes them as they are: its tokenizer splits at spaces only, as far as words
-// go. Prefixes of up to six characters have an index of their own: without it a
-// common word costs ten times as much to look up, and with it a write hardly more.
+// no is the place of a row in the order of creation, but for the rows of one second, which lie in no order: so the full-text index, which knows
+// nothing but no, finds the newest rows first, and those of a time at once.
 //
-// The full-text index also knows the status, as a token that no word can be, so that it can count the matches of each status alone.
+// head is the words of reference, id and customer, words those of the lines. They are made by projections.Words, and the full-text index takes
+// them as they are: its tokenizer splits at spaces only, as far as words go. Prefixes of up to twelve characters have an index of their own, which
+// can be followed from either end; without it a common word costs as much as there are rows that have it.
+//
+// The full-text index also knows, as tokens that no word can be, the status, so that it can count the matches of each status alone, and begins: the
+// reference and the id, each as one, so that it can find what is or begins so.
 //
 // The indexes come in both directions where many rows share a value, because ties are by id, ascending, either way. A status is one of three,
 // which are walked one after the other. tally has the number of rows of each status: the overview is not to scan an index for it.
@@ -57,7 +60,7 @@ CREATE TABLE orders (
 	cancelledAt INTEGER NOT NULL,
 	version     INTEGER NOT NULL,
 	storedAt    INTEGER NOT NULL,
-	refKey      TEXT    NOT NULL,
+	begins      TEXT    NOT NULL,
 	head        TEXT    NOT NULL,
 	words       TEXT    NOT NULL
 ) STRICT;
@@ -70,10 +73,9 @@ CREATE INDEX orders_by_total     ON orders (currency, total, id);
 CREATE INDEX orders_by_totaldesc ON orders (currency, total DESC, id);
 CREATE INDEX orders_by_items     ON orders (items, id);
 CREATE INDEX orders_by_itemsdesc ON orders (items DESC, id);
-CREATE INDEX orders_refkey       ON orders (refKey);
-CREATE VIEW orders_text AS SELECT no, '§' || status AS status, head, words FROM orders;
+CREATE VIEW orders_text AS SELECT no, '§' || status || ' ' || begins AS marks, head, words FROM orders;
 CREATE VIRTUAL TABLE orders_fts USING fts5 (
-	status, head, words, content='orders_text', content_rowid='no', tokenize='ascii', detail='none', columnsize=0, prefix='1 2 3 4 5 6'
+	marks, head, words, content='orders_text', content_rowid='no', tokenize='ascii', detail='none', columnsize=0, prefix='1 2 3 4 5 6 7 8 9 10 11 12'
 );
 CREATE TABLE tally (status TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
@@ -108,7 +110,7 @@ CREATE TABLE spent (
 	PRIMARY KEY (customer, currency)
 ) STRICT, WITHOUT ROWID;
 CREATE VIRTUAL TABLE customers_fts USING fts5 (
-	words, content='customers', content_rowid='no', tokenize='ascii', detail='none', columnsize=0, prefix='1 2 3 4 5 6'
+	words, content='customers', content_rowid='no', tokenize='ascii', detail='none', columnsize=0, prefix='1 2 3 4 5 6 7 8 9 10 11 12'
 );
 
 CREATE TABLE projections (
@@ -166,7 +168,7 @@ func create(path string) error {
 	return nil
 }
 
-// prepare makes the schema in an empty file, and counts the rows of any other. Rows of another schema are thrown away, which dropped tells: they can be made again. A file
+// prepare makes the schema in an empty file; it reads no row of any other. Rows of another schema are thrown away, which dropped tells: they can be made again. A file
 // that is not a read store is refused untouched.
 func prepare(ctx context.Context, conn *sql.Conn, path string) (dropped bool, err error) {
 	application, _, tables, err := inspect(ctx, conn)
@@ -189,9 +191,6 @@ func prepare(ctx context.Context, conn *sql.Conn, path string) (dropped bool, er
 				applicationID, schemaVersion()))
 		}
 		dropped = tables > 0
-	}
-	if err == nil { // whatever was done to the rows by hand
-		_, err = conn.ExecContext(ctx, `DELETE FROM tally; INSERT INTO tally SELECT status, count(*) FROM orders GROUP BY status`)
 	}
 	if err == nil {
 		_, err = conn.ExecContext(ctx, `COMMIT`)
@@ -272,6 +271,15 @@ func scanText(rows *sql.Rows) (text string, err error) {
 	err = rows.Scan(&text)
 	return text, err
 }
+
+// The places of rows: so many of each second of the years 1 to 9999.
+const (
+	slotBits = 20
+	yearOne  = -62135596800 // in seconds since 1970
+)
+
+// firstNo is the first place of the second in which an order was created. Places are positive.
+func firstNo(created time.Time) int64 { return (created.Unix() - yearOne + 1) << slotBits }
 
 func micros(t time.Time) int64 { return t.UnixMicro() }
 

@@ -23,13 +23,14 @@ import (
 
 // The bounds of one store.
 const (
-	MaxReaders  = 8 // connections that read
-	BusyTimeout = 5 * time.Second
-	idsPerQuery = 500  // orders one query names
-	logPages    = 4000 // of the write-ahead log, after which it is moved into the file: a rebuild writes the same pages again and again
-	rowsPerStep = 1000 // rows a walk over everything holds at once
-	damaged     = " is damaged. Delete it: it is made again from the events."
-	unreachable = "The read store cannot be reached at the moment. Trying again is safe."
+	MaxReaders    = 8             // connections that read
+	MaxSameSecond = 1 << slotBits // orders created in one second; one more is held
+	BusyTimeout   = 5 * time.Second
+	idsPerQuery   = 500  // orders one query names
+	logPages      = 4000 // of the write-ahead log, after which it is moved into the file: a rebuild writes the same pages again and again
+	rowsPerStep   = 1000 // rows a walk over everything holds at once
+	damaged       = " is damaged. Delete it: it is made again from the events."
+	unreachable   = "The read store cannot be reached at the moment. Trying again is safe."
 )
 
 // Options of a store. The zero Options are ready to use.
@@ -78,7 +79,8 @@ func Open(path string, options Options) (*Store, error) {
 }
 
 func (s *Store) open(path string) (dropped bool, err error) {
-	s.writer, err = sql.Open("sqlite", address(path, "immediate", "synchronous(normal)", "cache_size(-16000)",
+	// The keys of rows are random, so that a batch touches pages all over the indexes: the cache keeps them.
+	s.writer, err = sql.Open("sqlite", address(path, "immediate", "synchronous(normal)", "cache_size(-32000)",
 		fmt.Sprintf("wal_autocheckpoint(%d)", logPages)))
 	if err != nil {
 		return false, err
@@ -92,7 +94,7 @@ func (s *Store) open(path string) (dropped bool, err error) {
 	if dropped, err = prepare(context.Background(), conn, path); err != nil {
 		return false, err
 	}
-	s.readers, err = sql.Open("sqlite", address(path, "deferred", "query_only(1)", "cache_size(-16000)"))
+	s.readers, err = sql.Open("sqlite", address(path, "deferred", "query_only(1)", "cache_size(-6000)"))
 	if err != nil {
 		return false, err
 	}
@@ -112,8 +114,14 @@ func (s *Store) Close() error {
 	return errors.Join(errs...)
 }
 
+// reader is a view of the file.
+type reader interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
 // snapshot gives one consistent view of the file to read.
-func (s *Store) snapshot(ctx context.Context, read func(tx *sql.Tx) error) error {
+func (s *Store) snapshot(ctx context.Context, read func(tx reader) error) error {
 	tx, err := s.readers.BeginTx(ctx, nil)
 	if err == nil {
 		err = read(tx)
@@ -131,6 +139,9 @@ func failed(ctx context.Context, err error) error {
 		return ctx.Err()
 	}
 	if e, ok := errors.AsType[*domain.Error](err); ok {
+		return e
+	}
+	if e, ok := errors.AsType[*projections.Refusal](err); ok {
 		return e
 	}
 	return domain.Unreachable(err, unreachable)

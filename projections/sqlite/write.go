@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -221,70 +222,129 @@ func headOf(r projections.OrderRow) string {
 	return strings.Join(slices.Concat(projections.Words(r.Reference), projections.Words(string(r.ID)), projections.Words(r.CustomerID)), " ")
 }
 
+// beginsOf is the reference and the id of an order, each as one token.
+func beginsOf(r projections.OrderRow) string {
+	var tokens []string
+	for _, text := range []string{r.Reference, string(r.ID)} {
+		if words := projections.Words(text); len(words) > 0 {
+			tokens = append(tokens, beginning(words))
+		}
+	}
+	return strings.Join(tokens, " ")
+}
+
+// beginning is words as one token of the full-text index, which no word is.
+func beginning(words []string) string { return "¤" + strings.Join(words, "·") }
+
 // statusToken is a status in the full-text index, as the view orders_text has it.
 func statusToken(s domain.Status) string { return "§" + string(s) }
 
 // stored is what writing needs to know of a row that is there.
 type stored struct {
-	no          int64
-	version     int
-	status      domain.Status
-	head, words string
+	no                  int64
+	version             int
+	status              domain.Status
+	begins, head, words string
+	fresh               bool // since this transaction, so that the full-text index has not got it
 }
 
 // orders writes rows: first those that are there, in the order of their numbers, then the new ones, because the full-text index writes
-// what it has gathered whenever a number is not above the last one. It gathers the new ones by itself, from the rows.
+// what it has gathered whenever a number is not above the last one.
 func (w *write) orders(rows []projections.OrderRow) error {
 	known, err := w.storedOrders(rows)
 	if err != nil {
 		return err
 	}
 	slices.SortStableFunc(rows, func(a, b projections.OrderRow) int { return cmp.Compare(known.place(a.ID), known.place(b.ID)) })
-	first := int64(math.MaxInt64) // of the new rows
+	var fresh []int64
 	for _, r := range rows {
 		old, found := known[r.ID]
 		if found && old.version >= r.Version {
 			continue
 		}
-		row := stored{old.no, r.Version, r.Status, headOf(r), strings.Join(r.Words, " ")}
+		row := stored{old.no, r.Version, r.Status, beginsOf(r), headOf(r), strings.Join(r.Words, " "), old.fresh}
 		w.tally[r.Status]++
-		values := []any{
-			r.Reference, r.CustomerID, string(r.Status), r.ItemCount, r.Total.Minor, string(r.Total.Currency), micros(r.CreatedAt),
-			micros(r.ConfirmedAt), micros(r.CancelledAt), r.Version, micros(r.StoredAt), projections.Key(r.Reference), row.head, row.words,
-			string(r.ID),
-		}
 		if found {
 			w.tally[old.status]--
-			err = w.replace(old, row, old.no < first, values)
+		}
+		values := []any{
+			r.Reference, r.CustomerID, string(r.Status), r.ItemCount, r.Total.Minor, string(r.Total.Currency), micros(r.CreatedAt),
+			micros(r.ConfirmedAt), micros(r.CancelledAt), r.Version, micros(r.StoredAt), row.begins, row.head, row.words, string(r.ID),
+		}
+		if found && old.no>>slotBits == firstNo(r.CreatedAt)>>slotBits {
+			err = w.replace(old, row, values)
 		} else {
-			row.no, err = w.insert(insertOrder, values...)
-			first = min(first, row.no)
+			if found {
+				err = w.remove(old)
+			}
+			if err == nil {
+				row.no, err = w.free(r)
+			}
+			if err == nil {
+				err = w.exec(insertOrder, append(values, row.no)...)
+			}
+			fresh, row.fresh = append(fresh, row.no), true
 		}
 		if err != nil {
 			return err
 		}
 		known[r.ID] = row
 	}
-	if first == math.MaxInt64 {
+	if len(fresh) == 0 {
 		return nil
 	}
-	return w.exec(`INSERT INTO orders_fts (rowid, status, head, words) SELECT no, status, head, words FROM orders_text WHERE no >= ?`, first)
+	numbers, err := json.Marshal(fresh)
+	if err != nil {
+		return err
+	}
+	return w.exec(`INSERT INTO orders_fts (rowid, marks, head, words) SELECT no, marks, head, words FROM orders_text
+		WHERE no IN (SELECT value FROM json_each(?)) ORDER BY no`, string(numbers))
+}
+
+// free is the next free number of the second in which an order was created.
+func (w *write) free(r projections.OrderRow) (no int64, err error) {
+	first := firstNo(r.CreatedAt)
+	_, err = w.one(`SELECT 1 + coalesce(max(no), ?1 - 1) FROM orders WHERE no >= ?1 AND no < ?2`, []any{first, first + MaxSameSecond}, &no)
+	if err == nil && no == first+MaxSameSecond {
+		err = &projections.Refusal{
+			OrderID: r.ID, Reason: "Too many orders were created in the same second.", Cause: fmt.Errorf("a second has %d numbers", MaxSameSecond),
+		}
+	}
+	return no, err
 }
 
 // replace writes a row over an older one, and changes what the full-text index has of it, if it has it.
-func (w *write) replace(old, row stored, indexed bool, values []any) error {
-	if !indexed || row.status == old.status && row.head == old.head && row.words == old.words {
+func (w *write) replace(old, row stored, values []any) error {
+	if old.fresh || row.status == old.status && row.begins == old.begins && row.head == old.head && row.words == old.words {
 		return w.exec(updateOrder, values...)
 	}
-	if err := w.exec(`INSERT INTO orders_fts (orders_fts, rowid, status, head, words) VALUES ('delete', ?, ?, ?, ?)`,
-		old.no, statusToken(old.status), old.head, old.words); err != nil {
+	if err := w.forget(old); err != nil {
 		return err
 	}
 	if err := w.exec(updateOrder, values...); err != nil {
 		return err
 	}
-	return w.exec(`INSERT INTO orders_fts (rowid, status, head, words) VALUES (?, ?, ?, ?)`, row.no, statusToken(row.status), row.head, row.words)
+	return w.exec(`INSERT INTO orders_fts (rowid, marks, head, words) VALUES (?, ?, ?, ?)`, row.no, row.marks(), row.head, row.words)
 }
+
+// remove deletes a row that gets another number.
+func (w *write) remove(old stored) error {
+	if !old.fresh {
+		if err := w.forget(old); err != nil {
+			return err
+		}
+	}
+	return w.exec(`DELETE FROM orders WHERE no = ?`, old.no)
+}
+
+// forget takes a row out of the full-text index.
+func (w *write) forget(old stored) error {
+	return w.exec(`INSERT INTO orders_fts (orders_fts, rowid, marks, head, words) VALUES ('delete', ?, ?, ?, ?)`,
+		old.no, old.marks(), old.head, old.words)
+}
+
+// marks is what the view orders_text says.
+func (s stored) marks() string { return statusToken(s.status) + " " + s.begins }
 
 // storedRows are rows by their orders.
 type storedRows map[domain.OrderID]stored
@@ -305,14 +365,14 @@ func (w *write) storedOrders(of []projections.OrderRow) (storedRows, error) {
 		for i, r := range chunk {
 			ids[i] = r.ID
 		}
-		stmt, err := w.prepared(`SELECT id, no, version, status, head, words FROM orders WHERE id IN (SELECT value FROM json_each(?))`)
+		stmt, err := w.prepared(`SELECT id, no, version, status, begins, head, words FROM orders WHERE id IN (SELECT value FROM json_each(?))`)
 		if err != nil {
 			return nil, err
 		}
 		rows, err := stmt.QueryContext(w.ctx, list(ids))
 		if _, err = collect(rows, err, func(rows *sql.Rows) (s stored, err error) {
 			var id domain.OrderID
-			err = rows.Scan(&id, &s.no, &s.version, &s.status, &s.head, &s.words)
+			err = rows.Scan(&id, &s.no, &s.version, &s.status, &s.begins, &s.head, &s.words)
 			known[id] = s
 			return s, err
 		}); err != nil {
@@ -324,9 +384,9 @@ func (w *write) storedOrders(of []projections.OrderRow) (storedRows, error) {
 
 const (
 	insertOrder = `INSERT INTO orders (reference, customer, status, items, total, currency, createdAt, confirmedAt, cancelledAt, version,
-		storedAt, refKey, head, words, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+		storedAt, begins, head, words, id, no) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	updateOrder = `UPDATE orders SET reference = ?, customer = ?, status = ?, items = ?, total = ?, currency = ?, createdAt = ?,
-		confirmedAt = ?, cancelledAt = ?, version = ?, storedAt = ?, refKey = ?, head = ?, words = ? WHERE id = ?`
+		confirmedAt = ?, cancelledAt = ?, version = ?, storedAt = ?, begins = ?, head = ?, words = ? WHERE id = ?`
 )
 
 func (w *write) contribution(c projections.Contribution, dirty map[string]bool) error {

@@ -1,0 +1,226 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"headway/domain"
+	"headway/projections"
+)
+
+var longAgo = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// sized is a store of n orders of every kind, an hour apart.
+func sized(t *testing.T, path string, n int) *Store {
+	t.Helper()
+	s, err := Open(path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	var batch projections.Batch
+	batch.Projection = projections.OrderList
+	for i := range n {
+		at := longAgo.Add(time.Duration(i) * time.Hour)
+		batch.Rows = append(batch.Rows, projections.OrderRow{
+			ID: domain.OrderID(fmt.Sprintf("%08x-0000-4000-8000-%012x", i*7919, i)), Reference: fmt.Sprint("SO-", 10_000+i), CustomerID: fmt.Sprint("customer ", i%3),
+			Status: domain.Statuses()[i%3], ItemCount: 1 + i%5, Total: domain.Money{Minor: int64(i % 100), Currency: "EUR"}, CreatedAt: at, Version: 1,
+			StoredAt: at, Words: []string{"tea", fmt.Sprint("word", i%2)},
+		})
+	}
+	for chunk := range slices.Chunk(batch.Rows, projections.BatchOrders) {
+		if err := s.Write(t.Context(), projections.Batch{Projection: batch.Projection, Rows: chunk}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+// heard is a reader that notes what it is asked.
+type heard struct {
+	reader
+	queries []string
+	args    [][]any
+}
+
+func (h *heard) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	h.queries, h.args = append(h.queries, query), append(h.args, args)
+	return h.reader.QueryContext(ctx, query, args...)
+}
+
+func (h *heard) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	h.queries, h.args = append(h.queries, query), append(h.args, args)
+	return h.reader.QueryRowContext(ctx, query, args...)
+}
+
+// Whatever a list is asked for, each of its statements finds its rows by an index, and stops at a limit. None sorts more than the rows that share a
+// sort value, but one: that which sorts what an index was walked for in vain.
+func TestListsAreReadByIndexes(t *testing.T) {
+	s := sized(t, filepath.Join(t.TempDir(), "read.db"), 3*fewMatches+600)
+	if _, err := s.writer.ExecContext(t.Context(), `ANALYZE`); err != nil {
+		t.Fatal(err)
+	}
+	sorts := []projections.Sort{""}
+	for _, by := range projections.OrderSorts() {
+		sorts = append(sorts, projections.Sort(by), projections.Sort("-"+by))
+	}
+	asked := 0
+	for _, q := range []projections.OrderQuery{
+		{}, {Statuses: []domain.Status{domain.Created}}, {Statuses: []domain.Status{domain.Created, domain.Cancelled}}, {Customer: "customer 1"},
+		{From: longAgo.AddDate(0, 2, 0)}, {From: longAgo.AddDate(0, 2, 0), To: longAgo.AddDate(0, 2, 1)}, {Text: "t"}, {Text: "so 1"}, {Text: "so 10007"},
+		{Text: "tea word1", Statuses: []domain.Status{domain.Created}}, {Text: "tea word1 0000", From: longAgo.AddDate(0, 1, 0)}, {Text: "tea", Customer: "customer 1"},
+		{Text: "nothing"},
+	} {
+		for _, q.Sort = range sorts {
+			q.Cursor = ""
+			for page := range 3 {
+				h := &heard{reader: s.readers}
+				o, err := newOrderSearch(q)
+				if err != nil {
+					t.Fatal(err)
+				}
+				o.ctx, o.tx = t.Context(), h
+				answer := projections.OrderPage{ByStatus: map[domain.Status]int{}}
+				if err := o.answer(&answer); err != nil {
+					t.Fatalf("%+v: %v", q, err)
+				}
+				for i, query := range h.queries {
+					asked++
+					plan := planOf(t, s, query, h.args[i])
+					for _, step := range plan {
+						scans := strings.HasPrefix(step, "SCAN o") && !strings.Contains(step, "USING") && !strings.Contains(step, "VIRTUAL TABLE")
+						sorts := strings.HasPrefix(step, "USE TEMP B-TREE FOR ORDER BY") && !strings.Contains(query, "o.no AS found") &&
+							!strings.Contains(query, "ORDER BY j.key") // the rows of one page
+						if scans || sorts {
+							t.Errorf("%+v, page %d: %s\nby %q\nas %q", q, page, step, query, plan)
+						}
+					}
+				}
+				if q.Cursor = answer.Next; q.Cursor == "" {
+					break
+				}
+			}
+		}
+	}
+	if asked < 500 {
+		t.Errorf("only %d statements were heard", asked)
+	}
+}
+
+func planOf(t *testing.T, s *Store, query string, args []any) (steps []string) {
+	t.Helper()
+	rows, err := s.readers.QueryContext(t.Context(), `EXPLAIN QUERY PLAN `+query, args...)
+	if _, err = collect(rows, err, func(rows *sql.Rows) (step string, err error) {
+		var id, parent, unused int
+		err = rows.Scan(&id, &parent, &unused, &step)
+		steps = append(steps, step)
+		return step, err
+	}); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	return steps
+}
+
+// A start reads no row: it succeeds although every page that holds one is unreadable, as a page that is asked for shows.
+func TestAStartReadsNoRow(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "read.db")
+	s := sized(t, path, 1500)
+	var size int64
+	if err := s.readers.QueryRowContext(t.Context(), `PRAGMA page_size`).Scan(&size); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := s.readers.QueryContext(t.Context(), `SELECT pageno FROM dbstat WHERE name LIKE 'orders%' OR name LIKE 'sqlite_autoindex_orders%' OR name = 'tally'`)
+	pages, err := collect(rows, err, func(rows *sql.Rows) (page int64, err error) {
+		err = rows.Scan(&page)
+		return page, err
+	})
+	if err != nil || len(pages) < 100 {
+		t.Fatalf("%d pages hold orders, %v", len(pages), err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range pages {
+		if _, err := file.WriteAt(slices.Repeat([]byte{0xee}, int(size)), (page-1)*size); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(path, Options{})
+	if err != nil {
+		t.Fatalf("a start read a row: %v", err)
+	}
+	defer again.Close()
+	if _, err := again.States(t.Context()); err != nil {
+		t.Errorf("a start looks at the states: %v", err)
+	}
+	if _, err := again.Orders(t.Context(), projections.OrderQuery{}); domain.KindOf(err) != domain.Unavailable {
+		t.Errorf("a page reads rows: %v", err)
+	}
+}
+
+// Orders of one second share its numbers; the one after the last cannot be kept, and that is said of it alone.
+func TestASecondHasSoManyNumbers(t *testing.T) {
+	s := sized(t, filepath.Join(t.TempDir(), "read.db"), 1)
+	last := firstNo(longAgo) + MaxSameSecond - 2
+	if _, err := s.writer.ExecContext(t.Context(), `INSERT INTO orders SELECT ?, 'other', reference, customer, status, items, total, currency, createdAt,
+		confirmedAt, cancelledAt, version, storedAt, begins, head, words FROM orders`, last); err != nil {
+		t.Fatal(err)
+	}
+	put := func(id domain.OrderID, at time.Time) error {
+		row := projections.OrderRow{ID: id, CustomerID: "ada", Status: domain.Created, Total: domain.Money{Currency: "EUR"}, CreatedAt: at, Version: 1}
+		return s.Write(t.Context(), projections.Batch{Projection: projections.OrderList, Rows: []projections.Row{row}})
+	}
+	if err := put("00000001-0000-4000-8000-000000000001", longAgo.Add(999*time.Millisecond)); err != nil {
+		t.Errorf("the last number: %v", err)
+	}
+	err := put("00000002-0000-4000-8000-000000000002", longAgo)
+	if refusal, ok := err.(*projections.Refusal); !ok || refusal.OrderID != "00000002-0000-4000-8000-000000000002" {
+		t.Errorf("one more: %v", err)
+	}
+	if err := put("00000002-0000-4000-8000-000000000002", longAgo.Add(time.Second)); err != nil {
+		t.Errorf("the next second has numbers of its own: %v", err)
+	}
+}
+
+// An order that turns out to have been created at another time moves, in lists and searches alike.
+func TestARowMovesWithItsCreation(t *testing.T) {
+	s := sized(t, filepath.Join(t.TempDir(), "read.db"), 3)
+	rows, err := s.Orders(t.Context(), projections.OrderQuery{Text: "tea"})
+	if err != nil || len(rows.Rows) != 3 {
+		t.Fatalf("%d rows, %v", len(rows.Rows), err)
+	}
+	oldest := rows.Rows[2]
+	for _, at := range []time.Time{longAgo.AddDate(1, 0, 0), longAgo.AddDate(-2, 0, 0), time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC), longAgo.AddDate(2, 0, 0)} {
+		oldest.CreatedAt, oldest.Version = at, oldest.Version+1
+		if err := s.Write(t.Context(), projections.Batch{Projection: projections.OrderList, Rows: []projections.Row{oldest}}); err != nil {
+			t.Fatal(err)
+		}
+		want := 2
+		if at.After(longAgo) {
+			want = 0
+		}
+		for _, q := range []projections.OrderQuery{{}, {Text: "tea"}, {Text: "tea", Sort: "-created"}} {
+			page, err := s.Orders(t.Context(), q)
+			if err != nil || len(page.Rows) != 3 || page.Rows[want].ID != oldest.ID {
+				t.Errorf("%v: %+v has %d rows, %v", at, q, len(page.Rows), err)
+			}
+		}
+	}
+	if err := s.Check(t.Context(), func(d projections.Difference) { t.Error(d) }); err != nil {
+		t.Error(err)
+	}
+}
