@@ -30,6 +30,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/eventstore/sqlite"
+	"headway/internal/faultydisk"
 )
 
 // What only the real program can show: it is built once, and killed, traced and disturbed from outside.
@@ -42,6 +43,8 @@ func TestProgram(t *testing.T) {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	t.Run("survives kill -9", func(t *testing.T) { testKills(t, program) })
+	t.Run("is linearizable, killed or not", func(t *testing.T) { testCrowd(t, program) })
+	t.Run("goes on when a full disk has room again", func(t *testing.T) { testFullDisk(t, program) })
 	t.Run("syncs before it answers", func(t *testing.T) { testSync(t, program) })
 	t.Run("a poison event holds its own order", func(t *testing.T) { testPoison(t, program) })
 	t.Run("an import reaches open browsers", func(t *testing.T) { testImportBesideServer(t, program) })
@@ -62,8 +65,16 @@ var printedAddress = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
 // startServer starts the program and waits for the address that it prints.
 func startServer(t *testing.T, command []string, dir string, flags ...string) *process {
 	t.Helper()
+	return startServerAs(t, "", command, dir, flags...)
+}
+
+func startServerAs(t *testing.T, env string, command []string, dir string, flags ...string) *process {
+	t.Helper()
 	args := append(command[1:len(command):len(command)], "--addr", "127.0.0.1:0", "--data", dir)
 	p := &process{cmd: exec.Command(command[0], append(args, flags...)...), log: &bytes.Buffer{}, done: make(chan error, 1)}
+	if env != "" {
+		p.cmd.Env = append(os.Environ(), env)
+	}
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -231,8 +242,10 @@ func (c *orderClient) learn(s *sent) {
 // work sends commands until the server is gone; the last one may then be unanswered.
 func (c *orderClient) work(base string, flying *atomic.Int64, acknowledged *atomic.Int64) error {
 	if n := len(c.history); n > 0 && c.history[n-1].answer == nil {
-		if err := c.history[n-1].post(c.http, base); err != nil {
+		if err := c.history[n-1].post(c.http, base); errors.Is(err, errAnswered) {
 			return fmt.Errorf("the retry of %s: %w", c.history[n-1].path, err)
+		} else if err != nil {
+			return nil //nolint:nilerr // the server is gone before it has answered anything
 		}
 		c.learn(c.history[n-1])
 	}
@@ -258,29 +271,52 @@ func (c *orderClient) work(base string, flying *atomic.Int64, acknowledged *atom
 	}
 }
 
-// kill -9, five times, with at least 16 commands in flight: nothing acknowledged is lost, nothing is stored twice, no version is
-// missing, and the rows match.
+// killPoints are where the program is killed: anywhere by a signal from outside, and at points that it reaches itself, by the n-th operation on a file. In
+// the rows' log, the pages of rows and of their checkpoint come one after the other, in one transaction.
+func killPoints() []killPoint {
+	return []killPoint{
+		{name: "at any moment"},
+		{"before the write", will{Name: "events.db-wal", Kind: faultydisk.Write}},
+		{"between write and answer", will{Name: "events.db-wal", Kind: faultydisk.Sync, After: true}},
+		{"between events and rows, or between rows and checkpoint", will{Name: "read.db-wal", Kind: faultydisk.Write}},
+		{"after rows and checkpoint, or between them", will{Name: "read.db-wal", Kind: faultydisk.Write, After: true}},
+	}
+}
+
+type killPoint struct {
+	name string
+	will will
+}
+
+func soaking() bool { return os.Getenv("HEADWAY_SOAK") != "" }
+
+// kill -9, once at each point, or ten times in the soak, with at least 16 commands in flight: nothing acknowledged is lost, nothing is stored twice, no
+// version is missing, and the rows match.
 func testKills(t *testing.T, program string) {
-	const kills, clients, leastFlying, leastAnswered = 5, 32, 16, 200
+	const clients, leastFlying, leastAnswered = 32, 16, 200
+	points := killPoints()
+	kills := len(points)
+	if soaking() {
+		kills *= 10
+	}
 	dir := t.TempDir()
+	chance := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))
 	all := make([]*orderClient, clients)
 	for i := range all {
 		all[i] = &orderClient{rng: rand.New(rand.NewPCG(uint64(i), 1))}
 	}
-	for round := range kills + 1 {
-		p := startServer(t, []string{program}, dir)
-		if round == kills { // the last unanswered ones
-			for _, c := range all {
-				last := c.history[len(c.history)-1]
-				if last.answer == nil {
-					if err := last.post(http.DefaultClient, p.url); err != nil {
-						t.Errorf("the retry of %s: %v", last.path, err)
-					}
-				}
+	for round := range kills {
+		point := points[round%len(points)]
+		command, env := []string{program}, ""
+		if w := point.will; w.Name != "" {
+			w.Folder, w.N = dir, 20+chance.IntN(500)
+			if w.Kind == faultydisk.Sync {
+				w.N = 5 + chance.IntN(30) // one for many commands
 			}
-			p.stop(t)
-			break
+			point.name += fmt.Sprintf(", operation %d", w.N)
+			command, env = w.program()
 		}
+		p := startServerAs(t, env, command, dir)
 		var flying, acknowledged atomic.Int64
 		var working sync.WaitGroup
 		for _, c := range all {
@@ -292,29 +328,47 @@ func testKills(t *testing.T, program string) {
 				c.http.CloseIdleConnections()
 			})
 		}
-		deadline := time.Now().Add(20 * time.Second)
-		for acknowledged.Load() < leastAnswered || flying.Load() < leastFlying {
-			if time.Now().After(deadline) || t.Failed() {
-				t.Errorf("round %d: only %d answers, %d in flight", round, acknowledged.Load(), flying.Load())
-				break
+		if env == "" {
+			deadline := time.Now().Add(20 * time.Second)
+			for acknowledged.Load() < leastAnswered || flying.Load() < leastFlying {
+				if time.Now().After(deadline) || t.Failed() {
+					t.Errorf("round %d: only %d answers, %d in flight", round, acknowledged.Load(), flying.Load())
+					break
+				}
+				time.Sleep(time.Millisecond) // it only decides when the kill comes
 			}
-			time.Sleep(time.Millisecond) // it only decides when the kill comes
+			p.cmd.Process.Kill()
 		}
-		inFlight := flying.Load()
-		p.cmd.Process.Kill()
-		<-p.done
+		select {
+		case <-p.done:
+		case <-time.After(time.Minute):
+			t.Errorf("%s: the program was not killed", point.name)
+			p.cmd.Process.Kill()
+		}
 		working.Wait()
 		unanswered := 0
 		for _, c := range all {
-			if c.history[len(c.history)-1].answer == nil {
+			if n := len(c.history); n > 0 && c.history[n-1].answer == nil {
 				unanswered++
 			}
 		}
-		t.Logf("kill %d: %d answers, %d in flight, %d never answered", round+1, acknowledged.Load(), inFlight, unanswered)
+		t.Logf("kill %d, %s: %d answers, %d under way", round+1, point.name, acknowledged.Load(), unanswered)
+		if unanswered < leastFlying {
+			t.Errorf("kill %d met only %d commands", round+1, unanswered)
+		}
 		if t.Failed() {
 			return
 		}
 	}
+	p := startServer(t, []string{program}, dir)
+	for _, c := range all { // the last unanswered ones
+		if last := c.history[len(c.history)-1]; last.answer == nil {
+			if err := last.post(http.DefaultClient, p.url); err != nil {
+				t.Errorf("the retry of %s: %v", last.path, err)
+			}
+		}
+	}
+	p.stop(t)
 	checkHistories(t, dir, all)
 	verifyClean(t, program, dir)
 }

@@ -36,6 +36,8 @@ type Operation struct {
 	N    int
 	Kind Kind
 	File File
+	Name string // of the file
+	fits bool   // it needs no room
 	half func() // what is done of it when it fails half-way
 }
 
@@ -56,12 +58,13 @@ type Disk struct {
 	matched int // operations that the fault names
 	hit     int // those that failed
 	count   int
+	shared  map[string]int32 // regions of each log's index that are mapped
 	before  func(Operation)
 	after   func(Operation)
 	power   power
 }
 
-func newDisk() *Disk { return &Disk{power: newPower()} }
+func newDisk() *Disk { return &Disk{power: newPower(), shared: map[string]int32{}} }
 
 // Break has something go wrong from now on.
 func (d *Disk) Break(f Fault) {
@@ -127,7 +130,7 @@ func (d *Disk) do(o Operation, operate func() int32) int32 {
 
 func (d *Disk) fails(o Operation) int32 {
 	f := d.fault
-	if f == nil || f.Kinds&o.Kind == 0 || f.Files&o.File == 0 || f.Full && o.Kind == Delete {
+	if f == nil || f.Kinds&o.Kind == 0 || f.Files&o.File == 0 || f.Full && o.fits {
 		return lib.SQLITE_OK
 	}
 	d.matched++

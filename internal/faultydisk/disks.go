@@ -57,7 +57,8 @@ func pointer[F any](d *Disks, f F) uintptr {
 	return *(*uintptr)(unsafe.Pointer(kept))
 }
 
-// Install makes every database that the process opens from now on go through Disks. It cannot be taken back.
+// Install makes every database that the process opens from now on go through Disks. It cannot be taken back, and what it returns must be kept as
+// long as the process: SQLite, being C, keeps nothing alive.
 func Install() (*Disks, error) {
 	tls := libc.NewTLS()
 	defer tls.Close()
@@ -144,7 +145,7 @@ func (d *Disks) xOpen(tls *libc.TLS, vfs, name, handle uintptr, flags int32, out
 	if !create {
 		return open()
 	}
-	return disk.do(Operation{Kind: Create, File: kind}, open)
+	return disk.do(Operation{Kind: Create, File: kind, Name: f.name, fits: disk.power.names[f.name] != nil}, open)
 }
 
 // take puts our methods in the place of a file's own.
@@ -201,7 +202,7 @@ func (d *Disks) xDelete(tls *libc.TLS, vfs, name uintptr, syncDir int32) int32 {
 	}
 	disk.mu.Lock()
 	defer disk.mu.Unlock()
-	return disk.do(Operation{Kind: Delete, File: kind}, func() int32 {
+	return disk.do(Operation{Kind: Delete, File: kind, Name: filepath.Base(path), fits: true}, func() int32 {
 		code := d.remove(tls, vfs, name, syncDir)
 		if code == lib.SQLITE_OK {
 			disk.deleted(filepath.Base(path), syncDir != 0)
@@ -229,14 +230,14 @@ func (d *Disks) xWrite(tls *libc.TLS, handle, from uintptr, n int32, offset lib.
 		}
 		return code
 	}
-	return f.disk.do(Operation{Kind: Write, File: f.kind, half: func() { write(n / 2) }}, func() int32 { return write(n) })
+	return f.disk.do(Operation{Kind: Write, File: f.kind, Name: f.name, half: func() { write(n / 2) }}, func() int32 { return write(n) })
 }
 
 func (d *Disks) xTruncate(tls *libc.TLS, handle uintptr, size lib.Tsqlite3_int64) int32 {
 	f := d.file(handle)
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()
-	return f.disk.do(Operation{Kind: Truncate, File: f.kind}, func() int32 {
+	return f.disk.do(Operation{Kind: Truncate, File: f.kind, Name: f.name, fits: true}, func() int32 {
 		code := function[ioSize](f.own.FxTruncate)(tls, handle, size)
 		if code == lib.SQLITE_OK {
 			f.disk.truncated(f.name, int(size))
@@ -249,7 +250,7 @@ func (d *Disks) xSync(_ *libc.TLS, handle uintptr, _ int32) int32 {
 	f := d.file(handle)
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()
-	return f.disk.do(Operation{Kind: Sync, File: f.kind, half: func() { f.disk.lost(f.name) }}, func() int32 {
+	return f.disk.do(Operation{Kind: Sync, File: f.kind, Name: f.name, half: func() { f.disk.lost(f.name) }}, func() int32 {
 		f.disk.synced(f.name, f.syncDir) // the file system is not asked to: the power goes here only
 		f.syncDir = false
 		return lib.SQLITE_OK
@@ -258,13 +259,19 @@ func (d *Disks) xSync(_ *libc.TLS, handle uintptr, _ int32) int32 {
 
 func (d *Disks) xShmMap(tls *libc.TLS, handle uintptr, region, size, extend int32, to uintptr) int32 {
 	f := d.file(handle)
-	share := func() int32 { return function[ioShare](f.own.FxShmMap)(tls, handle, region, size, extend, to) }
-	if extend == 0 {
-		return share()
+	share := func() int32 {
+		code := function[ioShare](f.own.FxShmMap)(tls, handle, region, size, extend, to)
+		if code == lib.SQLITE_OK {
+			f.disk.shared[f.name] = max(f.disk.shared[f.name], region+1)
+		}
+		return code
 	}
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()
-	return f.disk.do(Operation{Kind: Grow, File: f.kind}, share)
+	if extend == 0 {
+		return share()
+	}
+	return f.disk.do(Operation{Kind: Grow, File: f.kind, Name: f.name, fits: region < f.disk.shared[f.name]}, share)
 }
 
 func kindOfFile(flags int32) File {
