@@ -6,6 +6,9 @@ func mutations() []mutation {
 	return []mutation{
 		// Durable, once, and in order.
 		{"the log is not synced", "1", "eventstore/sqlite/writer.go", `"synchronous(FULL)"`, `"synchronous(NORMAL)"`, "eventstore/sqlite", "TestSyncBeforeAnswer"},
+		{"what was left in the log is synced, but not written again", "1", "eventstore/sqlite/schema.go",
+			`return rewriteLog(ctx, conn, path+"-wal")`, `_, err = conn.ExecContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)")
+	return err`, "eventstore/sqlite", "TestLogIsRewritten"},
 		{"a commit that fails is answered with success", "1", "eventstore/sqlite/writer.go",
 			"if err := w.do.commit.exec(ctx); err != nil {", "if err := w.do.commit.exec(ctx); err != nil && false {", "eventstore/sqlite", "TestTransactionFails"},
 		{"a repeat is known only by the newest events", "2", "eventstore/execute.go",
