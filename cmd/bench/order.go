@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"headway/domain"
 	"headway/eventstore"
 	"headway/eventstore/sqlite"
@@ -35,13 +33,14 @@ func life() []domain.Event {
 	return []domain.Event{created(), domain.OrderItemAdded{Item: item(4)}, domain.OrderItemAdded{Item: item(5)}, domain.OrderConfirmed{}}
 }
 
-func newOrder() domain.OrderID { return domain.OrderID(uuid.NewString()) }
+func newOrder() domain.OrderID { return eventstore.OrderIDFor(eventstore.NewCommandID()) }
 
 // newCommand is what Execute would tell of a command.
 func newCommand() eventstore.Metadata {
-	id := uuid.NewString()
+	command := eventstore.NewCommandID()
+	id := string(command)
 	return eventstore.Metadata{
-		CausationID: domain.CommandID(id), CorrelationID: id, UserID: "operator-7", Timestamp: time.Now(), CommandHash: strings.ReplaceAll(id, "-", ""),
+		CausationID: command, CorrelationID: id, UserID: "operator-7", Timestamp: time.Now(), CommandHash: strings.ReplaceAll(id, "-", ""),
 	}
 }
 

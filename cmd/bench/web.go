@@ -16,9 +16,8 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/google/uuid"
-
 	"headway/domain"
+	"headway/eventstore"
 )
 
 // program is a server that runs as a person would run it.
@@ -116,7 +115,7 @@ type told struct {
 // next sends the next command of an order, which is a new one after it was confirmed.
 func (c caller) next(ctx context.Context, o *told) error {
 	path := "/orders"
-	body := map[string]any{"commandId": uuid.NewString()}
+	body := map[string]any{"commandId": eventstore.NewCommandID()}
 	line := func(i domain.Item) map[string]any {
 		return map[string]any{"sku": i.SKU, "name": i.Name, "quantity": i.Quantity, "price": i.Price.Decimal()}
 	}

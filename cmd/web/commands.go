@@ -44,27 +44,34 @@ func (s *server) request(r *http.Request, in *input.Body, c domain.Command) (eve
 	return req, in.Finish(c)
 }
 
-// addItem is POST /orders/{id}/items.
+// addItem is POST /orders/{id}/items. The currency of its price is the order's, and never changes, so it may be read before the command is.
 func (s *server) addItem(r *http.Request) (answer, error) {
-	return s.command(r, func(in *input.Body, o domain.Order) domain.Command {
-		return domain.AddItem{Item: in.Item("", o.Currency)}
+	return s.command(r, func(in *input.Body, id domain.OrderID) (domain.Command, error) {
+		order, err := s.orderThought(r.Context(), in, id)
+		return domain.AddItem{Item: in.Item("", order.Currency)}, err
 	})
 }
 
 // confirm is POST /orders/{id}/confirm.
 func (s *server) confirm(r *http.Request) (answer, error) {
-	return s.command(r, func(*input.Body, domain.Order) domain.Command { return domain.ConfirmOrder{} })
+	return s.command(r, func(*input.Body, domain.OrderID) (domain.Command, error) { return domain.ConfirmOrder{}, nil })
 }
 
 // cancel is POST /orders/{id}/cancel.
 func (s *server) cancel(r *http.Request) (answer, error) {
-	return s.command(r, func(in *input.Body, _ domain.Order) domain.Command {
-		return domain.CancelOrder{Reason: in.Text("reason")}
+	return s.command(r, func(in *input.Body, _ domain.OrderID) (domain.Command, error) {
+		return domain.CancelOrder{Reason: in.Text("reason")}, nil
 	})
 }
 
+// orderThought is an order as it is. The version that the body expects only spares reading a long one; what is wrong with it is said elsewhere.
+func (s *server) orderThought(ctx context.Context, in *input.Body, id domain.OrderID) (domain.Order, error) {
+	version, _ := strconv.Atoi(in.Typed("expectedVersion"))
+	return eventstore.LoadOrder(ctx, s.events, s.codec, id, version)
+}
+
 // command reads, decides and stores one command on an order that exists.
-func (s *server) command(r *http.Request, read func(*input.Body, domain.Order) domain.Command) (answer, error) {
+func (s *server) command(r *http.Request, read func(*input.Body, domain.OrderID) (domain.Command, error)) (answer, error) {
 	id, err := input.OrderID(r)
 	if err != nil {
 		return answer{}, err
@@ -73,25 +80,24 @@ func (s *server) command(r *http.Request, read func(*input.Body, domain.Order) d
 	if err != nil {
 		return answer{}, err
 	}
-	// The currency of a price is the order's, and never changes, so it may be read before the command is.
-	thought, _ := strconv.Atoi(in.Typed("expectedVersion")) // only spares reading a long order; what is wrong with it is said below
-	order, err := eventstore.LoadOrder(r.Context(), s.events, s.codec, id, thought)
+	c, err := read(in, id)
 	if err != nil {
 		return answer{}, err
 	}
-	c := read(in, order)
 	req, err := s.request(r, in, c)
 	req.OrderID = id
 	var result eventstore.Result
 	if err == nil {
 		result, err = eventstore.Execute(r.Context(), s.events, s.codec, req)
+	} else if _, missing := s.orderThought(r.Context(), in, id); domain.KindOf(missing) == domain.NotFound {
+		err = missing // nothing in the body matters then
 	}
 	switch {
 	case err == nil:
 		return s.stored(r, result, http.StatusOK), nil
 	case domain.KindOf(err) == domain.Conflict:
 		return answer{}, s.conflict(r.Context(), in, req, err)
-	case in.IsForm():
+	case in.IsForm() && domain.KindOf(err) != domain.NotFound:
 		return answer{}, s.orderAgain(r.Context(), in, id, c, err)
 	}
 	return answer{}, err
@@ -130,7 +136,7 @@ func (s *server) orderAgain(ctx context.Context, in *input.Body, id domain.Order
 		return slices.Contains([]string{"commandId", "expectedVersion", "seenVersion"}, f.Field)
 	})
 	if hidden {
-		form.CommandID, form.Expected, form.Seen = uuid.NewString(), stream.Head(), 0
+		form.CommandID, form.Expected, form.Seen = string(eventstore.NewCommandID()), stream.Head(), 0
 	}
 	if hidden || len(p.fields) == 0 {
 		m.Problem = p.message

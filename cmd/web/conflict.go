@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/a-h/templ"
-	"github.com/google/uuid"
 
 	"headway/cmd/web/internal/input"
 	"headway/cmd/web/internal/wire"
@@ -42,7 +41,7 @@ func (s *server) conflict(ctx context.Context, in *input.Body, req eventstore.Re
 		m.Since = append(m.Since, s.happening(r, stream.Order.Reference))
 	}
 	// A new command id, because it is a new wish; the version first seen stays, because it is the evidence. The order must have it.
-	form := views.Form{OrderID: req.OrderID, CommandID: uuid.NewString(), Expected: head, Seen: min(seen, head), Action: redecided, Open: true}
+	form := views.Form{OrderID: req.OrderID, CommandID: string(eventstore.NewCommandID()), Expected: head, Seen: min(seen, head), Action: redecided, Open: true}
 	forms := views.OrderForms{
 		AddItem: views.AddItemForm{Form: form, Currency: stream.Order.Currency}, Confirm: views.ConfirmForm{Form: form}, Cancel: views.CancelForm{Form: form},
 	}

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/a-h/templ"
-	"github.com/google/uuid"
 
 	"headway/cmd/web/internal/input"
 	"headway/cmd/web/internal/wire"
@@ -30,7 +29,7 @@ func (s *server) newOrder(r *http.Request) (answer, error) {
 	if err := q.Err(); err != nil {
 		return answer{}, err
 	}
-	m := views.NewOrderPage{CommandID: uuid.NewString(), Currency: usualCurrency, Lines: []views.Line{{Quantity: "1"}}}
+	m := views.NewOrderPage{CommandID: string(eventstore.NewCommandID()), Currency: usualCurrency, Lines: []views.Line{{Quantity: "1"}}}
 	if text := q.Get("copy"); text != "" {
 		id, err := input.ParseOrderID(text)
 		if err != nil {
@@ -125,7 +124,7 @@ func (s *server) newOrderAgain(ctx context.Context, in *input.Body, c domain.Cre
 	case p.status >= http.StatusInternalServerError || len(p.fields) == 0:
 		m.Problem = p.message
 	case slices.ContainsFunc(p.fields, func(f domain.FieldError) bool { return f.Field == "commandId" }):
-		m.CommandID, m.Problem = uuid.NewString(), p.message+" Send the form again to make another order of it."
+		m.CommandID, m.Problem = string(eventstore.NewCommandID()), p.message+" Send the form again to make another order of it."
 		m.Errors = slices.DeleteFunc(slices.Clone(p.fields), func(f domain.FieldError) bool { return f.Field == "commandId" })
 	case !slices.ContainsFunc(p.fields, func(f domain.FieldError) bool { return onForm(f.Field) }):
 		m.Problem = p.message

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/a-h/templ"
-	"github.com/google/uuid"
 
 	"headway/cmd/web/internal/input"
 	"headway/cmd/web/internal/wire"
@@ -104,7 +103,7 @@ func (s *server) orderPage(stream eventstore.Stream) views.OrderPage {
 	m := views.OrderPage{Body: s.body(stream)}
 	actions := actionsOf(stream)
 	form := func(a domain.Action) views.Form {
-		return views.Form{OrderID: m.Body.Order.ID, CommandID: uuid.NewString(), Expected: stream.Head(), Action: a}
+		return views.Form{OrderID: m.Body.Order.ID, CommandID: string(eventstore.NewCommandID()), Expected: stream.Head(), Action: a}
 	}
 	m.Forms = &views.OrderForms{
 		AddItem: views.AddItemForm{Form: form(actions.AddItem), Line: views.Line{Quantity: "1"}, Currency: stream.Order.Currency},

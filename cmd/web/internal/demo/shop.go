@@ -6,8 +6,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/google/uuid"
-
 	"headway/cmd/web/internal/plan"
 	"headway/domain"
 	"headway/eventstore"
@@ -109,7 +107,7 @@ func missingPlans(ctx context.Context, runner plan.Runner, plans []plan.Plan) ([
 // command is one thing that a member of staff does now: a new order, or a step on an open one.
 func (s Shop) command(ctx context.Context, rng *rand.Rand) error {
 	request := eventstore.Request{
-		CommandID: domain.CommandID(uuid.NewString()), UserID: actor(rng), Timestamp: s.Clock(),
+		CommandID: eventstore.NewCommandID(), UserID: actor(rng), Timestamp: s.Clock(),
 	}
 	choice := rng.IntN(100)
 	open, err := s.Read.Orders(ctx, projections.OrderQuery{Statuses: []domain.Status{domain.Created}, Limit: projections.PageSize})
