@@ -24,6 +24,7 @@ import (
 // program is a server that runs as a person would run it.
 type program struct {
 	url  string
+	pid  int
 	stop func() error
 }
 
@@ -50,7 +51,7 @@ func (b *bench) serve(ctx context.Context, folder string, flags ...string) (*pro
 	if err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
-	return &program{url, func() error {
+	return &program{url, cmd.Process.Pid, func() error {
 		_ = cmd.Process.Signal(os.Interrupt) // one that has ended already is found by Wait
 		return errors.Join(cmd.Wait(), log.Close())
 	}}, nil
