@@ -1,7 +1,7 @@
 // Command bench measures the real packages, and beside each figure the least that the same work costs: a bare loop on the same engine, in
 // the same run, by turns with ours. A figure alone says little, because it is the machine's; the ratio of the two is Headway's.
 //
-//	bench -bench append|load|project|ws|http|lag|snapshot|ddb|es [-dur 1000ms] [-events 12000] [-dir SCRATCH]
+//	bench -bench append|load|project|ws|crowd|http|lag|snapshot|ddb|es [-dur 1000ms] [-events 12000] [-dir SCRATCH]
 //	bench -bench size [-orders 100000] [-dir SCRATCH]
 //	bench -table
 //
@@ -64,6 +64,8 @@ func (b *bench) named(name string) func(context.Context) error {
 		return b.sockets
 	case "size":
 		return b.size
+	case "crowd":
+		return b.crowds
 	case "ddb":
 		return b.dynamoDB
 	case "es":
@@ -74,7 +76,7 @@ func (b *bench) named(name string) func(context.Context) error {
 
 // names lists the measurements in the order of the table.
 func names() []string {
-	return []string{"append", "load", "snapshot", "project", "http", "lag", "ws", "ddb", "es"}
+	return []string{"append", "load", "snapshot", "project", "http", "lag", "ws", "crowd", "ddb", "es"}
 }
 
 // missing is what a measurement needs and this machine, or this Headway, has not.

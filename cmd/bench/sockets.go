@@ -17,7 +17,6 @@ import (
 	"os/exec"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -176,7 +175,7 @@ func connect(ctx context.Context, address string, n int, read reader) (*crowd, e
 		all.Go(func() {
 			defer func() { <-turn }()
 			var from *bufio.Reader
-			if c.conns[i], from, errs[i] = shakeHands(ctx, address); errs[i] == nil {
+			if c.conns[i], from, errs[i] = shakeHands(ctx, address, ""); errs[i] == nil {
 				go c.listen(i, from, read)
 			}
 		})
@@ -189,8 +188,8 @@ func connect(ctx context.Context, address string, n int, read reader) (*crowd, e
 	return c, nil
 }
 
-// shakeHands opens one websocket as a page does, and has it watch; the answer of the watch is a beat.
-func shakeHands(ctx context.Context, address string) (net.Conn, *bufio.Reader, error) {
+// shakeHands opens one websocket as a page does that has seen so much, and has it watch; the answer of the watch ends with a beat.
+func shakeHands(ctx context.Context, address, since string) (net.Conn, *bufio.Reader, error) {
 	u, err := url.Parse(address)
 	if err != nil {
 		return nil, nil, err
@@ -209,7 +208,7 @@ func shakeHands(ctx context.Context, address string) (net.Conn, *bufio.Reader, e
 	if err == nil {
 		err = response.Body.Close()
 	}
-	watch := []byte(`{"watch":["` + topic + `"],"since":""}`)
+	watch := []byte(`{"watch":["` + topic + `"],"since":"` + since + `"}`)
 	frame := append([]byte{0x81, 0x80 | byte(len(watch)), 0, 0, 0, 0}, watch...) // a mask of zeros
 	if err == nil {
 		_, err = conn.Write(frame)
@@ -397,13 +396,7 @@ func serveSockets(ctx context.Context, to broadcaster, stdout io.Writer) error {
 		}()
 	})
 	mux.HandleFunc("/resident", func(w http.ResponseWriter, _ *http.Request) {
-		text, err := os.ReadFile("/proc/self/statm")
-		if fields := strings.Fields(string(text)); err == nil && len(fields) > 1 {
-			pages, _ := strconv.Atoi(fields[1]) // the kernel writes numbers
-			fmt.Fprint(w, pages*os.Getpagesize())
-			return
-		}
-		fmt.Fprint(w, 0) // only Linux tells
+		fmt.Fprint(w, resident(os.Getpid()))
 	})
 	fmt.Fprintf(stdout, "http://%s\n", listener.Addr())
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: time.Second}
