@@ -12,6 +12,8 @@ LINT  := bin/golangci-lint
 VULN  := bin/govulncheck
 
 VULNDB ?= golang.org/x/vulndb@latest
+# The Go that a release is built with: what is known of its library counts, not what is known of the one that happens to be here.
+RELEASE_GO ?= go1.26.10
 
 # What needs the distributed engines, and everything else. The inner loop does without the engines.
 ENGINED := ./eventstore/dynamo ./projections/elastic ./e2e/engines
@@ -116,7 +118,7 @@ soak: need-engines node_modules ## Outages and pauses at their full length; then
 	@./tools/soak $(TIMES)
 
 vuln: $(VULN) ## Known vulnerabilities in what is called; needs the network for the database, which the Go project also serves as a module
-	$(VULN) -db "file://$$(go mod download -json $(VULNDB) | sed -nE 's/.*"Dir": "(.*)".*/\1/p')/data/osv" ./...
+	GOTOOLCHAIN=$(RELEASE_GO) $(VULN) -db "file://$$(go mod download -json $(VULNDB) | sed -nE 's/.*"Dir": "(.*)".*/\1/p')/data/osv" ./...
 
 mutations: ## Break the code on purpose, once in each way of tools/mutations/list.go, and want the test that is named for it to turn red
 	go run -C tools ./mutations $(ARGS)

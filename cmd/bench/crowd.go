@@ -129,7 +129,7 @@ func (b *bench) crowdComesBack(ctx context.Context, p *program) error {
 	var all sync.WaitGroup
 	for i := range pages {
 		all.Go(func() {
-			if errs[i] = wait(ctx, comeBack/20+rand.N(comeBack*19/20)); errs[i] != nil {
+			if errs[i] = wait(ctx, comeBack/20+rand.N(comeBack*19/20)); errs[i] != nil { //nolint:gosec // jitter is not a secret
 				return
 			}
 			if conns[i], _, errs[i] = shakeHands(ctx, p.url, "another.1"); errs[i] != nil {
@@ -178,7 +178,7 @@ func readSlowly(from *bufio.Reader) {
 		if _, err := io.CopyN(io.Discard, from, slowBytes); err != nil {
 			return
 		}
-		time.Sleep(slowPause)
+		time.Sleep(slowPause) //nolint:forbidigo // being slow is its purpose
 	}
 }
 

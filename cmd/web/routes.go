@@ -10,7 +10,7 @@ import (
 
 // handler is everything the server answers: the chain from the outside in, then the list of routes.
 func (s *server) handler() http.Handler {
-	var h http.Handler = s.inTurn(s.routed(s.routes()))
+	h := s.inTurn(s.routed(s.routes()))
 	h = input.JSONSuffix(h, static.Prefix)
 	h = s.sameOrigin(h)
 	h = s.knownHost(h)

@@ -170,8 +170,9 @@ func call[T any](ctx context.Context, g *Gate, l lot, store string, do func(ctx 
 	if l.hung {
 		if later != nil && !l.never {
 			g.late.Go(func() {
-				rest(context.Background(), l.later)
-				later(context.WithoutCancel(ctx))
+				ctx := context.WithoutCancel(ctx)
+				rest(ctx, l.later)
+				later(ctx)
 			})
 		}
 		rest(ctx, l.hang)
