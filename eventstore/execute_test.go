@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -308,5 +309,27 @@ func TestEventID(t *testing.T) {
 	}
 	if eventstore.EventID(commandID(), 0) == eventstore.EventID(id, 0) || eventstore.OrderIDFor(commandID()) == eventstore.OrderIDFor(id) {
 		t.Error("two commands share an id")
+	}
+}
+
+// Command ids that are made later sort later, and so do the ids of the orders that they create, of which each is always the same; the id of a command
+// without a time makes one without.
+func TestIDsAreInTheOrderOfTime(t *testing.T) {
+	var commands, orders []string
+	for range 1000 {
+		id := eventstore.NewCommandID()
+		order := eventstore.OrderIDFor(id)
+		if again := eventstore.OrderIDFor(id); again != order {
+			t.Fatalf("%s makes the orders %s and %s", id, order, again)
+		}
+		commands, orders = append(commands, string(id)), append(orders, string(order))
+	}
+	for what, ids := range map[string][]string{"commands": commands, "orders": orders} {
+		if !slices.IsSorted(ids) || len(slices.Compact(slices.Clone(ids))) != len(ids) {
+			t.Errorf("the ids of %s are not in the order of time, each once", what)
+		}
+	}
+	if got := eventstore.OrderIDFor("2d1c8a4e-3b5f-4c6d-8e7f-9a0b1c2d3e4f"); uuid.MustParse(string(got)).Version() != 5 {
+		t.Errorf("a command id without a time makes the order %s", got)
 	}
 }
