@@ -450,9 +450,15 @@ func (w *world) open(i int) {
 		path = "/orders/" + string(w.anyOrder(r))
 	}
 	lag := w.random()
+	var drawing sync.Mutex // a socket that was left may draw when the next one does
 	page := &simulation.Page{
 		Name: fmt.Sprintf("page %d", i), Path: path, Random: r, Consoles: &browser{world: w, random: w.random()},
-		Lag: func() time.Duration { return w.lag(lag) }, Broken: w.fail, Trace: w.say,
+		Lag: func() time.Duration {
+			drawing.Lock()
+			defer drawing.Unlock()
+			return w.lag(lag)
+		},
+		Broken: w.fail, Trace: w.say,
 	}
 	if i == 0 && *tapeFlag != "" {
 		page.Tape = func(e simulation.TapeEntry) { w.tape = append(w.tape, e) }
