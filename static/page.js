@@ -236,13 +236,13 @@ function offerReload(document) {
  * that only the new reading has.
  */
 export function takeOver(document, page, isOlder) {
+  for (const element of document.querySelectorAll('[data-live]')) { // before the new elements are moved out of their page
+    element.toggleAttribute('data-left', !find(page, element.dataset.live, element.dataset.id));
+  }
   for (const element of page.querySelectorAll('[data-live]')) {
     const { live, id, version } = element.dataset;
     const frame = { projection: live, id, version: Number(version), element };
     if (isProjection(element) || !isOlder(frame)) swap(document, frame);
-  }
-  for (const element of document.querySelectorAll('[data-live]')) {
-    element.toggleAttribute('data-left', !find(page, element.dataset.live, element.dataset.id));
   }
   for (const stamp of page.querySelectorAll('[data-list-stamp]')) {
     for (const old of document.querySelectorAll(`[data-list-stamp][data-projection="${CSS.escape(stamp.dataset.projection)}"]`)) {
