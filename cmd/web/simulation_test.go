@@ -506,7 +506,7 @@ func (w *world) write(ctx context.Context, r *rand.Rand, n int) {
 			return
 		}
 		id := newID(r)
-		if len(w.orders) < 3 || r.IntN(4) == 0 {
+		if w.hasFew() || r.IntN(4) == 0 {
 			at := time.Now()
 			if r.IntN(3) == 0 {
 				at = at.Add(-time.Duration(r.IntN(3600)) * time.Second) // imported
@@ -521,6 +521,13 @@ func (w *world) write(ctx context.Context, r *rand.Rand, n int) {
 		}
 		w.change(ctx, r, w.anyOrder(r))
 	}
+}
+
+// hasFew tells whether the shop has only begun.
+func (w *world) hasFew() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.orders) < 3
 }
 
 func anItem(r *rand.Rand) domain.Item {
