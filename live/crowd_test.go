@@ -33,7 +33,7 @@ func crowdSize(t *testing.T) int {
 	}
 	var files syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil || files.Cur < uint64(2*size+100) { // both ends are here
-		t.Skipf("%d files may be open (%v), and %d pages need %d", files.Cur, err, size, 2*size+100)
+		t.Fatalf("%d files may be open (%v), and %d pages need %d: raise it with ulimit -n", files.Cur, err, size, 2*size+100)
 	}
 	return size
 }
