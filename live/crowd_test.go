@@ -452,7 +452,7 @@ func TestCrowdComesBackAfterARestart(t *testing.T) {
 			}
 			_ = answer.Body.Close()
 			answers = append(answers, time.Since(asked))
-			time.Sleep(time.Millisecond)
+			time.Sleep(time.Millisecond) // somebody who looks at pages meanwhile, and does not take the processor from them
 		}
 	})
 	for i, m := range members {
@@ -461,7 +461,7 @@ func TestCrowdComesBackAfterARestart(t *testing.T) {
 			if m.code != websocket.CloseServiceRestart {
 				t.Errorf("closed with %d, want 1012", m.code)
 			}
-			time.Sleep(rand.N(spread))
+			time.Sleep(rand.N(spread)) // as a page does
 			if members[i], errs[i] = enter(fresh.addr, string(m.since), nil); errs[i] == nil {
 				go members[i].listen()
 			}
