@@ -70,7 +70,7 @@ func TestEveryOperationUnderAConsoleFails(t *testing.T) {
 				}
 			})
 			want, refused := 0, 0
-			for n, hit := 1+rand.IntN(faultydisk.Every), 1; hit > 0; n += faultydisk.Every {
+			for n, hit := 1+rand.IntN(faultydisk.Every()), 1; hit > 0; n += faultydisk.Every() {
 				fault.N = n
 				disk.Break(fault)
 				ids := []string{uuid.NewString(), uuid.NewString()}

@@ -58,7 +58,7 @@ func TestSeeds(t *testing.T) {
 	}
 	began, last := uint64(1), uint64(seeds)
 	var until time.Time
-	if testing.Short() || raced {
+	if testing.Short() {
 		last = 10
 	}
 	if asked := os.Getenv("HEADWAY_SIMULATION"); asked != "" {

@@ -132,7 +132,7 @@ func TestEveryOperationOfAnAppendFails(t *testing.T) {
 				t.Cleanup(done)
 				s := open(t, path, sqlite.Options{})
 				var all []wish
-				for n, hit := 1+rand.IntN(faultydisk.Every), 1; hit > 0 && !t.Failed(); n += faultydisk.Every {
+				for n, hit := 1+rand.IntN(faultydisk.Every()), 1; hit > 0 && !t.Failed(); n += faultydisk.Every() {
 					fault.N = n
 					disk.Break(fault)
 					wishes := wishesOf(fmt.Sprintf("%s, %d", how, n), orders, 3)
@@ -155,7 +155,7 @@ func TestEveryOperationOfAnAppendFails(t *testing.T) {
 				checkWhole(t, path, all)
 			}
 			t.Logf("%d operations failed", tried)
-			if tried < 20/faultydisk.Every {
+			if tried < 20/faultydisk.Every() {
 				t.Errorf("only %d operations failed", tried)
 			}
 		})
@@ -189,7 +189,7 @@ func TestEveryOperationOfComingBackFails(t *testing.T) {
 	tried := 0
 	for _, first := range []faultydisk.Fault{{N: 1, Kinds: faultydisk.Write}, {N: 1, Kinds: faultydisk.Sync}} {
 		for how, fault := range faults() {
-			for n, hit := 1+rand.IntN(faultydisk.Every), 1; hit > 0 && !t.Failed(); n += faultydisk.Every {
+			for n, hit := 1+rand.IntN(faultydisk.Every()), 1; hit > 0 && !t.Failed(); n += faultydisk.Every() {
 				wishes := wishesOf(fmt.Sprintf("%d, %s, %d", first.Kinds, how, n), 1, 2)
 				all = append(all, wishes...)
 				disk.Break(first)
@@ -218,7 +218,7 @@ func TestEveryOperationOfComingBackFails(t *testing.T) {
 func TestEveryOperationOfAFreshFileFails(t *testing.T) {
 	tried := 0
 	for how, fault := range faults() {
-		for n, hit := 1+rand.IntN(faultydisk.Every), 1; hit > 0 && !t.Failed(); n += faultydisk.Every {
+		for n, hit := 1+rand.IntN(faultydisk.Every()), 1; hit > 0 && !t.Failed(); n += faultydisk.Every() {
 			path, disk, done := newPlace(t)
 			fault.N = n
 			disk.Break(fault)
@@ -262,7 +262,7 @@ func TestEveryOperationOfACheckpointFails(t *testing.T) {
 	left := disk.Cut(1)
 	tried := 0
 	for how, fault := range faults() {
-		for n, hit := 1+rand.IntN(faultydisk.Every), 1; hit > 0 && !t.Failed(); n += faultydisk.Every {
+		for n, hit := 1+rand.IntN(faultydisk.Every()), 1; hit > 0 && !t.Failed(); n += faultydisk.Every() {
 			path, disk, done := newPlace(t)
 			must(t, left.Put(filepath.Dir(path)))
 			fault.N = n
@@ -289,7 +289,7 @@ func TestOperationsOfLargeTransactionsFail(t *testing.T) {
 	path, disk, done := newPlace(t)
 	t.Cleanup(done)
 	s := open(t, path, sqlite.Options{})
-	large := domain.OrderCancelled{Reason: strings.Repeat("x", 90_000/faultydisk.Every)}
+	large := domain.OrderCancelled{Reason: strings.Repeat("x", 90_000/faultydisk.Every())}
 	newLarge := func(name string) wish {
 		w := newWish(domain.OrderID(name), 0, 0)
 		for range eventstore.MaxAppend {
@@ -328,7 +328,7 @@ func soaking() bool { return os.Getenv("HEADWAY_SOAK") != "" }
 func TestPowerCuts(t *testing.T) {
 	histories, cuts := 4, 0
 	switch {
-	case faultydisk.Every > 1:
+	case faultydisk.Every() > 1:
 		histories = 1
 	case soaking():
 		histories = 200
@@ -349,7 +349,7 @@ func TestWhatWasNeverSyncedIsDurableBeforeItIsRead(t *testing.T) {
 	for name, half := range map[string]bool{"it was not synced": false, "the sync failed": true} {
 		t.Run(name, func(t *testing.T) {
 			found := 0
-			for round := range 1 + uint64(12/faultydisk.Every) {
+			for round := range 1 + uint64(12/faultydisk.Every()) {
 				path, disk, done := newPlace(t)
 				s, err := sqlite.Open(path, sqlite.Options{})
 				must(t, err)
@@ -388,7 +388,7 @@ func TestWhatWasNeverSyncedIsDurableBeforeItIsRead(t *testing.T) {
 					done()
 				}
 			}
-			if found == 0 && faultydisk.Every == 1 {
+			if found == 0 && faultydisk.Every() == 1 {
 				t.Error("what was not synced was never there, so nothing was tested")
 			}
 		})
@@ -418,7 +418,7 @@ func powerCuts(t *testing.T, seed uint64) (cuts int) {
 	}
 	var taken []cut
 	disk.Watch(func(o faultydisk.Operation) {
-		if chance.IntN(12*faultydisk.Every) != 0 {
+		if chance.IntN(12*faultydisk.Every()) != 0 {
 			return
 		}
 		c := cut{image: disk.Cut(chance.Uint64())}

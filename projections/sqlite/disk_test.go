@@ -129,7 +129,7 @@ func TestEveryOperationOfAProjectionFails(t *testing.T) {
 				t.Fatal(err)
 			}
 			tried := 0
-			for n, hit := 1+rand.IntN(faultydisk.Every), 1; hit > 0; n += faultydisk.Every {
+			for n, hit := 1+rand.IntN(faultydisk.Every()), 1; hit > 0; n += faultydisk.Every() {
 				s.trade(3)
 				c.fault.N = n
 				disk.Break(c.fault)
@@ -182,7 +182,7 @@ func (s *shop) noneAhead(read *sqlite.Store) {
 func TestPowerCutsOfRows(t *testing.T) {
 	histories, cuts := 2, 0
 	switch {
-	case faultydisk.Every > 1:
+	case faultydisk.Every() > 1:
 		histories = 1
 	case os.Getenv("HEADWAY_SOAK") != "":
 		histories = 50
@@ -192,7 +192,7 @@ func TestPowerCutsOfRows(t *testing.T) {
 		s := newShop(t, seed)
 		var images []faultydisk.Image
 		disk.Watch(func(faultydisk.Operation) {
-			if s.chance.IntN(60*faultydisk.Every) == 0 {
+			if s.chance.IntN(60*faultydisk.Every()) == 0 {
 				images = append(images, disk.Cut(s.chance.Uint64()))
 			}
 		}, nil)

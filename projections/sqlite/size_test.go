@@ -71,6 +71,9 @@ func TestListsAreReadByIndexes(t *testing.T) {
 	for _, by := range projections.OrderSorts() {
 		sorts = append(sorts, projections.Sort(by), projections.Sort("-"+by))
 	}
+	if testing.Short() {
+		sorts = []projections.Sort{"", "total"} // a plan is the same under the race detector
+	}
 	asked := 0
 	for _, q := range []projections.OrderQuery{
 		{}, {Statuses: []domain.Status{domain.Created}}, {Statuses: []domain.Status{domain.Created, domain.Cancelled}}, {Customer: "customer 1"},
@@ -109,7 +112,7 @@ func TestListsAreReadByIndexes(t *testing.T) {
 			}
 		}
 	}
-	if asked < 500 {
+	if asked < 40*len(sorts) {
 		t.Errorf("only %d statements were heard", asked)
 	}
 }
