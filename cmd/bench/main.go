@@ -41,6 +41,7 @@ type bench struct {
 	conns    int           // websockets at once
 	orders   int           // of a store whose size is measured
 	keepRows bool          // the rows that are there are not made again
+	logOnly  bool          // no more is made than the log
 	web      string        // the program that serves; empty means the one beside this
 	out      *figures
 }
@@ -96,6 +97,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	set.IntVar(&b.conns, "n", 1000, "websockets at once")
 	set.IntVar(&b.orders, "orders", 100_000, "orders of the store whose size is measured")
 	set.BoolVar(&b.keepRows, "keep-rows", false, "size: do not make rows again that are in the scratch folder")
+	set.BoolVar(&b.logOnly, "log-only", false, "size: make the log of the orders, and no more")
 	set.StringVar(&b.dir, "dir", "", "scratch folder on the disk that is measured; empty means one that is removed afterwards")
 	profile := set.String("cpuprofile", "", "file for a profile of what the processor did")
 	set.StringVar(&b.dynamo, "ddb", getenv("HEADWAY_TEST_DYNAMODB"), "URL of a DynamoDB Local")

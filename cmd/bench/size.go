@@ -38,7 +38,7 @@ func (b *bench) size(ctx context.Context) error {
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return err
 	}
-	if err := b.sizeLog(ctx, data); err != nil {
+	if err := b.sizeLog(ctx, data); err != nil || b.logOnly {
 		return err
 	}
 	if err := b.sizeRows(ctx, dir); err != nil {
