@@ -101,7 +101,7 @@ func TestVerifyNamesEveryCorruption(t *testing.T) {
 		{`UPDATE customers SET cancelled = cancelled + 1 WHERE id = 'ada'`, summary, "ada", "cancelled"},
 		{`UPDATE customers SET last = last + 1 WHERE id = 'ada'`, summary, "ada", "lastOrderAt"},
 		{`UPDATE customers SET words = 'x' WHERE id = 'ada'`, "search", "ada", "words"},
-		{`UPDATE spent SET minor = minor + 1 WHERE customer = 'ada'`, summary, "ada", "totalSpent"},
+		{`UPDATE spent SET low = low + 1 WHERE customer = 'ada'`, summary, "ada", "totalSpent"},
 		{`UPDATE spent SET currency = 'USD' WHERE customer = 'ada'`, summary, "ada", "totalSpent"},
 		{`DELETE FROM spent WHERE customer = 'ada'`, summary, "ada", "totalSpent"},
 		{`DELETE FROM customers WHERE id = 'ada'`, summary, "ada", ""},
@@ -217,7 +217,7 @@ func TestAReportNamesABoundedNumberOfDifferences(t *testing.T) {
 	w.create("ada", "A-1", 500)
 	w.step(w.projector())
 	w.corrupt(`INSERT INTO contributions WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1010)
-		SELECT 'stray-' || i, 'nobody', 'created', 0, 'EUR', 0, 1, 0 FROM n`)
+		SELECT 'stray-' || i, 'nobody', 'cancelled', 0, 'EUR', 0, 1, 0 FROM n`)
 	report, err := projections.Verify(t.Context(), w.events, w.read, domain.Codec{}, projections.VerifyOptions{})
 	if err != nil || len(report.Differences) != projections.MaxDifferences || report.Unnamed != 10 {
 		t.Errorf("%d differences, %d unnamed, %v", len(report.Differences), report.Unnamed, err)

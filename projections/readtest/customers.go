@@ -72,13 +72,33 @@ func customers(t *testing.T, s *subject) {
 		t.Errorf("a customer whose last order went is gone: %v", err)
 	}
 
+	last := aContribution(103)
+	last.CustomerID, last.Status, last.Total, last.CreatedAt = "rich", domain.Created, domain.Money{Minor: 5, Currency: "EUR"}, last.CreatedAt.Add(-time.Hour)
+	var huge []projections.Contribution
 	for n := range 3 {
 		c := aContribution(100 + n)
-		c.CustomerID, c.Total = "rich", domain.Money{Minor: math.MaxInt64, Currency: "EUR"}
-		s.add(c)
+		c.CustomerID, c.Status, c.Total = "rich", domain.Created, domain.Money{Minor: math.MaxInt64, Currency: "EUR"}
+		huge = append(huge, c)
 	}
-	if rich, err := s.Customer(t.Context(), "rich"); err != nil || rich.TotalOrders != 3 || rich.TotalSpent[0].Minor != math.MaxInt64 {
+	s.add(huge...)
+	s.add(last)
+	if rich, err := s.Customer(t.Context(), "rich"); err != nil || rich.TotalOrders != 4 || rich.TotalSpent[0].Minor != math.MaxInt64 {
 		t.Errorf("a sum that does not fit is the largest that does: %+v, %v", rich, err)
+	}
+	for i := range huge {
+		huge[i].Version, huge[i].Status = huge[i].Version+1, domain.Cancelled
+	}
+	s.add(huge...)
+	if rich, err := s.Customer(t.Context(), "rich"); err != nil || !reflect.DeepEqual(rich, projections.SumCustomer("rich", append(huge, last)...)) {
+		t.Errorf("and is exact again when it fits: %+v, %v", rich, err)
+	}
+	huge = append(huge, last)
+	for i := range huge {
+		huge[i].Version, huge[i].CreatedAt = huge[i].Version+1, huge[i].CreatedAt.Add(-48*time.Hour)
+	}
+	s.add(huge...)
+	if rich, err := s.Customer(t.Context(), "rich"); err != nil || !reflect.DeepEqual(rich, projections.SumCustomer("rich", huge...)) {
+		t.Errorf("the last order is the newest, also when it turns out to be older: %+v, %v", rich, err)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strconv"
 	"strings"
 
 	codes "modernc.org/sqlite/lib"
@@ -70,16 +69,23 @@ func (s *Store) checkDerived(ctx context.Context, report func(projections.Differ
 	if err != nil {
 		return err
 	}
-	rows, err := s.readers.QueryContext(ctx, `SELECT s.status, s.n, coalesce(t.n, 0)
-		FROM (SELECT status, count(*) AS n FROM orders GROUP BY status) AS s LEFT JOIN tally AS t USING (status) WHERE s.n IS NOT t.n`)
-	_, err = collect(rows, err, func(rows *sql.Rows) (status string, err error) {
-		var want, got int
-		err = rows.Scan(&status, &want, &got)
-		differ(status, "tally", strconv.Itoa(want), strconv.Itoa(got))
-		return status, err
-	})
-	if err != nil {
-		return failed(ctx, err)
+	for field, query := range map[string]string{
+		"tally": `SELECT status, s.n, coalesce(t.n, 0) FROM (SELECT status, count(*) AS n FROM orders GROUP BY status) AS s
+			LEFT JOIN tally AS t USING (status) WHERE s.n IS NOT t.n`,
+		"n": `SELECT customer || ' ' || currency, coalesce(c.n, 'none'), coalesce(s.n, 'none')
+			FROM (SELECT customer, currency, count(*) AS n FROM contributions WHERE status <> 'cancelled' GROUP BY customer, currency) AS c
+			FULL JOIN spent AS s USING (customer, currency) WHERE c.n IS NOT s.n`,
+	} {
+		rows, err := s.readers.QueryContext(ctx, query)
+		_, err = collect(rows, err, func(rows *sql.Rows) (id string, err error) {
+			var want, got string
+			err = rows.Scan(&id, &want, &got)
+			differ(id, field, want, got)
+			return id, err
+		})
+		if err != nil {
+			return failed(ctx, err)
+		}
 	}
 	type customer struct{ id, words string }
 	return each(ctx, s, `SELECT id, words FROM customers WHERE id > ? ORDER BY id LIMIT ?`,

@@ -146,6 +146,9 @@ func TestACheckNamesWhatIsDerivedWrongly(t *testing.T) {
 		{"a row that left the index of words", `DELETE FROM orders WHERE no = (SELECT max(no) FROM orders)`, "orders_fts index"},
 		{"the count of a status", `UPDATE tally SET n = n + 1 WHERE status = 'created'`, "created tally"},
 		{"a status that is not counted", `DELETE FROM tally WHERE status = 'created'`, "created tally"},
+		{"how many orders are in a sum", `UPDATE spent SET n = n + 1 WHERE currency = 'EUR'`, " EUR n"},
+		{"a sum that is gone", `DELETE FROM spent WHERE currency = 'EUR'`, " EUR n"},
+		{"a sum without orders", `INSERT INTO spent (customer, currency, n, high, low) VALUES ('nobody', 'EUR', 0, 0, 0)`, "nobody EUR n"},
 		{"the words of a customer", `UPDATE customers SET words = 'x' WHERE no = 3`, " words"},
 	} {
 		path := filepath.Join(t.TempDir(), "read.db")

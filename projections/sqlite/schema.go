@@ -44,6 +44,9 @@ func schemaVersion() int {
 //
 // The indexes come in both directions where many rows share a value, because ties are by id, ascending, either way. A status is one of three,
 // which are walked one after the other. tally has the number of rows of each status: the overview is not to scan an index for it.
+//
+// spent has a customer's orders that are not cancelled, by currency: how many, and the sums of the upper and the lower 32 bits of their totals, from which
+// one total can be taken again whatever the sum is. minor is that sum, or the largest number if it does not fit.
 // There are no triggers: one of them alone makes every INSERT flush the full-text index.
 const schema = `
 CREATE TABLE orders (
@@ -89,7 +92,6 @@ CREATE TABLE contributions (
 	version   INTEGER NOT NULL,
 	storedAt  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX contributions_sum ON contributions (customer, status, currency, total, createdAt);
 
 CREATE TABLE customers (
 	no        INTEGER PRIMARY KEY,
@@ -106,7 +108,10 @@ CREATE INDEX customers_orders ON customers (orders DESC, id);
 CREATE TABLE spent (
 	customer TEXT    NOT NULL,
 	currency TEXT    NOT NULL,
-	minor    INTEGER NOT NULL,
+	n        INTEGER NOT NULL,
+	high     INTEGER NOT NULL,
+	low      INTEGER NOT NULL,
+	minor    INTEGER NOT NULL AS (iif(high + (low >> 32) > 0x7fffffff, 0x7fffffffffffffff, (high + (low >> 32) << 32) + (low & 0xffffffff))),
 	PRIMARY KEY (customer, currency)
 ) STRICT, WITHOUT ROWID;
 CREATE VIRTUAL TABLE customers_fts USING fts5 (

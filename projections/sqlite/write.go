@@ -7,9 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
-	"math/bits"
 	"slices"
 	"strings"
 
@@ -163,32 +161,26 @@ func (w *write) one(query string, args []any, into ...any) (found bool, err erro
 
 func (w *write) batch(b projections.Batch) error {
 	var orders []projections.OrderRow
-	dirty := map[string]bool{}
+	var contributions []projections.Contribution
 	for _, row := range b.Rows {
-		var err error
 		switch r := row.(type) {
 		case projections.OrderRow:
 			orders = append(orders, r)
 		case projections.Contribution:
-			err = w.contribution(r, dirty)
+			contributions = append(contributions, r)
 		default:
-			err = domain.Errorf(domain.Internal, "The read store cannot keep a %T.", row)
-		}
-		if err != nil {
-			return err
+			return domain.Errorf(domain.Internal, "The read store cannot keep a %T.", row)
 		}
 	}
 	if err := w.orders(orders); err != nil {
 		return err
 	}
+	if err := w.contributions(contributions); err != nil {
+		return err
+	}
 	for status, change := range w.tally {
 		if err := w.exec(`INSERT INTO tally (status, n) VALUES (?1, ?2) ON CONFLICT (status) DO UPDATE SET n = n + ?2`,
 			string(status), change); err != nil {
-			return err
-		}
-	}
-	for _, id := range slices.Sorted(maps.Keys(dirty)) {
-		if err := w.customer(id); err != nil {
 			return err
 		}
 	}
@@ -361,15 +353,11 @@ func (s storedRows) place(id domain.OrderID) int64 {
 func (w *write) storedOrders(of []projections.OrderRow) (storedRows, error) {
 	known := make(storedRows, len(of))
 	for chunk := range slices.Chunk(of, idsPerQuery) {
-		ids := make([]domain.OrderID, len(chunk))
-		for i, r := range chunk {
-			ids[i] = r.ID
-		}
 		stmt, err := w.prepared(`SELECT id, no, version, status, begins, head, words FROM orders WHERE id IN (SELECT value FROM json_each(?))`)
 		if err != nil {
 			return nil, err
 		}
-		rows, err := stmt.QueryContext(w.ctx, list(ids))
+		rows, err := stmt.QueryContext(w.ctx, list(idsOf(chunk)))
 		if _, err = collect(rows, err, func(rows *sql.Rows) (s stored, err error) {
 			var id domain.OrderID
 			err = rows.Scan(&id, &s.no, &s.version, &s.status, &s.begins, &s.head, &s.words)
@@ -388,125 +376,6 @@ const (
 	updateOrder = `UPDATE orders SET reference = ?, customer = ?, status = ?, items = ?, total = ?, currency = ?, createdAt = ?,
 		confirmedAt = ?, cancelledAt = ?, version = ?, storedAt = ?, begins = ?, head = ?, words = ? WHERE id = ?`
 )
-
-func (w *write) contribution(c projections.Contribution, dirty map[string]bool) error {
-	var version int
-	var customer string
-	found, err := w.one(`SELECT version, customer FROM contributions WHERE id = ?`, []any{string(c.ID)}, &version, &customer)
-	if err != nil || found && version >= c.Version {
-		return err
-	}
-	if found {
-		dirty[customer] = true
-	}
-	dirty[c.CustomerID] = true
-	return w.exec(`INSERT OR REPLACE INTO contributions (id, customer, status, total, currency, createdAt, version, storedAt)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, string(c.ID), c.CustomerID, string(c.Status), c.Total.Minor, string(c.Total.Currency),
-		micros(c.CreatedAt), c.Version, micros(c.StoredAt))
-}
-
-// customer writes the sum of a customer's contributions as they are now. Amounts are added in halves, because SQLite's sum fails where
-// Go's saturates.
-func (w *write) customer(id string) error {
-	stmt, err := w.prepared(`SELECT status, currency, count(*), sum(total >> 32), sum(total & 0xffffffff), max(createdAt)
-		FROM contributions INDEXED BY contributions_sum WHERE customer = ? GROUP BY status, currency`)
-	if err != nil {
-		return err
-	}
-	row := projections.CustomerRow{ID: id}
-	last := int64(math.MinInt64)
-	rows, err := stmt.QueryContext(w.ctx, id)
-	_, err = collect(rows, err, func(rows *sql.Rows) (struct{}, error) {
-		var status, currency string
-		var n, high, low, newest int64
-		if err := rows.Scan(&status, &currency, &n, &high, &low, &newest); err != nil {
-			return struct{}{}, err
-		}
-		row.TotalOrders += int(n)
-		last = max(last, newest)
-		switch domain.Status(status) {
-		case domain.Created:
-			row.Created += int(n)
-		case domain.Confirmed:
-			row.Confirmed += int(n)
-		case domain.Cancelled:
-			row.Cancelled += int(n)
-			return struct{}{}, nil
-		}
-		row.TotalSpent = projections.AddMoney(row.TotalSpent, domain.Money{Minor: halves(high, low), Currency: domain.Currency(currency)})
-		return struct{}{}, nil
-	})
-	if err != nil {
-		return err
-	}
-	if row.TotalOrders == 0 {
-		return w.dropCustomer(id)
-	}
-	return w.putCustomer(row, last)
-}
-
-// halves is high << 32 + low, or the largest int64 if that does not fit. Neither is negative.
-func halves(high, low int64) int64 {
-	if high>>31 != 0 {
-		return math.MaxInt64
-	}
-	sum, carry := bits.Add64(uint64(high)<<32, uint64(low), 0)
-	if carry != 0 || sum > math.MaxInt64 {
-		return math.MaxInt64
-	}
-	return int64(sum)
-}
-
-func (w *write) putCustomer(r projections.CustomerRow, last int64) error {
-	var no int64
-	found, err := w.one(`SELECT no FROM customers WHERE id = ?`, []any{r.ID}, &no)
-	if err != nil {
-		return err
-	}
-	values := []any{r.TotalOrders, r.Created, r.Confirmed, r.Cancelled, last, r.ID}
-	if found {
-		err = w.exec(`UPDATE customers SET orders = ?, created = ?, confirmed = ?, cancelled = ?, last = ? WHERE id = ?`, values...)
-	} else {
-		words := projections.Key(r.ID)
-		no, err = w.insert(`INSERT INTO customers (orders, created, confirmed, cancelled, last, id, words) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-			append(values, words)...)
-		if err == nil {
-			err = w.exec(`INSERT INTO customers_fts (rowid, words) VALUES (?, ?)`, no, words)
-		}
-	}
-	if err != nil {
-		return err
-	}
-	return w.spent(r)
-}
-
-func (w *write) spent(r projections.CustomerRow) error {
-	if err := w.exec(`DELETE FROM spent WHERE customer = ?`, r.ID); err != nil {
-		return err
-	}
-	for _, m := range r.TotalSpent {
-		if err := w.exec(`INSERT INTO spent (customer, currency, minor) VALUES (?, ?, ?)`, r.ID, string(m.Currency), m.Minor); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (w *write) dropCustomer(id string) error {
-	var no int64
-	var words string
-	found, err := w.one(`SELECT no, words FROM customers WHERE id = ?`, []any{id}, &no, &words)
-	if err != nil || !found {
-		return err
-	}
-	if err := w.exec(`INSERT INTO customers_fts (customers_fts, rowid, words) VALUES ('delete', ?, ?)`, no, words); err != nil {
-		return err
-	}
-	if err := w.exec(`DELETE FROM spent WHERE customer = ?`, id); err != nil {
-		return err
-	}
-	return w.exec(`DELETE FROM customers WHERE no = ?`, no)
-}
 
 // tableOf is where a projection keeps its rows.
 func tableOf(projection string) (string, error) {
