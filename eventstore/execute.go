@@ -63,6 +63,7 @@ type Request struct {
 	UserID        string
 	CorrelationID string    // empty means the command id
 	Timestamp     time.Time // business time; stored in UTC, in whole microseconds
+	Loaded        Loaded    // the order, if it was loaded for this command already; the zero Loaded has Execute load it
 }
 
 // Result is what a command caused, the first time and on every repeat.
@@ -88,9 +89,11 @@ func ExecuteWith(ctx context.Context, store Store, codec domain.Codec, snapshots
 	if err != nil {
 		return Result{}, err
 	}
-	h, err := snapshots.load(ctx, store, codec, req.OrderID, req.Expect, req.CommandID)
-	if err != nil {
-		return Result{}, err
+	h := req.Loaded.history
+	if !req.Loaded.isFor(req) {
+		if h, err = snapshots.load(ctx, store, codec, req.OrderID, req.Expect, req.CommandID); err != nil {
+			return Result{}, err
+		}
 	}
 	if done, err := repeatOf(req, hash, h.records); err != nil || done != nil {
 		return resultOf(req.OrderID, done, true), err

@@ -80,11 +80,33 @@ func (s Snapshot) Order(codec domain.Codec) (domain.Order, error) {
 // LoadOrder is the order that Load would give, by a snapshot if there is one that fits. version is where the order is thought to be; it only
 // decides whether a snapshot is looked for. NotFound if the order does not exist.
 func LoadOrder(ctx context.Context, store Store, codec domain.Codec, id domain.OrderID, version int) (domain.Order, error) {
-	h, err := Snapshots{}.load(ctx, store, codec, id, version, "")
+	loaded, err := LoadFor(ctx, store, codec, id, version, "")
+	return loaded.Order, err
+}
+
+// Loaded is an order as it was read for a command of which not everything was known yet. Executing with it is as if the command had come at that
+// moment: what was stored since is a conflict, or its own result, as always.
+type Loaded struct {
+	Order   domain.Order
+	history history
+	command domain.CommandID
+}
+
+// LoadFor is LoadOrder for a command that is executed afterwards, which then need not load the order again. command is its id in canonical
+// spelling; with another one Execute loads the order all the same.
+func LoadFor(
+	ctx context.Context, store Store, codec domain.Codec, id domain.OrderID, version int, command domain.CommandID,
+) (Loaded, error) {
+	h, err := Snapshots{}.load(ctx, store, codec, id, version, command)
 	if err == nil && h.head == 0 {
 		err = domain.Errorf(domain.NotFound, "There is no order %s.", id)
 	}
-	return h.order, err
+	return Loaded{h.order, h, command}, err
+}
+
+// isFor tells whether an order was loaded for this very command.
+func (l Loaded) isFor(req Request) bool {
+	return l.history.head > 0 && l.Order.ID == req.OrderID && l.command == req.CommandID
 }
 
 // history is what Execute knows of an order.

@@ -109,10 +109,19 @@ func (a *arrivals) of(id domain.OrderID, version int) (map[string]Arrival, <-cha
 
 // has tells whether a projection is known to have the version.
 func (a *arrivals) has(projection string, id domain.OrderID, version int) bool {
+	newest := a.newest(projection, id)
+	return newest > 0 && newest >= version
+}
+
+// newest is the newest version that a projection is known to have; 0 if none is.
+func (a *arrivals) newest(projection string, id domain.OrderID) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	h := a.recent[id][projection]
-	return h != nil && len(h.known) > 0 && h.known[len(h.known)-1].Version >= version
+	if h == nil || len(h.known) == 0 {
+		return 0
+	}
+	return h.known[len(h.known)-1].Version
 }
 
 // forget makes nothing known to be there in a projection. What was told stays told.
@@ -130,6 +139,12 @@ func (a *arrivals) forget(projection string) {
 func (p *Projector) Arrivals(id domain.OrderID, version int) map[string]Arrival {
 	found, _ := p.arrivals.of(id, version)
 	return found
+}
+
+// Newest is the newest version that a projection is known to have of an order, without asking its store: what this projector brought there, or saw
+// arrive, not long ago. 0 if nothing is known.
+func (p *Projector) Newest(projection string, id domain.OrderID) int {
+	return p.arrivals.newest(projection, id)
 }
 
 // WaitFor returns when every projection has the version, or when the context ends, with those that have it by then. A version that arrived

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,32 +14,30 @@ import (
 	"headway/domain"
 )
 
-const (
-	httpClients = 16
-	// away is a read store at an address where nobody answers: the projections stand still, and commands go on without them.
-	away = "elasticsearch:http://127.0.0.1:9"
-)
+const httpClients = 16
 
 // commands measures whole commands over HTTP by the real program: read, decide, store, answer. Once with the projections standing still, and
 // once with them at work. The bare loop is a handler that decodes the body, joins the group commit of a plain table and answers.
 func (b *bench) commands(ctx context.Context) error {
-	for _, c := range []struct {
-		metric string
-		flags  []string
-	}{{"http_w16", []string{"--read", away}}, {"http_w16_projecting", nil}} {
-		if err := b.commandsOf(ctx, c.metric, c.flags...); err != nil {
-			return err
-		}
+	if err := b.commandsOf(ctx, "http_w16", true); err != nil {
+		return err
 	}
-	return nil
+	return b.commandsOf(ctx, "http_w16_projecting", false)
 }
 
-func (b *bench) commandsOf(ctx context.Context, metric string, flags ...string) (err error) {
-	p, err := b.serve(ctx, metric, flags...)
+func (b *bench) commandsOf(ctx context.Context, metric string, still bool) (err error) {
+	p, err := b.serve(ctx, metric)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.stop()) }()
+	if still {
+		release, err := standStill(ctx, filepath.Join(b.dir, metric, "data", "read.db"))
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
 	dir, err := b.folder("bare")
 	if err != nil {
 		return err
@@ -58,6 +57,20 @@ func (b *bench) commandsOf(ctx context.Context, metric string, flags ...string) 
 		return func(worker int) (int, error) { return 1, c.next(ctx, &orders[worker]) }
 	}
 	return b.race(metric, httpClients, side{own, loop(p.url)}, side{"raw/http-sqlite-group", loop(url)})
+}
+
+// standStill keeps the projections from writing a row until release is called, as any program does that holds the lock of their file: a backup, or
+// a person at a prompt. Rows can be read all the while.
+func standStill(ctx context.Context, path string) (release func(), err error) {
+	db, err := sql.Open("sqlite", "file:"+path+"?mode=rw&_pragma=busy_timeout(5000)&_txlock=immediate")
+	if err != nil {
+		return nil, err
+	}
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return func() { _, _ = tx.Rollback(), db.Close() }, nil // nothing was written
 }
 
 // serveTable answers commands by putting them into a table, whatever they are.

@@ -44,34 +44,39 @@ func (s *server) request(r *http.Request, in *input.Body, c domain.Command) (eve
 	return req, in.Finish(c)
 }
 
-// addItem is POST /orders/{id}/items. The currency of its price is the order's, and never changes, so it may be read before the command is.
+// addItem is POST /orders/{id}/items. The currency of its price is the order's, so the order is loaded before the command can be read.
 func (s *server) addItem(r *http.Request) (answer, error) {
-	return s.command(r, func(in *input.Body, id domain.OrderID) (domain.Command, error) {
-		order, err := s.orderThought(r.Context(), in, id)
-		return domain.AddItem{Item: in.Item("", order.Currency)}, err
+	return s.command(r, func(in *input.Body, id domain.OrderID) (domain.Command, eventstore.Loaded, error) {
+		loaded, err := s.load(r.Context(), in, id)
+		return domain.AddItem{Item: in.Item("", loaded.Order.Currency)}, loaded, err
 	})
 }
 
 // confirm is POST /orders/{id}/confirm.
 func (s *server) confirm(r *http.Request) (answer, error) {
-	return s.command(r, func(*input.Body, domain.OrderID) (domain.Command, error) { return domain.ConfirmOrder{}, nil })
+	return s.command(r, func(*input.Body, domain.OrderID) (domain.Command, eventstore.Loaded, error) {
+		return domain.ConfirmOrder{}, eventstore.Loaded{}, nil
+	})
 }
 
 // cancel is POST /orders/{id}/cancel.
 func (s *server) cancel(r *http.Request) (answer, error) {
-	return s.command(r, func(in *input.Body, _ domain.OrderID) (domain.Command, error) {
-		return domain.CancelOrder{Reason: in.Text("reason")}, nil
+	return s.command(r, func(in *input.Body, _ domain.OrderID) (domain.Command, eventstore.Loaded, error) {
+		return domain.CancelOrder{Reason: in.Text("reason")}, eventstore.Loaded{}, nil
 	})
 }
 
-// orderThought is an order as it is. The version that the body expects only spares reading a long one; what is wrong with it is said elsewhere.
-func (s *server) orderThought(ctx context.Context, in *input.Body, id domain.OrderID) (domain.Order, error) {
+// load loads an order for the command of a body. The version that the body expects only spares reading a long one; what is wrong with it, or with
+// the command's id, is said elsewhere.
+func (s *server) load(ctx context.Context, in *input.Body, id domain.OrderID) (eventstore.Loaded, error) {
 	version, _ := strconv.Atoi(in.Typed("expectedVersion"))
-	return eventstore.LoadOrder(ctx, s.events, s.codec, id, version)
+	return eventstore.LoadFor(ctx, s.events, s.codec, id, version, in.CommandID())
 }
 
 // command reads, decides and stores one command on an order that exists.
-func (s *server) command(r *http.Request, read func(*input.Body, domain.OrderID) (domain.Command, error)) (answer, error) {
+func (s *server) command(
+	r *http.Request, read func(*input.Body, domain.OrderID) (domain.Command, eventstore.Loaded, error),
+) (answer, error) {
 	id, err := input.OrderID(r)
 	if err != nil {
 		return answer{}, err
@@ -80,16 +85,16 @@ func (s *server) command(r *http.Request, read func(*input.Body, domain.OrderID)
 	if err != nil {
 		return answer{}, err
 	}
-	c, err := read(in, id)
+	c, loaded, err := read(in, id)
 	if err != nil {
 		return answer{}, err
 	}
 	req, err := s.request(r, in, c)
-	req.OrderID = id
+	req.OrderID, req.Loaded = id, loaded
 	var result eventstore.Result
 	if err == nil {
 		result, err = eventstore.Execute(r.Context(), s.events, s.codec, req)
-	} else if _, missing := s.orderThought(r.Context(), in, id); domain.KindOf(missing) == domain.NotFound {
+	} else if _, missing := s.load(r.Context(), in, id); domain.KindOf(missing) == domain.NotFound {
 		err = missing // nothing in the body matters then
 	}
 	switch {
@@ -168,17 +173,23 @@ func keepTyped(forms *views.OrderForms, c domain.Command, in *input.Body) {
 	}
 }
 
-// receiptOf says where a stored command has arrived as of now.
+// receiptOf says where a stored command has arrived as of now, as far as this process knows: it saw rows arrive, or writes them itself. It asks the read
+// store only where it knows of no row; of an order that was made a moment ago there is no other.
 func (s *server) receiptOf(ctx context.Context, result eventstore.Result) wire.Receipt {
 	last := result.Records[len(result.Records)-1]
 	receipt := wire.Receipt{
 		OrderID: result.OrderID, Version: result.Version, Projections: map[string]wire.ReceiptProjection{},
 		Events: wire.ListOf(result.Records, func(r eventstore.Record) string { return r.EventID }),
 	}
+	justMade := !result.Repeat && result.Records[0].Version == 1
+	arrived := s.projector.Arrivals(result.OrderID, last.Version)
 	for _, name := range projections.Names() {
-		row := s.rowVersion(ctx, name, result.OrderID)
+		row := s.projector.Newest(name, result.OrderID)
+		if row == 0 && !justMade {
+			row = s.rowVersion(ctx, name, result.OrderID)
+		}
 		p := wire.ReceiptProjection{Version: wire.OrNull(row), Current: row >= result.Version}
-		if took, ok := s.took(name, last); ok && p.Current {
+		if took, ok := tookOf(arrived[name], last); ok && p.Current {
 			ms := wire.Millis(took)
 			p.MS = &ms
 		}

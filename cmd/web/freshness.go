@@ -200,8 +200,11 @@ func (s *server) holds(ctx context.Context, projection string, ids ...domain.Ord
 
 // took is how long after its append an event was in a projection's row; false if that is not known any more.
 func (s *server) took(projection string, r eventstore.Record) (time.Duration, bool) {
-	arrival, ok := s.projector.Arrivals(r.OrderID, r.Version)[projection]
-	if !ok || arrival.At.IsZero() {
+	return tookOf(s.projector.Arrivals(r.OrderID, r.Version)[projection], r)
+}
+
+func tookOf(arrival projections.Arrival, r eventstore.Record) (time.Duration, bool) {
+	if arrival.At.IsZero() {
 		return 0, false
 	}
 	return max(arrival.At.Sub(r.StoredAt), 0), true

@@ -90,13 +90,17 @@ type shown struct {
 func (e *shown) Error() string { return e.err.Error() }
 func (e *shown) Unwrap() error { return e.err }
 
-// page answers with what the handler shows. The hub's sequence is taken before the first read, so that no news falls between.
+// page answers with what the handler shows. The hub's sequence is taken before the first read, so that no news falls between; a program has no
+// use for it, and taking it has the hub expect a page.
 func (s *server) page(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 		defer cancel()
 		r = r.WithContext(s.looking(ctx))
-		seq := s.hub.Seq()
+		seq := ""
+		if !input.WantsJSON(r) {
+			seq = s.hub.Seq()
+		}
 		a, err := h(r)
 		if err != nil {
 			s.fail(w, r, err)

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"strconv"
 	"time"
 
@@ -76,28 +77,42 @@ type position struct {
 	version int
 }
 
-func (p position) Order() domain.OrderID { return p.id }
-func (p position) At() int               { return p.version }
-
 // Versions is projections.Reader's.
 func (s *Store) Versions(ctx context.Context, projection string, ids ...domain.OrderID) (map[domain.OrderID]int, error) {
-	table, err := tableOf(projection)
-	if err != nil {
+	if _, err := tableOf(projection); err != nil {
 		return nil, err
 	}
-	rows, err := byID(ctx, s, ids, `SELECT id, version FROM `+table+` WHERE id IN (SELECT value FROM json_each(?))`,
-		func(rows *sql.Rows) (p position, err error) {
+	versions := make(map[domain.OrderID]int, len(ids))
+	for chunk := range slices.Chunk(ids, idsPerQuery) {
+		rows, err := s.versions[projection].QueryContext(ctx, list(chunk))
+		page, err := collect(rows, err, func(rows *sql.Rows) (p position, err error) {
 			err = rows.Scan(&p.id, &p.version)
 			return p, err
 		})
-	if err != nil {
-		return nil, err
-	}
-	versions := make(map[domain.OrderID]int, len(rows))
-	for id, p := range rows {
-		versions[id] = p.version
+		if err != nil {
+			return nil, failed(ctx, err)
+		}
+		for _, p := range page {
+			versions[p.id] = p.version
+		}
 	}
 	return versions, nil
+}
+
+// prepareVersions prepares what each receipt of a command asks.
+func (s *Store) prepareVersions() error {
+	s.versions = map[string]*sql.Stmt{}
+	for _, projection := range projections.Names() {
+		table, err := tableOf(projection)
+		if err != nil {
+			return err
+		}
+		if s.versions[projection], err = s.readers.PrepareContext(context.Background(),
+			`SELECT id, version FROM `+table+` WHERE id IN (SELECT value FROM json_each(?))`); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // byID reads the rows that exist of these orders.

@@ -44,6 +44,7 @@ type Store struct {
 	turn       chan struct{} // has a token while somebody writes
 	statements statements    // of whoever writes
 	readers    *sql.DB
+	versions   map[string]*sql.Stmt // by projection
 }
 
 var _ projections.Store = (*Store)(nil)
@@ -100,7 +101,7 @@ func (s *Store) open(path string) (dropped bool, err error) {
 	}
 	s.readers.SetMaxOpenConns(MaxReaders)
 	s.readers.SetMaxIdleConns(MaxReaders)
-	return dropped, nil
+	return dropped, s.prepareVersions()
 }
 
 // Close lets go of the file. Closing twice is allowed.
