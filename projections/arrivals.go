@@ -35,6 +35,8 @@ type arrivals struct {
 type history struct {
 	told  int       // the newest version
 	known []Arrival // oldest first; none after forget
+	asked bool      // the store was asked by itself,
+	found int       // and had this version; 0: no row. That is no arrival: nobody was told
 }
 
 func newArrivals(onRows func(string, []Row, time.Time)) *arrivals {
@@ -57,16 +59,7 @@ func (a *arrivals) add(projection string, rows []Row, at time.Time) (news []Row)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, r := range rows {
-		id := r.Order()
-		if a.recent[id] == nil {
-			a.recent[id] = map[string]*history{}
-			a.queue = append(a.queue, id)
-		}
-		h := a.recent[id][projection]
-		if h == nil {
-			h = &history{}
-			a.recent[id][projection] = h
-		}
+		h := a.history(projection, r.Order())
 		if r.At() < h.told {
 			continue
 		}
@@ -76,15 +69,37 @@ func (a *arrivals) add(projection string, rows []Row, at time.Time) (news []Row)
 			h.known = h.known[max(0, n+1-maxArrivedEach):]
 		}
 	}
-	for len(a.queue) > maxArrivedOrders {
-		delete(a.recent, a.queue[0])
-		a.queue = a.queue[1:]
-	}
 	if len(news) > 0 {
 		close(a.news)
 		a.news = make(chan struct{})
 	}
 	return news
+}
+
+// history is what is remembered of an order from now on. Beyond the bound the oldest order is forgotten.
+func (a *arrivals) history(projection string, id domain.OrderID) *history {
+	if a.recent[id] == nil {
+		a.recent[id] = map[string]*history{}
+		a.queue = append(a.queue, id)
+		if len(a.queue) > maxArrivedOrders {
+			delete(a.recent, a.queue[0])
+			a.queue = a.queue[1:]
+		}
+	}
+	h := a.recent[id][projection]
+	if h == nil {
+		h = &history{}
+		a.recent[id][projection] = h
+	}
+	return h
+}
+
+// learn remembers what the store said.
+func (a *arrivals) learn(projection string, id domain.OrderID, version int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	h := a.history(projection, id)
+	h.asked, h.found = true, version
 }
 
 // of answers which projections are known to have the version, and what to wait on for more.
@@ -107,21 +122,26 @@ func (a *arrivals) of(id domain.OrderID, version int) (map[string]Arrival, <-cha
 	return found, a.news
 }
 
-// has tells whether a projection is known to have the version.
+// has tells whether a version has arrived in a projection.
 func (a *arrivals) has(projection string, id domain.OrderID, version int) bool {
-	newest := a.newest(projection, id)
-	return newest > 0 && newest >= version
-}
-
-// newest is the newest version that a projection is known to have; 0 if none is.
-func (a *arrivals) newest(projection string, id domain.OrderID) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	h := a.recent[id][projection]
-	if h == nil || len(h.known) == 0 {
-		return 0
+	return h != nil && len(h.known) > 0 && h.known[len(h.known)-1].Version >= version
+}
+
+// newest is the newest version that arrived in a projection or was found there, 0 if it was found to have no row.
+func (a *arrivals) newest(projection string, id domain.OrderID) (version int, known bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	h := a.recent[id][projection]
+	switch {
+	case h == nil:
+		return 0, false
+	case len(h.known) > 0:
+		return h.known[len(h.known)-1].Version, true
 	}
-	return h.known[len(h.known)-1].Version
+	return h.found, h.asked
 }
 
 // forget makes nothing known to be there in a projection. What was told stays told.
@@ -130,7 +150,7 @@ func (a *arrivals) forget(projection string) {
 	defer a.mu.Unlock()
 	for _, of := range a.recent {
 		if h := of[projection]; h != nil {
-			h.known = nil
+			h.known, h.asked = nil, false
 		}
 	}
 }
@@ -141,10 +161,23 @@ func (p *Projector) Arrivals(id domain.OrderID, version int) map[string]Arrival 
 	return found
 }
 
-// Newest is the newest version that a projection is known to have of an order, without asking its store: what this projector brought there, or saw
-// arrive, not long ago. 0 if nothing is known.
-func (p *Projector) Newest(projection string, id domain.OrderID) int {
-	return p.arrivals.newest(projection, id)
+// Newest is the newest version that a projection has of an order as far as this process knows: it brings rows there itself, or sees them arrive. The
+// read store is asked once for an order of which nothing is known; not for one that was made a moment ago, which has no row that could not have
+// been seen. 0 if there is no row, or the store does not answer.
+func (p *Projector) Newest(ctx context.Context, projection string, id domain.OrderID, justMade bool) int {
+	version, known := p.arrivals.newest(projection, id)
+	if known {
+		return version
+	}
+	if !justMade {
+		versions, err := p.read.Versions(ctx, projection, id)
+		if err != nil {
+			return 0
+		}
+		version = versions[id]
+	}
+	p.arrivals.learn(projection, id, version)
+	return version
 }
 
 // WaitFor returns when every projection has the version, or when the context ends, with those that have it by then. A version that arrived

@@ -173,8 +173,7 @@ func keepTyped(forms *views.OrderForms, c domain.Command, in *input.Body) {
 	}
 }
 
-// receiptOf says where a stored command has arrived as of now, as far as this process knows: it saw rows arrive, or writes them itself. It asks the read
-// store only where it knows of no row; of an order that was made a moment ago there is no other.
+// receiptOf says where a stored command has arrived as of now, as far as this process knows.
 func (s *server) receiptOf(ctx context.Context, result eventstore.Result) wire.Receipt {
 	last := result.Records[len(result.Records)-1]
 	receipt := wire.Receipt{
@@ -184,10 +183,7 @@ func (s *server) receiptOf(ctx context.Context, result eventstore.Result) wire.R
 	justMade := !result.Repeat && result.Records[0].Version == 1
 	arrived := s.projector.Arrivals(result.OrderID, last.Version)
 	for _, name := range projections.Names() {
-		row := s.projector.Newest(name, result.OrderID)
-		if row == 0 && !justMade {
-			row = s.rowVersion(ctx, name, result.OrderID)
-		}
+		row := s.projector.Newest(ctx, name, result.OrderID, justMade)
 		p := wire.ReceiptProjection{Version: wire.OrNull(row), Current: row >= result.Version}
 		if took, ok := tookOf(arrived[name], last); ok && p.Current {
 			ms := wire.Millis(took)
