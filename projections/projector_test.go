@@ -615,3 +615,30 @@ func TestAnOrderThatMovesWhileItIsWrittenIsReadAfterwards(t *testing.T) {
 		t.Error(diffs[:min(3, len(diffs))])
 	}
 }
+
+// together is an event store that notes how many orders a request for events names.
+type together struct {
+	*eventsqlite.Store
+	mu    sync.Mutex
+	asked []int
+}
+
+func (g *together) ReadMany(ctx context.Context, after []eventstore.Head, limit int) ([]eventstore.Record, error) {
+	g.mu.Lock()
+	g.asked = append(g.asked, len(after))
+	g.mu.Unlock()
+	return g.Store.ReadMany(ctx, after, limit)
+}
+
+func TestARequestForEventsNamesSoManyOrders(t *testing.T) {
+	w := newWorld(t)
+	for i := range 120 {
+		w.create("ada", fmt.Sprint("A-", i), 100)
+	}
+	events := &together{Store: w.events}
+	w.step(projections.New(events, w.read, projections.Options{Clock: w.clock, Alone: true}))
+	slices.Sort(events.asked)
+	if !slices.Equal(events.asked, []int{20, 20, 50, 50, 50, 50}) {
+		t.Errorf("120 orders of two projections were asked for in requests of %v", events.asked)
+	}
+}

@@ -25,7 +25,7 @@ const (
 	MaxReaders    = 8               // connections that read
 	BusyTimeout   = 5 * time.Second // how long a transaction waits for another process
 	headsPerQuery = 1000
-	writerCache   = 32 << 20 // bytes of pages that the writer keeps
+	writerCache   = 8 << 20  // bytes of pages that the writer may add to what all connections of the process keep together
 	walLimit      = 64 << 20 // bytes the log file may keep after a checkpoint
 
 	checkpointPages = 4000 // pages of the log after which a commit moves it into the file: 16 MB

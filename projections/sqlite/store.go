@@ -26,9 +26,10 @@ const (
 	MaxReaders    = 8             // connections that read
 	MaxSameSecond = 1 << slotBits // orders created in one second; one more is held
 	BusyTimeout   = 5 * time.Second
-	idsPerQuery   = 500  // orders one query names
-	logPages      = 4000 // of the write-ahead log, after which it is moved into the file: a rebuild writes the same pages again and again
-	rowsPerStep   = 1000 // rows a walk over everything holds at once
+	idsPerQuery   = 500      // orders one query names
+	writerCache   = 16 << 20 // bytes of pages that writing may add to what all connections of the process keep together
+	logPages      = 16_000   // of the write-ahead log, after which it is moved into the file: a rebuild writes the same pages again and again
+	rowsPerStep   = 1000     // rows a walk over everything holds at once
 	damaged       = " is damaged. Delete it: it is made again from the events."
 	unreachable   = "The read store cannot be reached at the moment. Trying again is safe."
 )
@@ -80,8 +81,7 @@ func Open(path string, options Options) (*Store, error) {
 }
 
 func (s *Store) open(path string) (dropped bool, err error) {
-	// The keys of rows are random, so that a batch touches pages all over the indexes: the cache keeps them.
-	s.writer, err = sql.Open("sqlite", address(path, "immediate", "synchronous(normal)", "cache_size(-32000)",
+	s.writer, err = sql.Open("sqlite", address(path, "immediate", "synchronous(normal)", fmt.Sprintf("cache_size(-%d)", writerCache>>10),
 		fmt.Sprintf("wal_autocheckpoint(%d)", logPages)))
 	if err != nil {
 		return false, err

@@ -48,6 +48,8 @@ func mutations() []mutation {
 			"if found && old.version >= r.Version {", "if false {", "projections/sqlite", "TestStoreKeepsItsContract/versions_never_move_backwards"},
 		{"what an order added before stays in its customer's sum", "6", "projections/sqlite/contributions.go",
 			"from.add(old, -1)", "_ = from", "projections/sqlite", "TestStoreKeepsItsContract/customers"},
+		{"the read store's log is never moved into the file", "12", "projections/sqlite/store.go",
+			`fmt.Sprintf("wal_autocheckpoint(%d)", logPages)`, `fmt.Sprintf("wal_autocheckpoint(%d)", 0*logPages)`, "projections/sqlite", "TestTheLogIsMovedIntoTheFile"},
 		{"an event that cannot be read stops the projection", "8", "projections/loop.go",
 			"b.batch.Holds = append(b.batch.Holds, l.holdOf(work[i], *r.hold))", "return b, errors.New(r.hold.Reason)", "projections", "TestPoisonHoldsItsOwnOrderAndNothingElse"},
 		{"a hold lets the later events pass", "8", "projections/fold.go",
