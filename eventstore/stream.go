@@ -2,6 +2,8 @@ package eventstore
 
 import (
 	"context"
+	"runtime"
+	"sync"
 
 	"headway/domain"
 )
@@ -34,11 +36,59 @@ func Fold(codec domain.Codec, records []Record) Stream {
 	return s
 }
 
+// decodeTogether is how many records of a long stream are decoded at once, by all processors: decoding is most of a fold, and is pure.
+const decodeTogether = 1000
+
 // foldOn adds the records that follow to an order, up to the one that cannot be applied.
 func foldOn(codec domain.Codec, o *domain.Order, records []Record) *Hold {
+	for len(records) > decodeTogether/2 {
+		n := min(len(records), decodeTogether)
+		if hold := applyAll(o, records[:n], decodeAll(codec, records[:n])); hold != nil {
+			return hold
+		}
+		records = records[n:]
+	}
 	for _, r := range records {
 		if err := ApplyRecord(codec, o, r); err != nil {
-			return &Hold{Version: r.Version, Reason: domain.Sentence(err)}
+			return holdAt(r, err)
+		}
+	}
+	return nil
+}
+
+func holdAt(r Record, err error) *Hold {
+	return &Hold{Version: r.Version, Reason: domain.Sentence(err)}
+}
+
+// decoded is the event in a record, or why there is none.
+type decoded struct {
+	event domain.Event
+	err   error
+}
+
+func decodeAll(codec domain.Codec, records []Record) []decoded {
+	all := make([]decoded, len(records))
+	share := len(records)/runtime.GOMAXPROCS(0) + 1
+	var working sync.WaitGroup
+	for from := 0; from < len(records); from += share {
+		working.Go(func() {
+			for i := from; i < min(from+share, len(records)); i++ {
+				all[i].event, all[i].err = codec.Decode(records[i].Raw())
+			}
+		})
+	}
+	working.Wait()
+	return all
+}
+
+func applyAll(o *domain.Order, records []Record, events []decoded) *Hold {
+	for i, r := range records {
+		err := events[i].err
+		if err == nil {
+			err = o.Apply(r.OrderID, r.Version, r.Metadata.Timestamp, events[i].event)
+		}
+		if err != nil {
+			return holdAt(r, err)
 		}
 	}
 	return nil

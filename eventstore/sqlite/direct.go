@@ -12,7 +12,7 @@ import (
 type directStatement struct {
 	execer  driver.StmtExecContext
 	querier driver.StmtQueryContext
-	args    []driver.NamedValue // of the last exec, to be used again
+	args    []driver.NamedValue // of the last call, to be used again
 
 	Close func() error
 }
@@ -40,14 +40,22 @@ func prepareDirectly(ctx context.Context, conn *sql.Conn, query string) (*direct
 }
 
 func (s *directStatement) exec(ctx context.Context, args ...driver.Value) error {
+	_, err := s.execer.ExecContext(ctx, s.named(args))
+	return err
+}
+
+func (s *directStatement) query(ctx context.Context, args ...driver.Value) (driver.Rows, error) {
+	return s.querier.QueryContext(ctx, s.named(args))
+}
+
+func (s *directStatement) named(args []driver.Value) []driver.NamedValue {
 	if s.args == nil {
 		s.args = make([]driver.NamedValue, len(args))
 	}
 	for i, value := range args {
 		s.args[i] = driver.NamedValue{Ordinal: i + 1, Value: value}
 	}
-	_, err := s.execer.ExecContext(ctx, s.args)
-	return err
+	return s.args
 }
 
 // number is the one number that the statement asks for.

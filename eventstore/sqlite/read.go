@@ -21,7 +21,7 @@ const (
 )
 
 type readStatements struct {
-	stream, many, heads, moved, newest    *sql.Stmt
+	many, heads, moved, newest            *sql.Stmt
 	walkStart, walk, all, byType, related *sql.Stmt
 }
 
@@ -31,7 +31,6 @@ func (r *readStatements) prepare(ctx context.Context, db *sql.DB) error {
 		to  **sql.Stmt
 		sql string
 	}{
-		{&r.stream, `SELECT ` + columns + ` FROM events WHERE aggregateId = ? AND version > ? ORDER BY version`},
 		{&r.many, `SELECT j.key, e.version, e.eventType, e.schemaVersion, e.storedAt, e.timestamp, e.data FROM json_each(?) AS j CROSS JOIN events AS e
 			ON e.aggregateId = j.value ->> 0 AND e.version > j.value ->> 1 LIMIT ?`}, // in the order of the list, then of the index
 		{&r.heads, `SELECT 0, e.aggregateId, e.version, e.storedAt FROM json_each(?) AS j CROSS JOIN events AS e
@@ -60,11 +59,7 @@ func (r *readStatements) prepare(ctx context.Context, db *sql.DB) error {
 
 // Read is eventstore.Store's.
 func (s *Store) Read(ctx context.Context, id domain.OrderID, after int) ([]eventstore.Record, error) {
-	rows, err := s.read.stream.QueryContext(ctx, string(id), after)
-	if err != nil {
-		return nil, readFailed(ctx, err)
-	}
-	records, err := scanAll(rows, id)
+	records, err := s.streams.read(ctx, id, after)
 	if err != nil {
 		return nil, readFailed(ctx, err)
 	}

@@ -23,6 +23,7 @@ const (
 	MaxQueue      = 1024            // commands that wait for the writer; one more is Unavailable
 	MaxQueueBytes = 64 << 20        // event data that waits for the writer; more is Unavailable
 	MaxReaders    = 8               // connections that read
+	StreamReaders = 8               // further ones, that read the streams of orders; one who finds none idle waits
 	BusyTimeout   = 5 * time.Second // how long a transaction waits for another process
 	headsPerQuery = 1000
 	writerCache   = 8 << 20  // bytes of pages that the writer may add to what all connections of the process keep together
@@ -53,6 +54,7 @@ type Store struct {
 	writer  *writer
 	readers *sql.DB
 	read    readStatements
+	streams *streams
 
 	snapshot *sql.Stmt // finds one
 
@@ -97,6 +99,9 @@ func (s *Store) openReaders(path string) error {
 	if err == nil {
 		s.snapshot, err = db.PrepareContext(context.Background(), findSnapshot)
 	}
+	if err == nil {
+		s.streams, err = openStreams(path)
+	}
 	if err != nil {
 		err = errors.Join(err, closeIfOpen(db))
 		return domain.Unreachable(err, "The event store %s cannot be read.", path)
@@ -117,7 +122,7 @@ func (s *Store) Close() error {
 		s.queue.close()
 		<-s.writer.stopped
 		// The writer is the last to leave: the last connection moves the log into the file.
-		s.closed = errors.Join(s.readers.Close(), s.writer.disconnect())
+		s.closed = errors.Join(s.readers.Close(), s.streams.close(), s.writer.disconnect())
 	})
 	if s.closed != nil {
 		return domain.Unreachable(s.closed, "The event store could not be closed cleanly.")
