@@ -6,8 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	driver "modernc.org/sqlite"
+
+	"headway/projections"
 )
 
 // filled is a store whose writer has written so many bytes, in steps of a megabyte, each a transaction; after each, done is called.
@@ -47,6 +50,32 @@ func TestTheLogIsMovedIntoTheFile(t *testing.T) {
 	if most < logPages*frame/2 {
 		t.Errorf("the log had at most %d bytes: the same pages are moved again and again", most)
 	}
+}
+
+// Most of the log is moved beside the commits, so that the one which finds it at its full length has little left to do.
+func TestTheLogIsMovedBesideTheCommits(t *testing.T) {
+	const megabytes = 2 * movedPages >> 8
+	n := 0
+	filled(t, megabytes, func(s *Store, _ string) {
+		if n++; n < megabytes {
+			return
+		}
+		if pages, err := s.mover.checkpoint("NOOP"); err != nil || pages < 2*movedPages {
+			t.Fatalf("%d pages are to be moved, %v", pages, err)
+		}
+		if err := s.Beat(t.Context(), projections.State{Projection: projections.OrderList}); err != nil {
+			t.Fatal(err)
+		}
+		for began := time.Now(); ; {
+			pages, err := s.mover.checkpoint("NOOP")
+			if err != nil || time.Since(began) > 10*time.Second {
+				t.Fatalf("%d pages are still to be moved, %v", pages, err)
+			}
+			if pages < movedPages {
+				return
+			}
+		}
+	})
 }
 
 // What writing keeps in memory does not grow with the file.

@@ -28,7 +28,8 @@ const (
 	BusyTimeout   = 5 * time.Second
 	idsPerQuery   = 500      // orders one query names
 	writerCache   = 16 << 20 // bytes of pages that writing may add to what all connections of the process keep together
-	logPages      = 16_000   // of the write-ahead log, after which it is moved into the file: a rebuild writes the same pages again and again
+	logPages      = 16_000   // of the write-ahead log, after which a commit moves it into the file: a rebuild writes the same pages again and again
+	movedPages    = 4_000    // of it, after which they are moved beside the commits
 	rowsPerStep   = 1000     // rows a walk over everything holds at once
 	damaged       = " is damaged. Delete it: it is made again from the events."
 	unreachable   = "The read store cannot be reached at the moment. Trying again is safe."
@@ -44,6 +45,7 @@ type Store struct {
 	writer     *sql.DB       // one connection
 	turn       chan struct{} // has a token while somebody writes
 	statements statements    // of whoever writes
+	mover      *mover
 	readers    *sql.DB
 	versions   map[string]*sql.Stmt // by projection
 }
@@ -95,6 +97,9 @@ func (s *Store) open(path string) (dropped bool, err error) {
 	if dropped, err = prepare(context.Background(), conn, path); err != nil {
 		return false, err
 	}
+	if s.mover, err = newMover(path); err != nil {
+		return false, err
+	}
 	s.readers, err = sql.Open("sqlite", address(path, "deferred", "query_only(1)", "cache_size(-6000)"))
 	if err != nil {
 		return false, err
@@ -107,6 +112,9 @@ func (s *Store) open(path string) (dropped bool, err error) {
 // Close lets go of the file. Closing twice is allowed.
 func (s *Store) Close() error {
 	var errs []error
+	if s.mover != nil {
+		errs = append(errs, s.mover.close())
+	}
 	for _, db := range []*sql.DB{s.readers, s.writer} { // the last connection moves the log into the file
 		if db != nil {
 			errs = append(errs, db.Close())

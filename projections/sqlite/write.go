@@ -55,11 +55,11 @@ func (s *Store) fenced(ctx context.Context, epoch int64, do func(w *write) error
 	if err == nil {
 		err = do(w)
 	}
-	if err == nil {
-		err = tx.Commit()
-	} else {
-		err = errors.Join(err, tx.Rollback())
+	if err != nil {
+		return failed(ctx, errors.Join(err, tx.Rollback()))
 	}
+	err = tx.Commit()
+	s.mover.committed()
 	return failed(ctx, err)
 }
 
