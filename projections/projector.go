@@ -106,9 +106,12 @@ func (p *Projector) StandsBy() (holder string, standsBy bool) {
 	return r.holder, r.epoch == 0
 }
 
-// Begin notes where the projections are, so that whatever arrives from now on is told. It is for those who open pages before Run has come so
-// far, and is called before it.
-func (p *Projector) Begin(ctx context.Context) { p.watch.begin(ctx) }
+// Begin notes where the projections are and what they hold, so that whatever arrives or is released from now on is told. It is for those who open pages
+// before Run has come so far, and is called before it.
+func (p *Projector) Begin(ctx context.Context) {
+	p.watch.begin(ctx)
+	_ = p.follow.holds(ctx) // it is tried again
+}
 
 // Run keeps all projections up, or stands by, until the context ends; then it gives the lease back and returns nil once nothing is under
 // way. Failures of the stores are retried for ever, and said in the states.

@@ -62,7 +62,7 @@ function shown(state, frame, now) {
   for (const item of frame.items) {
     const key = keyOf(item.projection, item.id);
     const old = state.items[key];
-    const head = Math.max(item.head, item.version, old?.head ?? 0);
+    const head = item.projection === 'customer_order_summary' ? item.version : Math.max(item.head, item.version, old?.head ?? 0);
     const stamp = item.state === undefined && old ? { state: old.state, words: old.words } : { state: item.state, words: item.words };
     const behindAt = head > item.version ? old?.behindAt ?? now - (item.sinceMs || 0) : null;
     items[key] = { projection: item.projection, id: item.id, version: item.version, head, ...stamp, behindAt, left: item.left };
@@ -97,10 +97,14 @@ export function isNewer(state, frame) {
   return Boolean(item) && (frame.version > item.version || (frame.projection === 'order' && frame.version === item.version));
 }
 
-/** Tells whether a row is older than the one the page shows. */
-export function isOlder(state, frame) {
+/**
+ * Tells whether a row is older than the one the page shows. What a customer's row calls its version is a moment by the clock of its process: in a
+ * reading of another process (its sequence is seq) it says nothing, and the reading counts, because it came later.
+ */
+export function isOlder(state, frame, seq = state.since) {
   const item = state.items[keyOf(frame.projection, frame.id)];
-  return Boolean(item) && frame.version < item.version;
+  const comparable = frame.projection !== 'customer_order_summary' || hubOf(seq) === hubOf(state.since);
+  return Boolean(item) && comparable && frame.version < item.version;
 }
 
 function row(state, frame, now) {

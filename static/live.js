@@ -130,7 +130,7 @@ function follow(document, topics) {
       const page = new DOMParser().parseFromString(await response.text(), 'text/html');
       if (!response.ok || response.redirected || !page.body.dataset.seq) throw new Error(`status ${response.status}`);
       if (url !== ownURL(document)) throw new Error('another page by now');
-      const fresh = takeOver(document, page, (frame) => isOlder(state, frame));
+      const fresh = takeOver(document, page, (frame) => isOlder(state, frame, page.body.dataset.seq));
       see(pageFrame(document, page.body.dataset.seq, fresh));
       failed = lacksHeads(state) ? failed + 1 : 0;
     } catch {

@@ -32,7 +32,7 @@ func (s *server) customers(r *http.Request) (answer, error) {
 		page: func(f views.Frame) templ.Component { return views.Customers(f, m) }}
 	stamp, stampOf := s.customerStamps(r.Context())
 	m.Stamp = stamp
-	version := customerVersion(s.clock())
+	version := s.bridge.moment()
 	page, err := s.read.Customers(r.Context(), query)
 	if domain.KindOf(err) == domain.Malformed && err != nil {
 		return answer{}, err

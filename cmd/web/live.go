@@ -34,8 +34,9 @@ type bridge struct {
 	mu    sync.Mutex
 	heads map[domain.OrderID]int
 	moves map[domain.OrderID]bool // orders that have moved and are not shown yet
-	rows  map[rowKey]newRow
+	rows  map[rowKey]projections.Row
 	order []rowKey // of rows, oldest first
+	last  int      // moment
 }
 
 type rowKey struct {
@@ -43,14 +44,9 @@ type rowKey struct {
 	order      domain.OrderID
 }
 
-type newRow struct {
-	row projections.Row
-	at  time.Time
-}
-
 func newBridge(s *server) *bridge {
 	return &bridge{
-		s: s, wake: make(chan struct{}, 1), heads: map[domain.OrderID]int{}, moves: map[domain.OrderID]bool{}, rows: map[rowKey]newRow{},
+		s: s, wake: make(chan struct{}, 1), heads: map[domain.OrderID]int{}, moves: map[domain.OrderID]bool{}, rows: map[rowKey]projections.Row{},
 	}
 }
 
@@ -167,7 +163,7 @@ func (b *bridge) movedAll(heads []eventstore.Head) {
 }
 
 // arrived keeps the rows that a projection has written, for run. It never blocks.
-func (b *bridge) arrived(projection string, rows []projections.Row, at time.Time) {
+func (b *bridge) arrived(projection string, rows []projections.Row, _ time.Time) {
 	b.news.Store(true)
 	b.mu.Lock()
 	for _, row := range rows {
@@ -180,7 +176,7 @@ func (b *bridge) arrived(projection string, rows []projections.Row, at time.Time
 			}
 			b.order = append(b.order, key)
 		}
-		b.rows[key] = newRow{row, at}
+		b.rows[key] = row
 	}
 	b.mu.Unlock()
 	b.stir()
@@ -201,10 +197,10 @@ func (b *bridge) run(ctx context.Context) {
 func (b *bridge) flush(ctx context.Context) {
 	b.mu.Lock()
 	moves, rows, order := b.moves, b.rows, b.order
-	b.moves, b.rows, b.order = map[domain.OrderID]bool{}, map[rowKey]newRow{}, nil
+	b.moves, b.rows, b.order = map[domain.OrderID]bool{}, map[rowKey]projections.Row{}, nil
 	b.mu.Unlock()
 	for _, key := range order {
-		b.row(ctx, key.projection, rows[key].row, rows[key].at)
+		b.row(ctx, key.projection, rows[key])
 		moves[key.order] = true // its timeline says when the row arrived
 	}
 	for id := range moves {
@@ -212,7 +208,7 @@ func (b *bridge) flush(ctx context.Context) {
 	}
 }
 
-func (b *bridge) row(ctx context.Context, projection string, row projections.Row, at time.Time) {
+func (b *bridge) row(ctx context.Context, projection string, row projections.Row) {
 	id, version := row.Order(), row.At()
 	topic := "order:" + string(id)
 	switch row := row.(type) {
@@ -231,7 +227,7 @@ func (b *bridge) row(ctx context.Context, projection string, row projections.Row
 		b.publish([]string{topic}, "row/customer_order_summary/"+string(id), func() any {
 			return rowFrame{"row", projection, string(id), int64(version), b.headOf(id, version), "", nil}
 		})
-		b.customerRow(ctx, row.CustomerID, at)
+		b.customerRow(ctx, row.CustomerID)
 	}
 }
 
@@ -254,23 +250,28 @@ func (b *bridge) orderFragment(ctx context.Context, id domain.OrderID) {
 	})
 }
 
-// customerVersion stands for the version that a customer's row has not: a moment in microseconds. A row that is read after the moment has
-// everything that was written before it.
-func customerVersion(at time.Time) int { return int(at.UnixMicro()) }
+// moment stands for the version that a customer's row has not: microseconds by this process's clock, each later than the one before. A row that is read
+// after the moment was taken has everything that was written before it.
+func (b *bridge) moment() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.last = max(b.last+1, int(b.s.clock().UnixMicro()))
+	return b.last
+}
 
 // customerRow tells the lists of customers.
-func (b *bridge) customerRow(ctx context.Context, customer string, at time.Time) {
+func (b *bridge) customerRow(ctx context.Context, customer string) {
 	topics, key := []string{"customers"}, "row/customer/"+customer
 	if !b.s.hub.Watched("customers") {
 		b.s.hub.Publish(live.Message{Topics: topics, Key: key})
 		return
 	}
+	version := b.moment()
 	row, err := b.s.read.Customer(ctx, customer)
 	if err != nil {
 		b.s.hub.Publish(live.Message{Topics: topics, Key: key})
 		return
 	}
-	version := customerVersion(at)
 	b.publish(topics, key, func() any {
 		return rowFrame{"row", projections.CustomerOrderSummary, customer, int64(version), version,
 			b.render(ctx, views.CustomerRowLive(views.CustomerRow{Row: row, Version: version, Head: version, Zone: b.s.zone})), nil}

@@ -159,9 +159,9 @@ func (d *document) frame(r reading, fresh []string) Frame {
 }
 
 // takeOver is takeOver of page.js: it answers the orders that only the new reading has.
-func (d *document) takeOver(r reading, isOlder func(projection, id string, version int64) bool) (fresh []string) {
+func (d *document) takeOver(r reading, isOlder func(projection, id string, version int64, seq string) bool) (fresh []string) {
 	for _, e := range r.elements {
-		if !isOlder(e.Projection, e.ID, e.Version) {
+		if !isOlder(e.Projection, e.ID, e.Version, r.seq) {
 			d.swap(e)
 		}
 	}

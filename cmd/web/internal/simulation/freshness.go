@@ -148,7 +148,9 @@ func (s *State) shown(f Frame, now int64) {
 	for _, item := range f.Items {
 		key := itemKey{item.Projection, item.ID}
 		old, had := s.items[key]
-		item.Head = max(item.Head, item.Version, old.Head)
+		if item.Head = max(item.Head, item.Version, old.Head); item.Projection == customers {
+			item.Head = item.Version
+		}
 		if item.State == "" && had {
 			item.State = old.State
 		}
@@ -203,9 +205,9 @@ func (s *State) IsNewer(f Frame) bool {
 }
 
 // IsOlder is isOlder of freshness.js.
-func (s *State) IsOlder(projection, id string, version int64) bool {
+func (s *State) IsOlder(projection, id string, version int64, seq string) bool {
 	item, shown := s.items[itemKey{projection, id}]
-	return shown && version < item.Version
+	return shown && (projection != customers || hubOf(seq) == hubOf(s.since)) && version < item.Version
 }
 
 func (s *State) row(f Frame, now int64) {
