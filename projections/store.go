@@ -11,10 +11,11 @@ import (
 
 // The bounds of one read.
 const (
-	PageSize   = 50
-	MaxPage    = 1000
-	ExactTotal = 1000 // totals are exact up to here
-	MaxHolds   = 1000 // holds one answer lists
+	PageSize      = 50
+	MaxPage       = 1000
+	ExactTotal    = 1000 // totals are exact up to here
+	ExactByStatus = 100  // and the counts of statuses that were not asked for, where more than ExactTotal orders match in all
+	MaxHolds      = 1000 // holds one answer lists
 )
 
 // Store keeps the rows, holds, checkpoints and states of all projections. It is safe for concurrent use; results share no memory
@@ -114,8 +115,26 @@ type OrderPage struct {
 	Next         string // empty at the end
 	Total        int
 	TotalIsExact bool
-	ByStatus     map[domain.Status]int // the tabs: the query without its Statuses; each exact to ExactTotal
+	ByStatus     map[domain.Status]Count // the tabs: the query without its Statuses
 }
+
+// NoOrders is the page of a query that nothing matches.
+func NoOrders() OrderPage {
+	page := OrderPage{TotalIsExact: true, ByStatus: map[domain.Status]Count{}}
+	for _, status := range domain.Statuses() {
+		page.ByStatus[status] = Count{IsExact: true}
+	}
+	return page
+}
+
+// Count is how many there are, exactly or at least.
+type Count struct {
+	N       int
+	IsExact bool
+}
+
+// CountTo is n as a count that goes no further than a limit.
+func CountTo(n, limit int) Count { return Count{min(n, limit), n <= limit} }
 
 // CustomerQuery asks for one page of customers. Sort is one of customer, orders, last; default -last.
 type CustomerQuery struct {

@@ -25,10 +25,10 @@ type OrdersPage struct {
 	Next         string // cursor of the next page; empty at the end
 	Total        int
 	TotalIsExact bool
-	ByStatus     map[domain.Status]int // the tabs; each exact to projections.ExactTotal
-	Stamp        Stamp                 // of the list
-	Errors       []domain.FieldError   // of the query; then there are no rows
-	Problem      string                // a sentence when the list cannot be read now; then there are no rows
+	ByStatus     map[domain.Status]projections.Count // the tabs
+	Stamp        Stamp                               // of the list
+	Errors       []domain.FieldError                 // of the query; then there are no rows
+	Problem      string                              // a sentence when the list cannot be read now; then there are no rows
 }
 
 // OrderRow is one order in a list, and the whole live element of a frame. Without a person's controls.

@@ -996,26 +996,26 @@ func usualSort(f *OrderFilter) projections.Sort {
 	return "-created"
 }
 
-func tabCount(byStatus map[domain.Status]int, s domain.Status) string {
+func tabCount(byStatus map[domain.Status]projections.Count, s domain.Status) string {
 	if byStatus == nil {
 		return ""
 	}
-	return atLeast(byStatus[s], byStatus[s] < projections.ExactTotal)
+	return atLeast(byStatus[s].N, byStatus[s].IsExact)
 }
 
-func allCount(byStatus map[domain.Status]int) string {
+func allCount(byStatus map[domain.Status]projections.Count) string {
 	if byStatus == nil {
 		return ""
 	}
 	sum, exact := 0, true
 	for _, n := range byStatus {
-		sum += n
-		exact = exact && n < projections.ExactTotal
+		sum += n.N
+		exact = exact && n.IsExact
 	}
-	if !exact {
-		sum = projections.ExactTotal // a sum of bounds reads like a count
+	if !exact || sum > projections.ExactTotal {
+		return atLeast(projections.ExactTotal, false) // a sum of bounds reads like a count
 	}
-	return atLeast(sum, exact)
+	return atLeast(sum, true)
 }
 
 func orderCount(m OrdersPage) string {

@@ -219,7 +219,7 @@ func refusedConflict() views.ConflictPage {
 func samples() []sample {
 	orders := views.OrdersPage{
 		Today: today, Rows: rows(), Next: "bmV4dA", Total: 1000, Stamp: stampOf("order_list", projections.StampBehind),
-		ByStatus: map[domain.Status]int{domain.Created: 12, domain.Confirmed: 1000, domain.Cancelled: 3},
+		ByStatus: map[domain.Status]projections.Count{domain.Created: {N: 12, IsExact: true}, domain.Confirmed: {N: 1000}, domain.Cancelled: {N: 3, IsExact: true}},
 	}
 	filtered := orders
 	filtered.Filter = views.OrderFilter{

@@ -34,7 +34,7 @@ func (r *readStatements) prepare(ctx context.Context, db *sql.DB) error {
 		{&r.many, `SELECT j.key, e.version, e.eventType, e.schemaVersion, e.storedAt, e.timestamp, e.data FROM json_each(?) AS j CROSS JOIN events AS e
 			ON e.aggregateId = j.value ->> 0 AND e.version > j.value ->> 1 LIMIT ?`}, // in the order of the list, then of the index
 		{&r.heads, `SELECT 0, e.aggregateId, e.version, e.storedAt FROM json_each(?) AS j CROSS JOIN events AS e
-			ON e.aggregateId = j.value AND e.version = ` + head + `j.value)`},
+			ON e.seq = (SELECT seq FROM events AS h WHERE h.aggregateId = j.value ORDER BY h.version DESC LIMIT 1)`}, // seq is the rowid, which the index has
 		{&r.moved, `SELECT seq, aggregateId, version, storedAt FROM events WHERE seq > ? ORDER BY seq LIMIT ?`},
 		{&r.newest, `SELECT coalesce(max(seq), 0) FROM events`},
 		{&r.walkStart, `SELECT count(*), coalesce(max(seq), 0) FROM events INDEXED BY firsts WHERE version = 1`},

@@ -68,7 +68,7 @@ func (s *Store) Orders(ctx context.Context, q projections.OrderQuery) (projectio
 		return projections.OrderPage{}, err
 	}
 	words := projections.Words(q.Text)
-	page := projections.OrderPage{ByStatus: noStatus(), TotalIsExact: true}
+	page := projections.NoOrders()
 	if q.Text != "" && len(words) == 0 {
 		return page, nil // a text without a letter or digit matches nothing
 	}
@@ -194,7 +194,7 @@ func fillPage(page *projections.OrderPage, q projections.OrderQuery, ranked bool
 		return err
 	}
 	for status, b := range told.Status.Buckets {
-		page.ByStatus[status] = min(b.DocCount, projections.ExactTotal)
+		page.ByStatus[status] = projections.CountTo(b.DocCount, projections.ExactTotal)
 	}
 	page.Total, page.TotalIsExact = total(answer)
 	hits := answer.Hits.Hits

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -68,8 +67,11 @@ type candidate struct {
 // found is a match on its page.
 type found struct {
 	projections.OrderRow
-	rank int64 // 0 exact, 1 prefix of reference or id, 2 any other; 0 if the query is not ranked
+	rank int64 // of anyMatch in a ranked query; 0 if it is not ranked
 }
+
+// anyMatch is the last rank: 0 is the exact reference or id, 1 a prefix of them.
+const anyMatch = 2
 
 // sortValue is the value of a sort column: text or number, the other is empty.
 type sortValue struct {
@@ -101,12 +103,8 @@ func (s *Store) Orders(ctx context.Context, q projections.OrderQuery) (projectio
 	if err != nil {
 		return projections.OrderPage{}, err
 	}
-	page := projections.OrderPage{ByStatus: map[domain.Status]int{}}
-	for _, status := range domain.Statuses() {
-		page.ByStatus[status] = 0
-	}
+	page := projections.NoOrders()
 	if o.q.Text != "" && len(o.words) == 0 {
-		page.TotalIsExact = true
 		return page, nil // a text without a letter or digit matches nothing
 	}
 	err = s.snapshot(ctx, func(tx reader) error {
@@ -200,42 +198,54 @@ func (o *orderSearch) compare(a, b place) int {
 }
 
 func (o *orderSearch) answer(page *projections.OrderPage) error {
-	n, err := o.count(nil, fewMatches+1)
+	n, numbers, err := o.count(page.ByStatus)
 	if err != nil {
 		return err
 	}
 	if n <= fewMatches {
-		matches, err := o.candidates(nil)
+		matches, err := o.candidates(numbers)
 		if err != nil {
 			return err
 		}
 		for _, c := range matches {
-			page.ByStatus[c.status]++
+			page.ByStatus[c.status] = projections.Count{N: page.ByStatus[c.status].N + 1, IsExact: true}
 		}
-		o.total(page)
-		return o.cut(page, slices.DeleteFunc(matches, func(c candidate) bool {
-			return len(o.q.Statuses) > 0 && !slices.Contains(o.q.Statuses, c.status)
-		}))
+		matches = slices.DeleteFunc(matches, func(c candidate) bool { return !o.asksFor(c.status) })
+		page.Total = len(matches)
+		return o.cut(page, matches)
 	}
-	for _, status := range domain.Statuses() {
-		if page.ByStatus[status], err = o.count([]domain.Status{status}, projections.ExactTotal+1); err != nil {
-			return err
+	if len(o.q.Statuses) > 0 {
+		n = 0
+		for _, status := range o.q.Statuses {
+			n += page.ByStatus[status].N
+			if !page.ByStatus[status].IsExact {
+				n = projections.ExactTotal + 1
+			}
 		}
 	}
-	o.total(page)
-	if page.TotalIsExact {
-		matches, err := o.candidates(o.q.Statuses)
+	if total := projections.CountTo(n, projections.ExactTotal); !total.IsExact {
+		page.Total, page.TotalIsExact = total.N, false
+		rows, err := o.dense()
 		if err != nil {
 			return err
 		}
-		return o.cut(page, matches)
+		o.fill(page, rows)
+		return nil
 	}
-	rows, err := o.dense()
+	page.Total = n
+	_, numbers, err = o.first(o.q.Statuses)
 	if err != nil {
 		return err
 	}
-	o.fill(page, rows)
-	return nil
+	matches, err := o.candidates(numbers)
+	if err != nil {
+		return err
+	}
+	return o.cut(page, matches)
+}
+
+func (o *orderSearch) asksFor(status domain.Status) bool {
+	return len(o.q.Statuses) == 0 || slices.Contains(o.q.Statuses, status)
 }
 
 // fill takes the first rows as the page, and makes the cursor if there are more.
@@ -273,14 +283,14 @@ func (o *orderSearch) cut(page *projections.OrderPage, matches []candidate) erro
 	return err
 }
 
-// candidates reads all matches.
-func (o *orderSearch) candidates(statuses []domain.Status) ([]candidate, error) {
+// candidates reads the matches with these numbers.
+func (o *orderSearch) candidates(numbers string) ([]candidate, error) {
 	columns := []string{`o.no`, `o.status`, `o.begins`, `o.id`}
 	for _, c := range o.sort.columns {
 		columns = append(columns, `o.`+c.name)
 	}
-	from, args := o.matches(statuses)
-	rows, err := o.tx.QueryContext(o.ctx, fmt.Sprintf(`SELECT %s%s`, strings.Join(columns, `, `), from), args...)
+	rows, err := o.tx.QueryContext(o.ctx, fmt.Sprintf(`SELECT %s FROM json_each(?) AS j CROSS JOIN orders AS o ON o.no = j.value`,
+		strings.Join(columns, `, `)), numbers)
 	return collect(rows, err, func(rows *sql.Rows) (c candidate, err error) {
 		var begins string
 		c.keys = make([]sortValue, len(o.sort.columns))
@@ -298,7 +308,7 @@ func (o *orderSearch) candidates(statuses []domain.Status) ([]candidate, error) 
 
 // rankOf says how well a match matches, by its reference and its id.
 func (o *orderSearch) rankOf(begins string) int64 {
-	rank, asked := int64(2), beginning(o.words)
+	rank, asked := int64(anyMatch), beginning(o.words)
 	for token := range strings.SplitSeq(begins, " ") {
 		switch {
 		case token == asked:
@@ -308,20 +318,6 @@ func (o *orderSearch) rankOf(begins string) int64 {
 		}
 	}
 	return rank
-}
-
-// total adds up the statuses that were asked for, and caps what is not exact.
-func (o *orderSearch) total(page *projections.OrderPage) {
-	page.TotalIsExact = true
-	for status, n := range page.ByStatus {
-		if len(o.q.Statuses) == 0 || slices.Contains(o.q.Statuses, status) {
-			page.Total += n
-		}
-		page.ByStatus[status] = min(n, projections.ExactTotal)
-	}
-	if page.Total > projections.ExactTotal {
-		page.Total, page.TotalIsExact = projections.ExactTotal, false
-	}
 }
 
 // dense finds the page of many matches, and one match more if there is one.
@@ -466,25 +462,72 @@ func (o *orderSearch) matches(statuses []domain.Status) (string, []any) {
 	return ` FROM orders AS o INDEXED BY ` + index + filter, args
 }
 
-// count counts the matches, and stops at a limit.
-func (o *orderSearch) count(statuses []domain.Status, limit int) (n int, err error) {
-	if len(o.words) == 0 && o.q.Customer == "" && len(o.created()) == 0 { // they are kept
-		if len(statuses) == 0 {
-			statuses = domain.Statuses()
+// count counts the matches of every status together, until they are more than few. If they are few, it answers their numbers; else byStatus says how many
+// there are of each status, of one that was not asked for no further than to ExactByStatus: to count common words that have a rare status is
+// the dearest part of a search.
+func (o *orderSearch) count(byStatus map[domain.Status]projections.Count) (n int, numbers string, err error) {
+	if len(o.words) == 0 && o.q.Customer == "" && len(o.created()) == 0 {
+		if n, err := o.kept(byStatus); err != nil || n > fewMatches {
+			return n, "", err
 		}
-		err := o.tx.QueryRowContext(o.ctx, `SELECT min(coalesce(sum(n), 0), ?) FROM tally WHERE status IN (SELECT value FROM json_each(?))`,
-			limit, list(statuses)).Scan(&n)
+	}
+	n, numbers, err = o.first(nil)
+	if err != nil || n <= fewMatches {
+		return n, numbers, err
+	}
+	for _, status := range domain.Statuses() {
+		limit := projections.ExactByStatus
+		if slices.Contains(o.q.Statuses, status) {
+			limit = projections.ExactTotal
+		}
+		_, from, args := o.briefly([]domain.Status{status})
+		of, err := o.countRows(from, args, limit+1)
+		if err != nil {
+			return 0, "", err
+		}
+		byStatus[status] = projections.CountTo(of, limit)
+	}
+	return n, "", nil
+}
+
+// kept is how many orders there are in all; if they are many, byStatus says how many of each status.
+func (o *orderSearch) kept(byStatus map[domain.Status]projections.Count) (sum int, err error) {
+	counts := map[domain.Status]int{}
+	rows, err := o.tx.QueryContext(o.ctx, `SELECT status, n FROM tally`)
+	if _, err = collect(rows, err, func(rows *sql.Rows) (n int, err error) {
+		var status domain.Status
+		err = rows.Scan(&status, &n)
+		counts[status] = n
+		sum += n
 		return n, err
+	}); err != nil || sum <= fewMatches {
+		return sum, err
 	}
-	from, args := o.matches(statuses)
-	if o.byText() && len(o.created()) == 0 { // no row has to be looked at
-		from, args = ` FROM orders_fts WHERE orders_fts MATCH ?`, []any{match(o.words, statuses...)}
+	for status, n := range counts {
+		byStatus[status] = projections.CountTo(n, projections.ExactTotal)
 	}
-	return o.countRows(from, args, limit)
+	return sum, nil
+}
+
+// briefly is the FROM and WHERE of all matches, and the number of one. Of a text at any time no row has to be looked at.
+func (o *orderSearch) briefly(statuses []domain.Status) (no, from string, args []any) {
+	if o.byText() && len(o.created()) == 0 {
+		return `rowid`, ` FROM orders_fts WHERE orders_fts MATCH ?`, []any{match(o.words, statuses...)}
+	}
+	from, args = o.matches(statuses)
+	return `o.no`, from, args
+}
+
+// first is the numbers of the first matches, as many as are few and one more.
+func (o *orderSearch) first(statuses []domain.Status) (n int, numbers string, err error) {
+	no, from, args := o.briefly(statuses)
+	err = o.tx.QueryRowContext(o.ctx, fmt.Sprintf(`SELECT count(*), json_group_array(no) FROM (SELECT %s AS no%s LIMIT ?)`, no, from),
+		append(args, fewMatches+1)...).Scan(&n, &numbers)
+	return n, numbers, err
 }
 
 func (o *orderSearch) countRows(from string, args []any, limit int) (n int, err error) {
-	err = o.tx.QueryRowContext(o.ctx, fmt.Sprintf(`SELECT count(*) FROM (SELECT 1%s LIMIT %d)`, from, limit), args...).Scan(&n)
+	err = o.tx.QueryRowContext(o.ctx, fmt.Sprintf(`SELECT count(*) FROM (SELECT 1%s LIMIT ?)`, from), append(args, limit)...).Scan(&n)
 	return n, err
 }
 
@@ -496,8 +539,8 @@ func (o *orderSearch) sorted() ([]found, error) {
 		from, args = from+` AND (`+later+`)`, append(args, more...)
 	}
 	order := o.order(0)
-	return o.read(fmt.Sprintf(`SELECT %s FROM (SELECT o.no AS found%s ORDER BY %s LIMIT %d) CROSS JOIN orders AS o ON o.no = found ORDER BY %s`,
-		orderColumns, from, order, o.q.Limit+1, order), args)
+	return o.read(fmt.Sprintf(`SELECT %s FROM (SELECT o.no AS found%s ORDER BY %s LIMIT ?) CROSS JOIN orders AS o ON o.no = found ORDER BY %s`,
+		orderColumns, from, order, order), append(args, o.q.Limit+1))
 }
 
 // later is true of what follows the cursor.
@@ -599,11 +642,11 @@ func (o *orderSearch) walkRange(w way, s segment, limit, bound int) ([]found, er
 	within, args := where(s.conditions)
 	rows := ` FROM orders AS o INDEXED BY ` + w.index + within + ` ORDER BY ` + o.order(s.equal)
 	if bound == 0 {
-		return o.read(`SELECT `+orderColumns+rows+` LIMIT `+strconv.Itoa(limit), args)
+		return o.read(`SELECT `+orderColumns+rows+` LIMIT ?`, append(args, limit))
 	}
 	rest, more := where(w.rest)
-	return o.read(fmt.Sprintf(`SELECT %s FROM (SELECT o.no AS walked%s LIMIT %d) CROSS JOIN orders AS o ON o.no = walked%s LIMIT %d`,
-		orderColumns, rows, bound, rest, limit), append(args, more...))
+	return o.read(fmt.Sprintf(`SELECT %s FROM (SELECT o.no AS walked%s LIMIT ?) CROSS JOIN orders AS o ON o.no = walked%s LIMIT ?`,
+		orderColumns, rows, rest), slices.Concat(args, []any{bound}, more, []any{limit}))
 }
 
 // order is an ORDER BY, without the columns that are the same in all rows.
@@ -634,6 +677,16 @@ func (o *orderSearch) newest() ([]found, error) {
 		return o.inOrder(0, words, o.after, o.q.Limit+1)
 	}
 	exact, begun := `"`+beginning(o.words)+`"`, `"`+beginning(o.words)+`"*`
+	n, err := o.countRows(` FROM orders_fts WHERE orders_fts MATCH ?`, []any{begun}, 1)
+	if err != nil {
+		return nil, err
+	}
+	if after := o.after; n == 0 {
+		if after != nil && after.rank < anyMatch {
+			after = nil
+		}
+		return o.inOrder(anyMatch, words, after, o.q.Limit+1)
+	}
 	var all []found
 	for rank, query := range []string{
 		`(` + words + `) AND ` + exact, `(` + words + `) AND (` + begun + ` NOT ` + exact + `)`, `(` + words + `) NOT ` + begun,

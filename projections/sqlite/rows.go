@@ -79,12 +79,14 @@ type position struct {
 
 // Versions is projections.Reader's.
 func (s *Store) Versions(ctx context.Context, projection string, ids ...domain.OrderID) (map[domain.OrderID]int, error) {
-	if _, err := tableOf(projection); err != nil {
+	table, err := tableOf(projection)
+	if err != nil {
 		return nil, err
 	}
+	query := `SELECT id, version FROM ` + table + ` WHERE id IN (SELECT value FROM json_each(?))`
 	versions := make(map[domain.OrderID]int, len(ids))
 	for chunk := range slices.Chunk(ids, idsPerQuery) {
-		rows, err := s.versions[projection].QueryContext(ctx, list(chunk))
+		rows, err := s.readers.QueryContext(ctx, query, list(chunk))
 		page, err := collect(rows, err, func(rows *sql.Rows) (p position, err error) {
 			err = rows.Scan(&p.id, &p.version)
 			return p, err
@@ -97,22 +99,6 @@ func (s *Store) Versions(ctx context.Context, projection string, ids ...domain.O
 		}
 	}
 	return versions, nil
-}
-
-// prepareVersions prepares what each receipt of a command asks.
-func (s *Store) prepareVersions() error {
-	s.versions = map[string]*sql.Stmt{}
-	for _, projection := range projections.Names() {
-		table, err := tableOf(projection)
-		if err != nil {
-			return err
-		}
-		if s.versions[projection], err = s.readers.PrepareContext(context.Background(),
-			`SELECT id, version FROM `+table+` WHERE id IN (SELECT value FROM json_each(?))`); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // byID reads the rows that exist of these orders.

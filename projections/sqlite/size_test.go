@@ -90,7 +90,7 @@ func TestListsAreReadByIndexes(t *testing.T) {
 					t.Fatal(err)
 				}
 				o.ctx, o.tx = t.Context(), h
-				answer := projections.OrderPage{ByStatus: map[domain.Status]int{}}
+				answer := projections.NoOrders()
 				if err := o.answer(&answer); err != nil {
 					t.Fatalf("%+v: %v", q, err)
 				}

@@ -23,7 +23,6 @@ import (
 
 // The bounds of one store.
 const (
-	MaxReaders    = 8             // connections that read
 	MaxSameSecond = 1 << slotBits // orders created in one second; one more is held
 	BusyTimeout   = 5 * time.Second
 	idsPerQuery   = 500      // orders one query names
@@ -46,8 +45,7 @@ type Store struct {
 	turn       chan struct{} // has a token while somebody writes
 	statements statements    // of whoever writes
 	mover      *mover
-	readers    *sql.DB
-	versions   map[string]*sql.Stmt // by projection
+	readers    *readers
 }
 
 var _ projections.Store = (*Store)(nil)
@@ -100,13 +98,8 @@ func (s *Store) open(path string) (dropped bool, err error) {
 	if s.mover, err = newMover(path); err != nil {
 		return false, err
 	}
-	s.readers, err = sql.Open("sqlite", address(path, "deferred", "query_only(1)", "cache_size(-6000)"))
-	if err != nil {
-		return false, err
-	}
-	s.readers.SetMaxOpenConns(MaxReaders)
-	s.readers.SetMaxIdleConns(MaxReaders)
-	return dropped, s.prepareVersions()
+	s.readers, err = openReaders(path)
+	return dropped, err
 }
 
 // Close lets go of the file. Closing twice is allowed.
@@ -115,28 +108,13 @@ func (s *Store) Close() error {
 	if s.mover != nil {
 		errs = append(errs, s.mover.close())
 	}
-	for _, db := range []*sql.DB{s.readers, s.writer} { // the last connection moves the log into the file
-		if db != nil {
-			errs = append(errs, db.Close())
-		}
+	if s.readers != nil {
+		errs = append(errs, s.readers.Close())
+	}
+	if s.writer != nil {
+		errs = append(errs, s.writer.Close()) // the last connection moves the log into the file
 	}
 	return errors.Join(errs...)
-}
-
-// reader is a view of the file.
-type reader interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
-
-// snapshot gives one consistent view of the file to read.
-func (s *Store) snapshot(ctx context.Context, read func(tx reader) error) error {
-	tx, err := s.readers.BeginTx(ctx, nil)
-	if err == nil {
-		err = read(tx)
-		_ = tx.Rollback() // nothing was written
-	}
-	return failed(ctx, err)
 }
 
 // failed says what a caller may know of an error: its own ended context, one of ours, or that the store cannot be reached.

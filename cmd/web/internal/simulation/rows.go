@@ -401,25 +401,26 @@ func (h *rowsHandle) Orders(ctx context.Context, q projections.OrderQuery) (proj
 			return projections.OrderPage{}, err
 		}
 	}
-	page := projections.OrderPage{ByStatus: none(), TotalIsExact: true}
+	page := projections.NoOrders()
 	if err := h.enter(ctx); err != nil {
 		return projections.OrderPage{}, err
 	}
 	defer h.mu.Unlock()
 	asked, key := projections.Words(q.Text), projections.Key(q.Text)
+	byStatus := none()
 	var found []placedOrder
 	for _, r := range h.orders {
 		words := h.words[r.ID]
 		if q.Text != "" && !begin(asked, words.all) || !matches(q, r) {
 			continue
 		}
-		page.ByStatus[r.Status]++
+		byStatus[r.Status]++
 		if len(q.Statuses) == 0 || slices.Contains(q.Statuses, r.Status) {
 			found = append(found, placedOrder{r, orderPlace(q, r, words.keys, key)})
 		}
 	}
-	for status, n := range page.ByStatus {
-		page.ByStatus[status] = min(n, projections.ExactTotal)
+	for status, n := range byStatus {
+		page.ByStatus[status] = projections.CountTo(n, projections.ExactTotal)
 	}
 	page.Total, page.TotalIsExact = min(len(found), projections.ExactTotal), len(found) <= projections.ExactTotal
 	by, descends := q.Sort.By()
