@@ -47,7 +47,7 @@ func (s *Store) fenced(ctx context.Context, epoch int64, do func(w *write) error
 	if err != nil {
 		return failed(ctx, err)
 	}
-	w := &write{ctx: context.WithoutCancel(ctx), tx: tx, kept: s.statements, own: map[string]*sql.Stmt{}, tally: map[domain.Status]int{}}
+	w := &write{ctx: context.WithoutCancel(ctx), tx: tx, kept: s.statements, own: map[string]*sql.Stmt{}, tally: map[domain.Status]int{}, next: map[int64]int64{}}
 	var newer bool
 	if newer, err = w.one(`SELECT 1 FROM lease WHERE epoch > ?`, []any{epoch}, new(int)); newer {
 		err = projections.Stale()
@@ -108,6 +108,7 @@ type write struct {
 	kept  statements
 	own   map[string]*sql.Stmt  // as this transaction uses them
 	tally map[domain.Status]int // how the number of orders in each status changes
+	next  map[int64]int64       // the next number of a second, by its first, where that is known
 }
 
 func (w *write) prepared(query string) (*sql.Stmt, error) {
@@ -270,10 +271,7 @@ func (w *write) orders(rows []projections.OrderRow) error {
 				err = w.remove(old)
 			}
 			if err == nil {
-				row.no, err = w.free(r)
-			}
-			if err == nil {
-				err = w.exec(insertOrder, append(values, row.no)...)
+				row.no, err = w.put(r, values)
 			}
 			fresh, row.fresh = append(fresh, row.no), true
 		}
@@ -293,16 +291,33 @@ func (w *write) orders(rows []projections.OrderRow) error {
 		WHERE no IN (SELECT value FROM json_each(?)) ORDER BY no`, string(numbers))
 }
 
-// free is the next free number of the second in which an order was created.
-func (w *write) free(r projections.OrderRow) (no int64, err error) {
+// put stores a new row under a free number of the second in which its order was created: most seconds have one order.
+func (w *write) put(r projections.OrderRow, values []any) (no int64, err error) {
 	first := firstNo(r.CreatedAt)
-	_, err = w.one(`SELECT 1 + coalesce(max(no), ?1 - 1) FROM orders WHERE no >= ?1 AND no < ?2`, []any{first, first + MaxSameSecond}, &no)
-	if err == nil && no == first+MaxSameSecond {
-		err = &projections.Refusal{
-			OrderID: r.ID, Reason: "Too many orders were created in the same second.", Cause: fmt.Errorf("a second has %d numbers", MaxSameSecond),
+	no = max(first, w.next[first])
+	for {
+		if no == first+MaxSameSecond {
+			return 0, &projections.Refusal{
+				OrderID: r.ID, Reason: "Too many orders were created in the same second.", Cause: fmt.Errorf("a second has %d numbers", MaxSameSecond),
+			}
+		}
+		stmt, err := w.prepared(insertOrder)
+		if err != nil {
+			return 0, err
+		}
+		result, err := stmt.ExecContext(w.ctx, append(values, no)...)
+		if err != nil {
+			return 0, err
+		}
+		stored, err := result.RowsAffected()
+		if err != nil || stored == 1 {
+			w.next[first] = no + 1
+			return no, err
+		}
+		if _, err := w.one(`SELECT 1 + max(no) FROM orders WHERE no >= ? AND no < ?`, []any{first, first + MaxSameSecond}, &no); err != nil {
+			return 0, err
 		}
 	}
-	return no, err
 }
 
 // replace writes a row over an older one, and changes what the full-text index has of it, if it has it.
@@ -372,7 +387,7 @@ func (w *write) storedOrders(of []projections.OrderRow) (storedRows, error) {
 
 const (
 	insertOrder = `INSERT INTO orders (reference, customer, status, items, total, currency, createdAt, confirmedAt, cancelledAt, version,
-		storedAt, begins, head, words, id, no) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+		storedAt, begins, head, words, id, no) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (no) DO NOTHING`
 	updateOrder = `UPDATE orders SET reference = ?, customer = ?, status = ?, items = ?, total = ?, currency = ?, createdAt = ?,
 		confirmedAt = ?, cancelledAt = ?, version = ?, storedAt = ?, begins = ?, head = ?, words = ? WHERE id = ?`
 )
