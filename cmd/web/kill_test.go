@@ -435,7 +435,7 @@ func testSync(t *testing.T, program string) {
 		t.Fatal("strace is needed to see the sync before each answer: apt-get install strace")
 	}
 	const commands = 25
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "made", "here") // by the program
 	trace := filepath.Join(t.TempDir(), "trace")
 	p := startServer(t, []string{strace, "-D", "-f", "-yy", "-qq", "-s", "32", "-o", trace,
 		"-e", "trace=write,writev,sendto,sendmsg,pwrite64,pwritev,ftruncate,fsync,fdatasync,exit_group", program}, dir)
@@ -470,6 +470,14 @@ func testSync(t *testing.T, program string) {
 		t.Errorf("the trace shows %d answers to %d commands", answers, commands)
 	}
 	t.Logf("%d answers, each after a sync", answers)
+
+	for _, parent := range []string{filepath.Dir(dir), filepath.Dir(filepath.Dir(dir))} {
+		if !slices.ContainsFunc(lines, func(line string) bool {
+			return strings.Contains(line, "fsync(") && strings.Contains(line, "<"+parent+">")
+		}) {
+			t.Errorf("%s was not synced after a folder was made in it: a power cut could take the whole store", parent)
+		}
+	}
 
 	// The check can fail: without the syncs, it does.
 	without := slices.DeleteFunc(slices.Clone(lines), func(line string) bool {

@@ -180,10 +180,33 @@ func (a *App) projector() *projections.Projector {
 	})
 }
 
-// makeFolder makes a folder that only its owner can look into.
+// makeFolder makes a folder that only its owner can look into. What is promised to be kept in it would be lost with it, so its name is on the disk when
+// makeFolder returns.
 func makeFolder(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	var parents []string
+	for at := filepath.Clean(dir); ; at = filepath.Dir(at) {
+		if _, err := os.Stat(at); err == nil || at == filepath.Dir(at) {
+			break
+		}
+		parents = append(parents, filepath.Dir(at))
+	}
+	err := os.MkdirAll(dir, 0o700)
+	for _, parent := range parents {
+		if err == nil {
+			err = syncFolder(parent)
+		}
+	}
+	if err != nil {
 		return domain.Unreachable(err, "The data folder %s cannot be made.", dir)
 	}
 	return nil
+}
+
+// syncFolder makes durable which names a folder holds.
+func syncFolder(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }

@@ -1,6 +1,8 @@
 package sqlite_test
 
 import (
+	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -9,6 +11,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/eventstore/sqlite"
+	"headway/internal/faultydisk"
 )
 
 // layout1 is what a file was before layout 2.
@@ -136,5 +139,60 @@ func TestCommandIndex(t *testing.T) {
 		if !slices.Equal(versions, want) {
 			t.Errorf("%q correlates the versions %v, want %v", id, versions, want)
 		}
+	}
+}
+
+// Whichever operation on the disk fails while an older file is brought up to date: the error is a sentence, and the next attempt finds every event
+// and goes on.
+func TestEveryOperationOfAMigrationFails(t *testing.T) {
+	const events = 60
+	older := filepath.Join(t.TempDir(), "events.db")
+	db := raw(t, older)
+	execSQL(t, db, layout1)
+	execSQL(t, db, `INSERT INTO events (aggregateId, version, eventId, eventType, schemaVersion, causationId, correlationId, data)
+		WITH n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?)
+		SELECT 'a', n, 'event ' || n, 'OrderConfirmed', 2, 'command ' || n, 'command ' || n, '{}' FROM n`, events)
+	must(t, db.Close())
+	file, err := os.ReadFile(older)
+	must(t, err)
+	tried := 0
+	for how, fault := range faults() {
+		for n, hit := 1+rand.IntN(faultydisk.Every()), 1; hit > 0 && !t.Failed(); n += faultydisk.Every() {
+			path, disk, done := newPlace(t)
+			must(t, os.WriteFile(path, file, 0o600))
+			fault.N = n
+			disk.Break(fault)
+			s, err := sqlite.Open(path, sqlite.Options{})
+			if err == nil {
+				_ = s.Close() // what it says is another test's
+			} else if domain.KindOf(err) != domain.Unavailable || domain.Sentence(err) == "" {
+				t.Errorf("%s, operation %d: %v", how, n, err)
+			}
+			if hit = disk.Mend(); hit > 0 {
+				tried++
+			}
+			if s, err = sqlite.Open(path, sqlite.Options{}); err != nil {
+				t.Fatalf("%s, operation %d: with a disk that works again: %v", how, n, err)
+			}
+			if got, err := s.Read(t.Context(), "a", 0); err != nil || len(got) != events || got[events-1].EventID != "event 60" {
+				t.Errorf("%s, operation %d: %d events are there, %v", how, n, len(got), err)
+			}
+			if got, _, err := s.ByCorrelation(t.Context(), "command 7", "", 9); err != nil || len(got) != 1 || got[0].Version != 7 {
+				t.Errorf("%s, operation %d: command 7 is %v, %v", how, n, got, err)
+			}
+			appendTo(t, s, "a", events)
+			must(t, s.Close())
+			var layout int
+			var whole string
+			must(t, raw(t, path).QueryRow(`SELECT user_version, (SELECT integrity_check FROM pragma_integrity_check) FROM pragma_user_version`).Scan(&layout, &whole))
+			if layout != 2 || whole != "ok" {
+				t.Errorf("%s, operation %d: the layout is %d, the file is %s", how, n, layout, whole)
+			}
+			done()
+		}
+	}
+	t.Logf("%d operations failed", tried)
+	if tried < 20/faultydisk.Every() {
+		t.Errorf("only %d operations failed", tried)
 	}
 }
