@@ -7,6 +7,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -27,6 +28,7 @@ const (
 	BusyTimeout   = 5 * time.Second // how long a transaction waits for another process
 	headsPerQuery = 1000
 	writerCache   = 8 << 20  // bytes of pages that the writer may add to what all connections of the process keep together
+	readerCache   = 1 << 20  // the same of each reader
 	walLimit      = 64 << 20 // bytes the log file may keep after a checkpoint
 
 	checkpointPages = 4000 // pages of the log after which a commit moves it into the file: 16 MB
@@ -89,7 +91,7 @@ func Open(path string, options Options) (*Store, error) {
 }
 
 func (s *Store) openReaders(path string) error {
-	db, err := sql.Open("sqlite", address(path, "query_only(1)"))
+	db, err := sql.Open("sqlite", address(path, "query_only(1)", fmt.Sprintf("cache_size(-%d)", readerCache>>10)))
 	if err == nil {
 		db.SetMaxOpenConns(MaxReaders)
 		db.SetMaxIdleConns(MaxReaders)

@@ -47,7 +47,7 @@ func mutations() []mutation {
 		{"an older row replaces a newer one", "7", "projections/sqlite/write.go",
 			"if found && old.version >= r.Version {", "if false {", "projections/sqlite", "TestStoreKeepsItsContract/versions_never_move_backwards"},
 		{"what an order added before stays in its customer's sum", "6", "projections/sqlite/contributions.go",
-			"from.add(old, -1)", "_ = from", "projections/sqlite", "TestStoreKeepsItsContract/customers"},
+			"from.add(old, -1)", "_ = from", "projections/sqlite", "TestStoreKeepsItsContract/customers_are_sums"},
 		{"the read store's log is never moved into the file", "12", "projections/sqlite/store.go",
 			`fmt.Sprintf("wal_autocheckpoint(%d)", logPages)`, `fmt.Sprintf("wal_autocheckpoint(%d)", 0*logPages)`, "projections/sqlite", "TestTheLogIsMovedIntoTheFile"},
 		{"an event that cannot be read stops the projection", "8", "projections/loop.go",
