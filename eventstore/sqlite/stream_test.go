@@ -1,0 +1,79 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"headway/domain"
+	"headway/eventstore"
+)
+
+// Streams are read by so many connections and no more: who finds none idle waits, as long as their context does. One that broke is made anew.
+func TestStreamReaders(t *testing.T) {
+	s, err := Open(filepath.Join(t.TempDir(), "events.db"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := eventstore.NewCommandID()
+	m := eventstore.Metadata{CausationID: command, CorrelationID: string(command), Timestamp: time.Now()}
+	if _, err := s.Append(t.Context(), "a", 0, m, domain.OrderConfirmed{}); err != nil {
+		t.Fatal(err)
+	}
+	read := func(ctx context.Context) error {
+		records, err := s.Read(ctx, "a", 0)
+		if err == nil && len(records) != 1 {
+			err = errors.New("the event is not there")
+		}
+		return err
+	}
+	var all []*streamReader
+	for range StreamReaders {
+		if err := read(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range StreamReaders {
+		all = append(all, <-s.streams.idle)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if err := read(ended); !errors.Is(err, context.Canceled) {
+		t.Errorf("with no connection idle and nobody waiting: %v", err)
+	}
+	waiting := make(chan error)
+	go func() { waiting <- read(t.Context()) }()
+	broken := all[0]
+	if broken.conn == nil {
+		t.Fatal("the first reader has no connection")
+	}
+	broken.stmt.querier = brokenStatement{}
+	s.streams.idle <- broken
+	if err := <-waiting; domain.KindOf(err) != domain.Unavailable {
+		t.Errorf("a connection that broke answered %v", err)
+	}
+	if err := read(t.Context()); err != nil {
+		t.Errorf("after a connection broke: %v", err)
+	}
+	for _, r := range all[1:] {
+		s.streams.idle <- r
+	}
+	if n := s.streams.db.Stats().OpenConnections; n > StreamReaders {
+		t.Errorf("%d connections are open", n)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := read(t.Context()); domain.KindOf(err) != domain.Unavailable {
+		t.Errorf("a closed store answered %v", err)
+	}
+}
+
+type brokenStatement struct{}
+
+func (brokenStatement) QueryContext(context.Context, []driver.NamedValue) (driver.Rows, error) {
+	return nil, errors.New("disk I/O error")
+}
