@@ -216,15 +216,18 @@ func (in *Body) walk(tokens *json.Decoder, at string, depth int) error {
 		size := 0
 		in.values[at] = value{kind: kindObject}
 		for ; tokens.More(); size++ {
-			next := fmt.Sprintf("%s[%d]", at, size)
+			next := at
 			if t == '{' {
 				key, err := tokens.Token()
 				if err != nil {
 					return notJSON(tokens, err)
 				}
-				if next = fmt.Sprint(key); at != "" {
-					next = at + "." + next
+				name, _ := key.(string) // as every name is
+				if next = name; at != "" {
+					next = at + "." + name
 				}
+			} else {
+				next += "[" + strconv.Itoa(size) + "]"
 			}
 			if err := in.walk(tokens, next, depth-1); err != nil {
 				return err
