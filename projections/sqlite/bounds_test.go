@@ -60,22 +60,34 @@ func TestTheLogIsMovedBesideTheCommits(t *testing.T) {
 		if n++; n < megabytes {
 			return
 		}
-		if pages, err := s.mover.checkpoint("NOOP"); err != nil || pages < 2*movedPages {
-			t.Fatalf("%d pages are to be moved, %v", pages, err)
+		if log, moved, err := s.mover.checkpoint("NOOP"); err != nil || log-moved < 2*movedPages {
+			t.Fatalf("%d of %d pages are moved, %v", moved, log, err)
 		}
 		if err := s.Beat(t.Context(), projections.State{Projection: projections.OrderList}); err != nil {
 			t.Fatal(err)
 		}
 		for began := time.Now(); ; {
-			pages, err := s.mover.checkpoint("NOOP")
+			log, moved, err := s.mover.checkpoint("NOOP")
 			if err != nil || time.Since(began) > 10*time.Second {
-				t.Fatalf("%d pages are still to be moved, %v", pages, err)
+				t.Fatalf("%d of %d pages are moved, %v", moved, log, err)
 			}
-			if pages < movedPages {
+			if log-moved < movedPages {
 				return
 			}
 		}
 	})
+}
+
+// A log at its full length is left to the commit that waits for all of it, or it would grow as long as it is written.
+func TestAFullLogIsLeftToTheCommit(t *testing.T) {
+	for _, c := range []struct {
+		log, moved int
+		want       bool
+	}{{movedPages - 1, 0, false}, {movedPages, 0, true}, {movedPages + 9, 10, false}, {logPages - 1, logPages / 2, true}, {logPages, 0, false}} {
+		if got := due(c.log, c.moved); got != c.want {
+			t.Errorf("%d of %d pages are moved, and more are: %t", c.moved, c.log, got)
+		}
+	}
 }
 
 // What writing keeps in memory does not grow with the file.

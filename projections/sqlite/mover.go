@@ -7,7 +7,8 @@ import (
 )
 
 // mover moves pages of the write-ahead log into the file while others write and read. A commit that finds the log at its full length moves the
-// rest itself, so it then has little left to do; and what fails here is tried again there.
+// rest itself, and only that lets the log begin again when it is written all the time: so it has little left to do, and what fails here is tried
+// again there.
 type mover struct {
 	db    *sql.DB
 	wrote chan struct{} // has a token when a commit has not been looked at
@@ -35,18 +36,22 @@ func (m *mover) run() {
 		case <-m.end:
 			return
 		case <-m.wrote:
-			if pages, err := m.checkpoint("NOOP"); err == nil && pages >= movedPages {
-				_, _ = m.checkpoint("PASSIVE")
+			if log, moved, err := m.checkpoint("NOOP"); err == nil && due(log, moved) {
+				_, _, _ = m.checkpoint("PASSIVE")
 			}
 		}
 	}
 }
 
-// checkpoint answers how many pages were in the log and not in the file.
-func (m *mover) checkpoint(how string) (pages int, err error) {
-	var busy, log, moved int
+// due tells whether pages are to be moved beside the commits. A log of its full length is left to the next commit, which could not move it
+// meanwhile; so it is as long as whoever writes can wait, and no longer.
+func due(log, moved int) bool { return log-moved >= movedPages && log < logPages }
+
+// checkpoint answers how many pages are in the log, and how many of them are in the file, too.
+func (m *mover) checkpoint(how string) (log, moved int, err error) {
+	var busy int
 	err = m.db.QueryRowContext(context.Background(), `PRAGMA wal_checkpoint(`+how+`)`).Scan(&busy, &log, &moved)
-	return log - moved, err
+	return log, moved, err
 }
 
 // committed says that there may be something to move. It never waits.
