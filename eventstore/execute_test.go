@@ -333,3 +333,35 @@ func TestIDsAreInTheOrderOfTime(t *testing.T) {
 		t.Errorf("a command id without a time makes the order %s", got)
 	}
 }
+
+// An order that was loaded for a command before spares Execute the reading, and changes no answer: what was stored since is a conflict, and what was
+// loaded for another command is not believed.
+func TestLoadedBefore(t *testing.T) {
+	s := openStore(t)
+	made := mustExecute(t, s, createRequest())
+	load := func(id domain.CommandID) eventstore.Loaded {
+		loaded, err := eventstore.LoadFor(t.Context(), s, domain.Codec{}, made.OrderID, 1, id)
+		if err != nil || loaded.Order.Version == 0 {
+			t.Fatal(loaded.Order, err)
+		}
+		return loaded
+	}
+	first, second := request(made.OrderID, 1, domain.AddItem{Item: tea(2)}), request(made.OrderID, 1, domain.ConfirmOrder{})
+	first.Loaded, second.Loaded = load(first.CommandID), load(second.CommandID)
+	if added := mustExecute(t, s, first); added.Version != 2 || added.Repeat {
+		t.Errorf("the command answered %+v", added)
+	}
+	_, err := execute(s, second)
+	checkError(t, err, domain.Conflict, "")
+	if again := mustExecute(t, s, first); again.Version != 2 || len(again.Records) != 1 {
+		t.Errorf("sent again with what was loaded before, it answered %+v", again)
+	}
+	first.Loaded = second.Loaded
+	if again := mustExecute(t, s, first); !again.Repeat || again.Version != 2 {
+		t.Errorf("with what was loaded for another command it answered %+v", again)
+	}
+	if _, err := eventstore.LoadFor(t.Context(), s, domain.Codec{}, "missing", 1, first.CommandID); domain.KindOf(err) != domain.NotFound {
+		t.Errorf("loading a missing order got %v", err)
+	}
+	checkHead(t, s, made.OrderID, 2)
+}

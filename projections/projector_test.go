@@ -497,6 +497,58 @@ func TestWaitForArrivals(t *testing.T) {
 	}
 }
 
+// asking counts how often it is asked where a projection is.
+type asking struct {
+	projections.Store
+	asked int
+}
+
+func (a *asking) Versions(ctx context.Context, projection string, ids ...domain.OrderID) (map[domain.OrderID]int, error) {
+	a.asked++
+	return a.Store.Versions(ctx, projection, ids...)
+}
+
+// Where a projection is in an order is what arrived there. The read store is asked once for an order of which nothing is known, and again when what is
+// there may be another store's.
+func TestWhereAProjectionIsInAnOrder(t *testing.T) {
+	w := newWorld(t)
+	old := w.create("ada", "A-1", 500)
+	w.step(w.projector())
+	read := &asking{Store: w.read}
+	p := projections.New(w.events, read, projections.Options{Clock: w.clock, Alone: true})
+	wants := func(id domain.OrderID, justMade bool, version, asked int) {
+		t.Helper()
+		if got := p.Newest(t.Context(), projections.OrderList, id, justMade); got != version || read.asked != asked {
+			t.Errorf("it is at version %d, want %d; the store was asked %d times, want %d", got, version, read.asked, asked)
+		}
+	}
+	wants(old, false, 1, 1)
+	wants(old, false, 1, 1)
+	fresh := w.create("bob", "B-1", 500)
+	wants(fresh, true, 0, 1)
+	wants(fresh, false, 0, 1)
+	w.do(old, 1, domain.ConfirmOrder{})
+	w.step(p)
+	wants(old, false, 2, 1)
+	wants(fresh, false, 1, 1)
+	states, err := w.read.States(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.read.Write(t.Context(), projections.Batch{
+		Projection: projections.OrderList, Epoch: w.epoch(), After: states[projections.OrderList].Checkpoint, Checkpoint: "of another log",
+	}); err != nil {
+		t.Fatal(err)
+	}
+	w.do(fresh, 1, domain.ConfirmOrder{})
+	_, _ = p.Step(t.Context()) // it finds that somebody else was there
+	w.step(p)
+	asked := read.asked
+	wants(fresh, false, 2, asked)
+	wants(old, false, 2, asked+1)
+	wants(old, false, 2, asked+1)
+}
+
 func TestRowsMadeAgainDoNotSayWhenTheyFirstArrived(t *testing.T) {
 	w := newWorld(t)
 	id := w.create("ada", "A-1", 500)

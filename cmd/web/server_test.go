@@ -913,3 +913,18 @@ func (s slowStore) Append(
 	<-s.goOn
 	return s.Store.Append(ctx, id, expect, m, events...)
 }
+
+// A program that asks has the hub expect no page, so that nothing is rendered for one; a person's page is expected.
+func TestProgramsAreNoViewers(t *testing.T) {
+	c := openConsole(t)
+	made := c.newOrder("A-1")
+	topic := "order:" + string(made.OrderID)
+	c.getJSON("/orders/" + string(made.OrderID))
+	if c.s.hub.Watched(topic) {
+		t.Error("after a program's requests a page is expected to watch")
+	}
+	c.get("/orders/" + string(made.OrderID))
+	if !c.s.hub.Watched(topic) {
+		t.Error("after a person's request no page is expected to watch")
+	}
+}
