@@ -120,8 +120,8 @@ soak: need-engines node_modules ## Outages and pauses at their full length; then
 vuln: $(VULN) ## Known vulnerabilities in what is called; needs the network for the database, which the Go project also serves as a module
 	GOTOOLCHAIN=$(RELEASE_GO) $(VULN) -db "file://$$(go mod download -json $(VULNDB) | sed -nE 's/.*"Dir": "(.*)".*/\1/p')/data/osv" ./...
 
-mutations: ## Break the code on purpose, once in each way of tools/mutations/list.go, and want the test that is named for it to turn red
-	go run -C tools ./mutations $(ARGS)
+mutations: need-engines ## Break the code on purpose, once in each way of tools/mutations/list.go, and want the test that is named for it to turn red
+	$(ENGINES) go run -C tools ./mutations $(ARGS)
 
 screenshots: need node_modules ## Pictures of every page and state into e2e/pictures, those of the README into docs/pictures
 	cd e2e && node screenshots.mjs

@@ -56,6 +56,13 @@ func TestSeeds(t *testing.T) {
 		simulate(t, *seedFlag, drawn(*seedFlag))
 		return
 	}
+	for name, bug := range found() {
+		t.Run(name, func(t *testing.T) {
+			for n := 0; n < bug.times && !t.Failed(); n++ {
+				simulate(t, bug.seed, drawn(bug.seed))
+			}
+		})
+	}
 	began, last := uint64(1), uint64(seeds)
 	var until time.Time
 	if testing.Short() {
@@ -77,6 +84,33 @@ func TestSeeds(t *testing.T) {
 			return
 		}
 	}
+}
+
+// found are the bugs that the simulation has found, and a seed of each that fails when its mending is undone: tools/mutations undoes it. A seed changes
+// its meaning with the code; where make mutations says that one is green on the broken code, break the code so by hand, run
+// HEADWAY_SIMULATION=10m go test ./cmd/web -run TestSeeds, and name a seed here that fails.
+//
+// Two bugs have no seed. Two frames of a customer's row in one microsecond: none of some thousands met it again, TestCustomerRowsHaveAnOrder holds it. A
+// list whose rows all said that they were left out, after a restart: it was of the real document, which the simulation has not; the browser's tests
+// hold it.
+func found() map[string]foundBug {
+	return map[string]foundBug{
+		"a hold that another process released":     {37, 2},
+		"an order that first arrived at version 2": {6, 2},
+		"rows that left a list":                    {33, 2},
+		"heads that could not be told":             {5, 10},
+		"a newer head in a row frame":              {36, 10},
+		"a page that slept":                        {10, 2},
+		"a socket at another process":              {68, 5},
+		"the clocks of two processes":              {335033944615, 20},
+		"a hold released while a process starts":   {72, 2},
+	}
+}
+
+// foundBug is a seed, and how often it is simulated: the rarer it meets the bug, the more often.
+type foundBug struct {
+	seed  uint64
+	times int
 }
 
 // course is what a seed decides at its beginning.
@@ -282,7 +316,7 @@ func (w *world) start(i int) {
 		codec.DefaultCurrency = "EUR"
 	}
 	w.mu.Unlock()
-	skew := time.Duration(r.IntN(4000)-2000) * time.Millisecond
+	skew := time.Duration(r.IntN(10_000)-5000) * time.Millisecond
 	clock := func() time.Time { return time.Now().Add(skew) }
 	p := &simulatedProcess{name: fmt.Sprintf("process %d", i), gate: simulation.NewGate(w.sky, r), conns: make(chan net.Conn), closed: make(chan struct{})}
 	log := slog.New(slog.DiscardHandler)
@@ -590,14 +624,14 @@ func (w *world) misfortune(ctx context.Context, r *rand.Rand) {
 		lasts := time.Duration(r.ExpFloat64() * float64(5*time.Second))
 		i := r.IntN(w.course.processes)
 		page := w.pages[r.IntN(len(w.pages))]
-		switch r.IntN(12) {
+		switch r.IntN(14) {
 		case 0:
 			w.badEvents(ctx, &weather, simulation.Weather{Fail: r.Float64() / 2, Lose: r.Float64() / 2, Hang: r.Float64() / 10, Slow: time.Second}, lasts)
 		case 1:
 			w.badRows(ctx, &weather, simulation.Weather{Fail: 1}, lasts)
 		case 2, 3:
 			w.badRows(ctx, &weather, simulation.Weather{
-				Fail: r.Float64() / 3, Lose: r.Float64() / 3, Part: r.Float64() / 2, Hang: r.Float64() / 3, Slow: time.Duration(1+r.IntN(3000)) * time.Millisecond,
+				Fail: r.Float64() / 3, Lose: r.Float64() / 3, Part: r.Float64() / 2, Hang: r.Float64() / 10, Slow: time.Duration(1+r.IntN(3000)) * time.Millisecond,
 			}, lasts)
 		case 4:
 			w.halt(ctx, &weather, i, 3*lasts)
@@ -610,13 +644,18 @@ func (w *world) misfortune(ctx context.Context, r *rand.Rand) {
 			page.Freeze(ctx)
 			weather.Go(func() { pause(ctx, 2*lasts); page.Thaw(w.ctx) })
 		case 9:
-			counted := r.IntN(2) == 0
-			w.say("", fmt.Sprintf("%s sleeps for %v, counted %v", page.Name, 2*lasts, counted))
-			weather.Go(func() { page.Suspend(w.ctx, 2*lasts, counted) })
+			counted, nap := r.IntN(2) == 0, 2*lasts
+			if r.IntN(2) == 0 {
+				nap += 12 * time.Second // after which a page knows nothing any more
+			}
+			w.say("", fmt.Sprintf("%s sleeps for %v, counted %v", page.Name, nap, counted))
+			weather.Go(func() { page.Suspend(w.ctx, nap, counted) })
 		case 10:
 			w.poison(r)
 		case 11:
 			w.upgrade()
+		case 12, 13:
+			w.badRows(ctx, &weather, simulation.Weather{Late: r.Float64()}, lasts)
 		}
 	}
 	if w.course.crowd {

@@ -29,6 +29,13 @@ func mutations() []mutation {
 		{"half a command stays after its neighbour's commit", "5", "eventstore/sqlite/writer.go",
 			"errors.Join(w.do.rollbackTo.exec(ctx), w.do.release.exec(ctx))", "w.do.release.exec(ctx)", "eventstore/sqlite", "TestNeighboursInOneTransaction"},
 
+		// On DynamoDB.
+		{"a stored item may be replaced", "2", "eventstore/dynamo/append.go",
+			`TableName: aws.String(s.events), Item: i, ConditionExpression: aws.String("attribute_not_exists(" + aggregateID + ")"),`,
+			`TableName: aws.String(s.events), Item: i,`, "eventstore/dynamo", "TestOneOrderACommand"},
+		{"an answer that was lost is forgotten", "1", "eventstore/dynamo/append.go",
+			"c.unsure = c.unsure || err != nil && leavesOpen(err)", "c.unsure = false", "eventstore/dynamo", "TestALostAnswerBeforeARefusal"},
+
 		// The feed, the walk and snapshots.
 		{"the feed's cursor skips a move", "6", "eventstore/sqlite/read.go",
 			"return heads, feedCursor.at(page[len(page)-1].seq), nil", "return heads, feedCursor.at(page[len(page)-1].seq + 1), nil", "eventstore/sqlite", "TestStore/feed"},
@@ -79,6 +86,30 @@ func mutations() []mutation {
 			"TestAFloodForOneWhoDoesNotReadIsOneResync"},
 		{"who was away too long is told nothing", "11", "live/hub.go", "c.next, c.resync = 0, true", "c.next = 0", "live", "TestWhoCannotResumeIsToldToResync"},
 
+		{"a row that cannot be read is current", "10", "cmd/web/freshness.go",
+			"return projections.Stamp{Head: head.Version, State: projections.StampUnknown, Reason", "return projections.Stamp{Head: head.Version, State: projections.StampCurrent, Reason",
+			"cmd/web", "TestReadStoreAway"},
+
+		// What the simulation has found: each mending is undone.
+		{"holds are not looked at again", "11", "projections/follow.go",
+			"if now.Sub(f.heldAt) < followHolds {", "if true {", "cmd/web", "TestSeeds/a_hold_that_another_process_released"},
+		{"an order counts as new only if it is newer than all", "11", "cmd/web/internal/simulation/document.go",
+			"if r.more && e.created != nil && (f.Beyond == nil || *e.created < *f.Beyond) {", "if e.created != nil && (f.Beyond == nil || *e.created > *f.Beyond) {", "cmd/web", "TestSeeds/an_order_that_first_arrived_at_version_2"},
+		{"a row that left its list stays current", "11", "cmd/web/internal/simulation/document.go",
+			"e.Left = !r.has(e.Projection, e.ID)", "e.Left = false", "cmd/web", "TestSeeds/rows_that_left_a_list"},
+		{"a page whose heads are not known is not read again", "11", "cmd/web/internal/simulation/freshness.go",
+			`if item.State == "unknown" && !item.Left {`, `if item.State == "x" {`, "cmd/web", "TestSeeds/heads_that_could_not_be_told"},
+		{"the head of a row frame is for its row alone", "11", "cmd/web/internal/simulation/freshness.go",
+			"defer s.headed(f, f.Head, now)", "", "cmd/web", "TestSeeds/a_newer_head_in_a_row_frame"},
+		{"a page that slept believes what waited in its socket", "11", "cmd/web/internal/simulation/page.go",
+			`p.see(Frame{Type: "tick", Wall: time.Now().UnixMilli()})
+	if p.state.IsStale() { // it slept: what waited in the socket is no answer`, "if false {", "cmd/web", "TestSeeds/a_page_that_slept"},
+		{"a socket stays at a process that did not read the page", "11", "cmd/web/internal/simulation/page.go",
+			`case p.failed == 0 && p.socket != nil && p.hub != "" && p.hub != hubOf(p.state.since):`, "case false:", "cmd/web", "TestSeeds/a_socket_at_another_process"},
+		{"moments of two processes are compared", "11", "cmd/web/internal/simulation/freshness.go",
+			"(projection != customers || hubOf(seq) == hubOf(s.since)) && ", "", "cmd/web", "TestSeeds/the_clocks_of_two_processes"},
+		{"holds are not known before the first page is read", "11", "projections/projector.go",
+			"_ = p.follow.holds(ctx) // it is tried again", "", "cmd/web", "TestSeeds/a_hold_released_while_a_process_starts"},
 		// Bounds.
 		{"what is kept for slow clients has no end", "12", "live/ring.go", "for len(r.frames)-drop > ringFrames || r.bytes > ringBytes {", "for false {", "live",
 			"TestWhoCannotResumeIsToldToResync"},

@@ -19,6 +19,7 @@ type Weather struct {
 	Lose float64       // it is done, and the caller is told that it failed
 	Part float64       // a batch of rows is written up to a step; the caller is told that it failed
 	Hang float64       // the answer is a failure that comes late; what was asked is done even later, or never
+	Late float64       // a write of rows fails within a second, and is done seconds later
 	Slow time.Duration // a call takes up to this long
 }
 
@@ -124,6 +125,7 @@ type lot struct {
 	fail, lose, hung  bool
 	never             bool    // what hung is not done later
 	part              float64 // which share of the steps is done; 0 means all
+	late              time.Duration
 }
 
 func (g *Gate) draw(w Weather) lot {
@@ -139,6 +141,9 @@ func (g *Gate) draw(w Weather) lot {
 	}
 	if w.Slow > 0 {
 		l.slow = time.Duration(g.random.Int64N(int64(w.Slow)))
+	}
+	if g.random.Float64() < w.Late {
+		l.late = time.Duration(g.random.Int64N(int64(hangs)))
 	}
 	if l.hung {
 		l.hang, l.later = time.Duration(g.random.Int64N(int64(hangs))), time.Duration(g.random.Int64N(int64(hangs)))
@@ -270,6 +275,9 @@ type nothing struct{}
 // Write may stop at any step, and may be done long after its failure.
 func (r gatedRows) Write(ctx context.Context, b projections.Batch) error {
 	l := r.draw()
+	if l.late > 0 {
+		l.hung, l.never, l.hang, l.later = true, false, l.late%time.Second, l.late
+	}
 	do := func(ctx context.Context) (nothing, error) {
 		if l.part == 0 {
 			return nothing{}, r.table.Write(ctx, b)

@@ -56,6 +56,7 @@ type Page struct {
 	failed    int
 	askedAt   *int64
 	frozen    bool
+	drowsy    time.Time // until then it hears what waits in the socket, and its timers do not run: as when a laptop wakes
 	heard     chan message
 	asked     chan asked
 	do        chan func()
@@ -100,7 +101,7 @@ type asked struct {
 // Run opens the page and lives until ctx ends. An error means that the page could not be read at first.
 func (p *Page) Run(ctx context.Context) {
 	p.began, p.state = time.Now(), NewState()
-	p.heard, p.asked, p.told = make(chan message), make(chan asked), map[string]int64{}
+	p.heard, p.asked, p.told = make(chan message, 64), make(chan asked), map[string]int64{} // a browser hears while its page sleeps
 	p.taped = map[string]string{}
 	if p.do == nil {
 		p.do = make(chan func())
@@ -130,7 +131,7 @@ func (p *Page) Run(ctx context.Context) {
 				p.lost(0)
 			}
 		case <-tick.C:
-			if p.frozen {
+			if p.frozen || time.Now().Before(p.drowsy) {
 				continue
 			}
 			p.see(Frame{Type: "tick", Wall: time.Now().UnixMilli()})
@@ -525,6 +526,7 @@ func (p *Page) Suspend(ctx context.Context, d time.Duration, counted bool) {
 		case <-time.After(d):
 		case <-ctx.Done():
 		}
+		p.drowsy = time.Now().Add(time.Duration(p.Random.IntN(100)) * time.Millisecond)
 		if !counted {
 			p.uncounted += d
 			p.contact = min(p.contact, p.now())
