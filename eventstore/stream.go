@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"headway/domain"
 )
@@ -43,7 +44,7 @@ const decodeTogether = 1000
 func foldOn(codec domain.Codec, o *domain.Order, records []Record) *Hold {
 	for len(records) > decodeTogether/2 {
 		n := min(len(records), decodeTogether)
-		if hold := applyAll(o, records[:n], decodeAll(codec, records[:n])); hold != nil {
+		if hold := applyAll(o, records[:n], decodeAll(codec.Decode, records[:n])); hold != nil {
 			return hold
 		}
 		records = records[n:]
@@ -66,18 +67,28 @@ type decoded struct {
 	err   error
 }
 
-func decodeAll(codec domain.Codec, records []Record) []decoded {
+// decodeAll decodes records by all processors. A panic is the caller's, who may know how to go on.
+func decodeAll(decode func(domain.Raw) (domain.Event, error), records []Record) []decoded {
 	all := make([]decoded, len(records))
 	share := len(records)/runtime.GOMAXPROCS(0) + 1
 	var working sync.WaitGroup
+	var panicked atomic.Pointer[any]
 	for from := 0; from < len(records); from += share {
 		working.Go(func() {
+			defer func() {
+				if cause := recover(); cause != nil {
+					panicked.Store(&cause)
+				}
+			}()
 			for i := from; i < min(from+share, len(records)); i++ {
-				all[i].event, all[i].err = codec.Decode(records[i].Raw())
+				all[i].event, all[i].err = decode(records[i].Raw())
 			}
 		})
 	}
 	working.Wait()
+	if cause := panicked.Load(); cause != nil {
+		panic(*cause)
+	}
 	return all
 }
 
