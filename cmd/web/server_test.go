@@ -297,7 +297,7 @@ func TestStampIsNotNewerThanRows(t *testing.T) {
 // A row of a customer is numbered so that a page never goes back to an older one, nor misses the next.
 func TestCustomerRowsHaveAnOrder(t *testing.T) {
 	c := openConsole(t)
-	if c.s.bridge.moment() >= c.s.bridge.moment() {
+	if earlier, later := c.s.bridge.moment(), c.s.bridge.moment(); earlier >= later {
 		t.Error("two readings at one moment look like one")
 	}
 	c.newOrder("R-1")
