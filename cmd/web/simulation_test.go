@@ -90,7 +90,8 @@ func TestSeeds(t *testing.T) {
 // its meaning with the code; where make mutations says that one is green on the broken code, break the code so by hand, run
 // HEADWAY_SIMULATION=10m go test ./cmd/web -run TestSeeds, and name a seed here that fails.
 //
-// Two bugs have no seed. Two frames of a customer's row in one microsecond: none of some thousands met it again, TestCustomerRowsHaveAnOrder holds it. A
+// Three bugs have no seed. The clocks of two processes: only seeds of a crowd met it again, one time in five; freshness.test.mjs holds it. Two frames of a
+// customer's row in one microsecond: none of some thousands met it again, TestCustomerRowsHaveAnOrder holds it. A
 // list whose rows all said that they were left out, after a restart: it was of the real document, which the simulation has not; the browser's tests
 // hold it.
 func found() map[string]foundBug {
@@ -102,7 +103,6 @@ func found() map[string]foundBug {
 		"a newer head in a row frame":              {36, 10},
 		"a page that slept":                        {10, 2},
 		"a socket at another process":              {68, 5},
-		"the clocks of two processes":              {335033944615, 20},
 		"a hold released while a process starts":   {72, 2},
 	}
 }
