@@ -11,11 +11,10 @@ import (
 
 // The bounds of one read.
 const (
-	PageSize      = 50
-	MaxPage       = 1000
-	ExactTotal    = 1000 // totals are exact up to here
-	ExactByStatus = 100  // and the counts of statuses that were not asked for, where more than ExactTotal orders match in all
-	MaxHolds      = 1000 // holds one answer lists
+	PageSize   = 50
+	MaxPage    = 1000
+	ExactTotal = 1000 // totals are exact up to here
+	MaxHolds   = 1000 // holds one answer lists
 )
 
 // Store keeps the rows, holds, checkpoints and states of all projections. It is safe for concurrent use; results share no memory
@@ -115,7 +114,7 @@ type OrderPage struct {
 	Next         string // empty at the end
 	Total        int
 	TotalIsExact bool
-	ByStatus     map[domain.Status]Count // the tabs: the query without its Statuses
+	ByStatus     map[domain.Status]Count // the tabs: the query without its Statuses; exact to ExactTotal if no more match in all, or it was asked for
 }
 
 // NoOrders is the page of a query that nothing matches.

@@ -21,6 +21,7 @@ import (
 const (
 	fewMatches = projections.ExactTotal
 	walkedRows = 2000
+	enoughSeen = 100 // of a status that was not asked for, where matches are many
 )
 
 // orderSort is a way to sort: the columns before the id, which breaks ties, and the index that has them in this order.
@@ -463,8 +464,8 @@ func (o *orderSearch) matches(statuses []domain.Status) (string, []any) {
 }
 
 // count counts the matches of every status together, until they are more than few. If they are few, it answers their numbers; else byStatus says how many
-// there are of each status, of one that was not asked for no further than to ExactByStatus: to count common words that have a rare status is
-// the dearest part of a search.
+// there are of each status that was asked for. Of any other it says that there are at least so many: several words that seldom meet would have to be
+// looked for again from end to end, so that only those that were found are looked at.
 func (o *orderSearch) count(byStatus map[domain.Status]projections.Count) (n int, numbers string, err error) {
 	if len(o.words) == 0 && o.q.Customer == "" && len(o.created()) == 0 {
 		if n, err := o.kept(byStatus); err != nil || n > fewMatches {
@@ -475,10 +476,17 @@ func (o *orderSearch) count(byStatus map[domain.Status]projections.Count) (n int
 	if err != nil || n <= fewMatches {
 		return n, numbers, err
 	}
+	if len(o.words) > 1 {
+		if err := o.seen(numbers, byStatus); err != nil {
+			return 0, "", err
+		}
+	}
 	for _, status := range domain.Statuses() {
-		limit := projections.ExactByStatus
+		limit := enoughSeen
 		if slices.Contains(o.q.Statuses, status) {
 			limit = projections.ExactTotal
+		} else if len(o.words) > 1 {
+			continue
 		}
 		_, from, args := o.briefly([]domain.Status{status})
 		of, err := o.countRows(from, args, limit+1)
@@ -488,6 +496,21 @@ func (o *orderSearch) count(byStatus map[domain.Status]projections.Count) (n int
 		byStatus[status] = projections.CountTo(of, limit)
 	}
 	return n, "", nil
+}
+
+// seen says that there are at least as many of each status as these rows have.
+func (o *orderSearch) seen(numbers string, byStatus map[domain.Status]projections.Count) error {
+	for status := range byStatus {
+		byStatus[status] = projections.Count{}
+	}
+	rows, err := o.tx.QueryContext(o.ctx, `SELECT o.status, count(*) FROM json_each(?) AS j CROSS JOIN orders AS o ON o.no = j.value GROUP BY o.status`, numbers)
+	_, err = collect(rows, err, func(rows *sql.Rows) (n int, err error) {
+		var status domain.Status
+		err = rows.Scan(&status, &n)
+		byStatus[status] = projections.Count{N: n}
+		return n, err
+	})
+	return err
 }
 
 // kept is how many orders there are in all; if they are many, byStatus says how many of each status.
