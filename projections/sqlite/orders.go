@@ -203,6 +203,15 @@ func (o *orderSearch) answer(page *projections.OrderPage) error {
 	if err != nil {
 		return err
 	}
+	if n <= fewMatches && o.indexed() {
+		page.Total = n
+		rows, _, err := o.walk(o.way(), 0)
+		if err != nil {
+			return err
+		}
+		o.fill(page, rows)
+		return nil
+	}
 	if n <= fewMatches {
 		matches, err := o.candidates(numbers)
 		if err != nil {
@@ -243,6 +252,11 @@ func (o *orderSearch) answer(page *projections.OrderPage) error {
 		return err
 	}
 	return o.cut(page, matches)
+}
+
+// indexed tells whether one index has both the order of the page and the statuses of all matches: that of a customer's orders.
+func (o *orderSearch) indexed() bool {
+	return o.q.Customer != "" && len(o.words) == 0 && len(o.q.Statuses) == 0 && o.sort.index == byCreated
 }
 
 func (o *orderSearch) asksFor(status domain.Status) bool {
@@ -472,8 +486,11 @@ func (o *orderSearch) count(byStatus map[domain.Status]projections.Count) (n int
 			return n, "", err
 		}
 	}
-	n, numbers, err = o.first(nil)
-	if err != nil || n <= fewMatches {
+	if o.indexed() {
+		if n, err = o.statuses(byStatus); err != nil || n <= fewMatches {
+			return n, "", err
+		}
+	} else if n, numbers, err = o.first(nil); err != nil || n <= fewMatches {
 		return n, numbers, err
 	}
 	if len(o.words) > 1 {
@@ -496,6 +513,20 @@ func (o *orderSearch) count(byStatus map[domain.Status]projections.Count) (n int
 		byStatus[status] = projections.CountTo(of, limit)
 	}
 	return n, "", nil
+}
+
+// statuses counts the matches of each status in the index alone, until they are more than few in all.
+func (o *orderSearch) statuses(byStatus map[domain.Status]projections.Count) (sum int, err error) {
+	from, args := o.matches(nil)
+	rows, err := o.tx.QueryContext(o.ctx, `SELECT status, count(*) FROM (SELECT o.status AS status`+from+` LIMIT ?) GROUP BY status`, append(args, fewMatches+1)...)
+	_, err = collect(rows, err, func(rows *sql.Rows) (n int, err error) {
+		var status domain.Status
+		err = rows.Scan(&status, &n)
+		byStatus[status] = projections.Count{N: n, IsExact: true}
+		sum += n
+		return n, err
+	})
+	return sum, err
 }
 
 // seen says that there are at least as many of each status as these rows have.

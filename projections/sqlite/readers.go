@@ -27,7 +27,7 @@ type readers struct {
 }
 
 func openReaders(path string) (*readers, error) {
-	db, err := sql.Open("sqlite", address(path, "deferred", "query_only(1)", "cache_size(-6000)"))
+	db, err := sql.Open("sqlite", address(path, "deferred", "query_only(1)", "cache_size(-3000)"))
 	if err != nil {
 		return nil, err
 	}
