@@ -54,14 +54,17 @@ type Gate struct {
 	random *rand.Rand
 	open   chan struct{} // closed while the process runs
 	dead   chan struct{} // closed when it was killed
-	late   sync.WaitGroup
+	late   int           // so many things that were asked long ago may still be done
+	done   *sync.Cond    // of mu: one of them was
 }
 
 // NewGate is the gate of a process that runs.
 func NewGate(sky *Sky, random *rand.Rand) *Gate {
 	open := make(chan struct{})
 	close(open)
-	return &Gate{sky: sky, random: random, open: open, dead: make(chan struct{})}
+	g := &Gate{sky: sky, random: random, open: open, dead: make(chan struct{})}
+	g.done = sync.NewCond(&g.mu)
+	return g
 }
 
 // Stop makes every call wait until Resume or Kill.
@@ -100,7 +103,27 @@ func (g *Gate) Killed() bool {
 }
 
 // Wait returns when nothing that was asked long ago can be done any more.
-func (g *Gate) Wait() { g.late.Wait() }
+func (g *Gate) Wait() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for g.late > 0 {
+		g.done.Wait()
+	}
+}
+
+// belatedly does something that whoever asked has given up. It may begin while somebody waits, which a WaitGroup does not allow.
+func (g *Gate) belatedly(do func()) {
+	g.mu.Lock()
+	g.late++
+	g.mu.Unlock()
+	go func() {
+		do()
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.late--
+		g.done.Broadcast()
+	}()
+}
 
 var errKilled = errors.New("the process was killed")
 
@@ -174,7 +197,7 @@ func call[T any](ctx context.Context, g *Gate, l lot, store string, do func(ctx 
 	rest(ctx, l.slow)
 	if l.hung {
 		if later != nil && !l.never {
-			g.late.Go(func() {
+			g.belatedly(func() {
 				ctx := context.WithoutCancel(ctx)
 				rest(ctx, l.later)
 				later(ctx)
