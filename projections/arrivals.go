@@ -22,8 +22,8 @@ type Arrival struct {
 
 // arrivals remembers recent arrivals, the newest orders first to stay, and tells of them.
 type arrivals struct {
-	onRows  func(projection string, rows []Row, committed time.Time) // may be nil
-	telling sync.Mutex                                               // what is told is told in the order in which it is remembered
+	onRows  func(projection string, rows []Row) // may be nil
+	telling sync.Mutex                          // what is told is told in the order in which it is remembered
 
 	mu     sync.Mutex
 	recent map[domain.OrderID]map[string]*history
@@ -39,18 +39,18 @@ type history struct {
 	found int       // and had this version; 0: no row. That is no arrival: nobody was told
 }
 
-func newArrivals(onRows func(string, []Row, time.Time)) *arrivals {
+func newArrivals(onRows func(string, []Row)) *arrivals {
 	return &arrivals{onRows: onRows, recent: map[domain.OrderID]map[string]*history{}, news: make(chan struct{})}
 }
 
 // tell remembers rows, and tells of them. One that is older than what was told of its order says nothing: what this process wrote, and what it
 // saw of other processes, is told by several goroutines.
-func (a *arrivals) tell(projection string, rows []Row, at, committed time.Time) {
+func (a *arrivals) tell(projection string, rows []Row, at time.Time) {
 	a.telling.Lock()
 	defer a.telling.Unlock()
 	news := a.add(projection, rows, at)
 	if len(news) > 0 && a.onRows != nil {
-		a.onRows(projection, news, committed)
+		a.onRows(projection, news)
 	}
 }
 

@@ -252,7 +252,7 @@ func (f *follower) arrived(name string, ids []domain.OrderID, rows map[domain.Or
 		}
 	}
 	f.mu.Unlock()
-	f.arrivals.tell(name, news, time.Time{}, now) // when the store acknowledged them is known elsewhere
+	f.arrivals.tell(name, news, time.Time{}) // when the store acknowledged them is known elsewhere
 	return came, late
 }
 
@@ -280,7 +280,7 @@ func (f *follower) holds(ctx context.Context) error {
 			if err != nil {
 				return readFailed(err)
 			}
-			f.arrivals.tell(name, slices.Collect(maps.Values(rows)), time.Time{}, now.UTC())
+			f.arrivals.tell(name, slices.Collect(maps.Values(rows)), time.Time{})
 		}
 		for id := range released {
 			delete(f.known[name], id)

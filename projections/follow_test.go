@@ -234,7 +234,7 @@ func TestWhatArrivesWhileAProcessStartsIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	told := map[string]int{}
-	bob := projections.New(w.events, w.read, projections.Options{Clock: w.clock, OnRows: func(name string, rows []projections.Row, _ time.Time) {
+	bob := projections.New(w.events, w.read, projections.Options{Clock: w.clock, OnRows: func(name string, rows []projections.Row) {
 		told[name] += len(rows)
 	}})
 	bob.Begin(t.Context())

@@ -142,7 +142,7 @@ type process struct {
 	back   []string
 }
 
-func (p *process) told(projection string, rows []projections.Row, _ time.Time) {
+func (p *process) told(projection string, rows []projections.Row) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, r := range rows {

@@ -443,7 +443,7 @@ func (l *loop) acknowledged(batch Batch, at time.Time, remaking bool) {
 	if remaking {
 		arrived = time.Time{}
 	}
-	l.arrivals.tell(l.name, batch.Rows, arrived, at)
+	l.arrivals.tell(l.name, batch.Rows, arrived)
 	for _, h := range batch.Holds {
 		l.opts.Log.Warn("an order is held", "projection", l.name, "order", h.OrderID, "version", h.Version, "reason", h.Reason)
 		if l.opts.OnHold != nil {

@@ -38,9 +38,9 @@ type Options struct {
 
 	// OnMoved tells that the heads of orders have moved: at least once for each move, by the feed or a nudge, whatever the read store does.
 	OnMoved func([]eventstore.Head)
-	// OnRows tells that rows were stored, and when their store acknowledged it; for rows that another process wrote, when they were seen.
-	// The contribution of another process is told again, because the sum of its customer is written a moment after it.
-	OnRows func(projection string, rows []Row, committed time.Time)
+	// OnRows tells that rows were stored, also by another process, whose rows are told when they are seen. The contribution of another process is told again,
+	// because the sum of its customer is written a moment after it.
+	OnRows func(projection string, rows []Row)
 	// OnState tells a state, whether or not it could be stored; not while another process runs the projections.
 	OnState func(State)
 	// OnHold tells that an order has been set aside.

@@ -441,7 +441,7 @@ func TestNudgesAreAppliedAtOnceAndMayRepeat(t *testing.T) {
 	var rows, moved atomic.Int32
 	p := projections.New(w.events, w.read, projections.Options{
 		Clock:  w.clock,
-		OnRows: func(_ string, r []projections.Row, _ time.Time) { rows.Add(int32(len(r))) },
+		OnRows: func(_ string, r []projections.Row) { rows.Add(int32(len(r))) },
 		OnMoved: func(h []eventstore.Head) {
 			moved.Add(int32(len(h)))
 		},
@@ -572,7 +572,7 @@ func TestALongLogIsCaughtUpInBatches(t *testing.T) {
 	}
 	var batches atomic.Int32
 	p := projections.New(w.events, w.read, projections.Options{
-		Clock: w.clock, OnRows: func(string, []projections.Row, time.Time) { batches.Add(1) },
+		Clock: w.clock, OnRows: func(string, []projections.Row) { batches.Add(1) },
 	})
 	if moved := w.step(p); moved != 2*(projections.BatchOrders+7) || batches.Load() != 4 {
 		t.Errorf("%d rows in %d batches", moved, batches.Load())
@@ -653,7 +653,7 @@ func TestAnOrderThatMovesWhileItIsWrittenIsReadAfterwards(t *testing.T) {
 			}
 		}
 	}}
-	p := projections.New(events, read, projections.Options{Alone: true, OnRows: func(string, []projections.Row, time.Time) {}})
+	p := projections.New(events, read, projections.Options{Alone: true, OnRows: func(string, []projections.Row) {}})
 	w.step(p)
 	if read.both > 0 {
 		t.Errorf("%d orders were read while they were written", read.both)

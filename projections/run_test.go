@@ -43,7 +43,7 @@ func run(t *testing.T, f func(t *testing.T, r *running)) {
 		r := &running{world: w, store: &failing{Store: w.read}, stop: stop, done: make(chan error, 1)}
 		r.Projector = projections.New(w.events, r.store, projections.Options{
 			OnState: func(s projections.State) { r.mu.Lock(); defer r.mu.Unlock(); r.told = append(r.told, s) },
-			OnRows: func(_ string, rows []projections.Row, _ time.Time) {
+			OnRows: func(_ string, rows []projections.Row) {
 				r.mu.Lock()
 				defer r.mu.Unlock()
 				r.rows = append(r.rows, rows...)

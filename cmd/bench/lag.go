@@ -115,7 +115,7 @@ func (b *bench) lagOfRows(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, read.Close()) }()
 	rows, acknowledged := &arrivals{}, &arrivals{}
-	p := projections.New(events, read, projections.Options{OnRows: func(name string, written []projections.Row, _ time.Time) {
+	p := projections.New(events, read, projections.Options{OnRows: func(name string, written []projections.Row) {
 		for _, r := range written {
 			if name == projections.OrderList {
 				rows.add(r.Order(), r.At(), time.Now())

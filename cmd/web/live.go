@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/a-h/templ"
 
@@ -163,7 +162,7 @@ func (b *bridge) movedAll(heads []eventstore.Head) {
 }
 
 // arrived keeps the rows that a projection has written, for run. It never blocks.
-func (b *bridge) arrived(projection string, rows []projections.Row, _ time.Time) {
+func (b *bridge) arrived(projection string, rows []projections.Row) {
 	b.news.Store(true)
 	b.mu.Lock()
 	for _, row := range rows {

@@ -850,9 +850,9 @@ func TestLongOrder(t *testing.T) {
 func TestBridgeIsBounded(t *testing.T) {
 	c := openConsole(t)
 	for i := range maxNewRows + 10 {
-		c.s.bridge.arrived(projections.OrderList, []projections.Row{projections.OrderRow{ID: domain.OrderID(fmt.Sprint(i)), Version: 1}}, time.Now())
+		c.s.bridge.arrived(projections.OrderList, []projections.Row{projections.OrderRow{ID: domain.OrderID(fmt.Sprint(i)), Version: 1}})
 	}
-	c.s.bridge.arrived(projections.OrderList, []projections.Row{projections.OrderRow{ID: "0", Version: 2}}, time.Now())
+	c.s.bridge.arrived(projections.OrderList, []projections.Row{projections.OrderRow{ID: "0", Version: 2}})
 	if n := len(c.s.bridge.order); n != maxNewRows {
 		t.Errorf("%d rows wait, want %d", n, maxNewRows)
 	}

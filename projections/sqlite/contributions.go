@@ -120,6 +120,9 @@ func (w *write) customer(id string, c *change) error {
 		return err
 	}
 	if orders+c.orders == 0 {
+		if !found {
+			return nil
+		}
 		return w.dropCustomer(no, words)
 	}
 	switch {

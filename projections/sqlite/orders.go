@@ -217,6 +217,9 @@ func (o *orderSearch) answer(page *projections.OrderPage) error {
 		if err != nil {
 			return err
 		}
+		for _, status := range domain.Statuses() { // the rows are counted, not what is kept
+			page.ByStatus[status] = projections.Count{IsExact: true}
+		}
 		for _, c := range matches {
 			page.ByStatus[c.status] = projections.Count{N: page.ByStatus[c.status].N + 1, IsExact: true}
 		}
@@ -518,15 +521,8 @@ func (o *orderSearch) count(byStatus map[domain.Status]projections.Count) (n int
 // statuses counts the matches of each status in the index alone, until they are more than few in all.
 func (o *orderSearch) statuses(byStatus map[domain.Status]projections.Count) (sum int, err error) {
 	from, args := o.matches(nil)
-	rows, err := o.tx.QueryContext(o.ctx, `SELECT status, count(*) FROM (SELECT o.status AS status`+from+` LIMIT ?) GROUP BY status`, append(args, fewMatches+1)...)
-	_, err = collect(rows, err, func(rows *sql.Rows) (n int, err error) {
-		var status domain.Status
-		err = rows.Scan(&status, &n)
-		byStatus[status] = projections.Count{N: n, IsExact: true}
-		sum += n
-		return n, err
-	})
-	return sum, err
+	return o.counts(`SELECT status, count(*) FROM (SELECT o.status AS status`+from+` LIMIT ?) GROUP BY status`, append(args, fewMatches+1),
+		func(status domain.Status, n int) { byStatus[status] = projections.Count{N: n, IsExact: true} })
 }
 
 // seen says that there are at least as many of each status as these rows have.
@@ -534,33 +530,28 @@ func (o *orderSearch) seen(numbers string, byStatus map[domain.Status]projection
 	for status := range byStatus {
 		byStatus[status] = projections.Count{}
 	}
-	rows, err := o.tx.QueryContext(o.ctx, `SELECT o.status, count(*) FROM json_each(?) AS j CROSS JOIN orders AS o ON o.no = j.value GROUP BY o.status`, numbers)
-	_, err = collect(rows, err, func(rows *sql.Rows) (n int, err error) {
-		var status domain.Status
-		err = rows.Scan(&status, &n)
-		byStatus[status] = projections.Count{N: n}
-		return n, err
-	})
+	_, err := o.counts(`SELECT o.status, count(*) FROM json_each(?) AS j CROSS JOIN orders AS o ON o.no = j.value GROUP BY o.status`, []any{numbers},
+		func(status domain.Status, n int) { byStatus[status] = projections.Count{N: n} })
 	return err
 }
 
-// kept is how many orders there are in all; if they are many, byStatus says how many of each status.
+// kept is how many orders there are in all, and says how many of each status.
 func (o *orderSearch) kept(byStatus map[domain.Status]projections.Count) (sum int, err error) {
-	counts := map[domain.Status]int{}
-	rows, err := o.tx.QueryContext(o.ctx, `SELECT status, n FROM tally`)
-	if _, err = collect(rows, err, func(rows *sql.Rows) (n int, err error) {
+	return o.counts(`SELECT status, n FROM tally`, nil,
+		func(status domain.Status, n int) { byStatus[status] = projections.CountTo(n, projections.ExactTotal) })
+}
+
+// counts reads how many there are of each status, and adds them up.
+func (o *orderSearch) counts(query string, args []any, of func(status domain.Status, n int)) (sum int, err error) {
+	rows, err := o.tx.QueryContext(o.ctx, query, args...)
+	_, err = collect(rows, err, func(rows *sql.Rows) (n int, err error) {
 		var status domain.Status
 		err = rows.Scan(&status, &n)
-		counts[status] = n
+		of(status, n)
 		sum += n
 		return n, err
-	}); err != nil || sum <= fewMatches {
-		return sum, err
-	}
-	for status, n := range counts {
-		byStatus[status] = projections.CountTo(n, projections.ExactTotal)
-	}
-	return sum, nil
+	})
+	return sum, err
 }
 
 // briefly is the FROM and WHERE of all matches, and the number of one. Of a text at any time no row has to be looked at.
