@@ -38,6 +38,7 @@ type server struct {
 	static    *static.Assets
 	build     string
 	demo      bool
+	pages     turns // of GET
 }
 
 // newServer joins everything that a request needs. It starts nothing: the projector runs when it is told to.
@@ -47,7 +48,7 @@ func newServer(app *App) *server { return newServerWith(app, static.New()) }
 func newServerWith(app *App, assets *static.Assets) *server {
 	s := &server{
 		read: app.Read, codec: app.Codec, zone: app.Location, clock: app.Clock, log: app.Log,
-		static: assets, demo: app.Settings.Demo,
+		static: assets, demo: app.Settings.Demo, pages: pageTurns(app.Settings),
 	}
 	s.build = buildVersion() + "-" + s.static.Build()
 	s.hub = live.New(live.Options{Build: s.build})
@@ -96,6 +97,14 @@ func (s *server) page(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 		defer cancel()
+		if r.Method == http.MethodGet {
+			done, ok := s.pages.briefly(ctx)
+			if !ok {
+				s.fail(w, r, tooBusy())
+				return
+			}
+			defer done()
+		}
 		r = r.WithContext(s.looking(ctx))
 		seq := ""
 		if !input.WantsJSON(r) {

@@ -107,6 +107,12 @@ func (s Settings) usesFolder() (bool, error) {
 	return events.name == sqliteEngine || read.name == sqliteEngine, err
 }
 
+// usesNoNetwork tells whether everything is kept in files.
+func (s Settings) usesNoNetwork() bool {
+	events, read, err := s.engines()
+	return err == nil && events.name == sqliteEngine && read.name == sqliteEngine
+}
+
 // Open opens both stores; what is kept in files is made when missing. Close must be called. Serving also takes the folder's lock; other
 // commands may run beside a server.
 func (a *App) Open() error {

@@ -5,7 +5,9 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"headway/domain"
@@ -14,10 +16,11 @@ import (
 
 // The bounds of what is worked on at once. Whoever waits for a turn holds a connection, and a small body at most.
 const (
-	MaxRequests    = 128             // at once
-	MaxLargeBodies = 16              // at once, of more than smallBody or of unknown length
-	smallBody      = 16 << 10        // bytes; taken apart, a body takes about 25 times as much
-	turnWait       = 5 * time.Second // for a turn; then 503
+	MaxRequests    = 128                   // at once
+	MaxLargeBodies = 16                    // at once, of more than smallBody or of unknown length
+	smallBody      = 16 << 10              // bytes; taken apart, a body takes about 25 times as much
+	turnWait       = 5 * time.Second       // for a turn; then 503
+	pageTurn       = 20 * time.Millisecond // that a page may keep others waiting
 )
 
 // turns is room for so many.
@@ -41,6 +44,29 @@ func (t turns) take(ctx context.Context) bool {
 }
 
 func (t turns) give() { <-t }
+
+// pageTurns has a turn for each processor, because pages from files hardly wait for anything else: more at once are all late, some of them very, and take
+// more memory. Pages that wait for a network need none.
+func pageTurns(settings Settings) turns {
+	if !settings.usesNoNetwork() {
+		return nil
+	}
+	return make(turns, max(2, runtime.GOMAXPROCS(0)))
+}
+
+// briefly waits for a turn of at most pageTurn, which done ends. Who takes longer, for a heavy search or a slow reader, goes on without one: they keep
+// nobody waiting. Without turns there is nothing to wait for.
+func (t turns) briefly(ctx context.Context) (done func(), ok bool) {
+	if t == nil {
+		return func() {}, true
+	}
+	if !t.take(ctx) {
+		return nil, false
+	}
+	give := sync.OnceFunc(t.give)
+	late := time.AfterFunc(pageTurn, give)
+	return func() { late.Stop(); give() }, true
+}
 
 // inTurn bounds the memory of all requests together. A body is read to its end before the request gets its turn, so that slow senders keep
 // nobody waiting but those who send large bodies, too. The live view and the static files have bounds of their own, and who asks whether the server

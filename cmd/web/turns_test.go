@@ -1,15 +1,57 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
+
+// Pages get their turns in the order in which they came, as many at once as there are turns, and none keeps the others waiting for longer than pageTurn.
+func TestPagesTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pages, began := make(turns, 2), time.Now()
+		var mu sync.Mutex
+		var got []string
+		ask := func(name string, work time.Duration) {
+			go func() {
+				done, ok := pages.briefly(t.Context())
+				if !ok {
+					t.Errorf("%s has no turn", name)
+					return
+				}
+				mu.Lock()
+				got = append(got, fmt.Sprint(name, " after ", time.Since(began)))
+				mu.Unlock()
+				time.Sleep(work)
+				done()
+				done() // once is enough, twice does no harm
+			}()
+			synctest.Wait()
+		}
+		ask("a heavy one", time.Minute)
+		ask("a quick one", 3*time.Millisecond)
+		ask("the next", 40*time.Millisecond)
+		ask("another", time.Millisecond)
+		ask("the last", time.Millisecond)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		want := []string{"a heavy one after 0s", "a quick one after 0s", "the next after 3ms", "another after 20ms", "the last after 21ms"}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+		if len(pages) != 0 {
+			t.Errorf("%d turns are never given back", len(pages))
+		}
+	})
+}
 
 // A crowd of requests takes a bounded amount of memory: beyond the bounds they wait for their turn, and then are told to come again. Those who
 // send slowly hold up nobody but others with large bodies.

@@ -32,15 +32,14 @@ func (s *Store) Check(ctx context.Context, report func(projections.Difference)) 
 			return failed(ctx, err)
 		}
 	}
-	rows, err := s.readers.QueryContext(ctx, `PRAGMA integrity_check(10)`)
-	complaints, err := collect(rows, err, scanText)
+	complaints, err := readAll(ctx, s, scanText, `PRAGMA integrity_check(10)`)
 	for _, text := range complaints {
 		// A virtual table is checked above, and named there.
 		if text != "ok" && !strings.Contains(text, "_fts") {
 			report(projections.Difference{Projection: "file", ID: "read store", Field: "integrity", Want: "ok", Got: text})
 		}
 	}
-	return failed(ctx, err)
+	return err
 }
 
 func (s *Store) checkDerived(ctx context.Context, report func(projections.Difference)) error {
@@ -76,15 +75,14 @@ func (s *Store) checkDerived(ctx context.Context, report func(projections.Differ
 			FROM (SELECT customer, currency, count(*) AS n FROM contributions WHERE status <> 'cancelled' GROUP BY customer, currency) AS c
 			FULL JOIN spent AS s USING (customer, currency) WHERE c.n IS NOT s.n`,
 	} {
-		rows, err := s.readers.QueryContext(ctx, query)
-		_, err = collect(rows, err, func(rows *sql.Rows) (id string, err error) {
+		_, err := readAll(ctx, s, func(rows *sql.Rows) (id string, err error) {
 			var want, got string
 			err = rows.Scan(&id, &want, &got)
 			differ(id, field, want, got)
 			return id, err
-		})
+		}, query)
 		if err != nil {
-			return failed(ctx, err)
+			return err
 		}
 	}
 	type customer struct{ id, words string }

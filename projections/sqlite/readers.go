@@ -21,6 +21,7 @@ type reader interface {
 // readers are the connections that read. The first statements that come stay prepared: to prepare one of a page takes as long as to run it.
 type readers struct {
 	*sql.DB
+	turns  chan struct{} // one for each connection that is in use; the pool itself serves those who wait in no order
 	mu     sync.Mutex
 	kept   map[string]*sql.Stmt // nil until it is prepared
 	wanted []string             // are to be prepared
@@ -33,11 +34,17 @@ func openReaders(path string) (*readers, error) {
 	}
 	db.SetMaxOpenConns(MaxReaders)
 	db.SetMaxIdleConns(MaxReaders)
-	return &readers{DB: db, kept: map[string]*sql.Stmt{}}, nil
+	return &readers{DB: db, turns: make(chan struct{}, MaxReaders), kept: map[string]*sql.Stmt{}}, nil
 }
 
-// snapshot gives one consistent view of the file to read.
+// snapshot gives one consistent view of the file to read, to those who wait in the order in which they came.
 func (s *Store) snapshot(ctx context.Context, read func(tx reader) error) error {
+	select {
+	case s.readers.turns <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-s.readers.turns }()
 	s.readers.prepare(ctx)
 	tx, err := s.readers.BeginTx(ctx, nil)
 	if err == nil {
@@ -47,13 +54,14 @@ func (s *Store) snapshot(ctx context.Context, read func(tx reader) error) error 
 	return failed(ctx, err)
 }
 
-// QueryContext is sql.DB's.
-func (r *readers) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	r.prepare(ctx)
-	if stmt := r.statement(query); stmt != nil {
-		return stmt.QueryContext(ctx, args...)
-	}
-	return r.DB.QueryContext(ctx, query, args...)
+// readAll reads the rows of one query.
+func readAll[T any](ctx context.Context, s *Store, one func(*sql.Rows) (T, error), query string, args ...any) (all []T, err error) {
+	err = s.snapshot(ctx, func(tx reader) error {
+		rows, err := tx.QueryContext(ctx, query, args...)
+		all, err = collect(rows, err, one)
+		return err
+	})
+	return all, err
 }
 
 // view is a transaction that only reads.

@@ -3,11 +3,50 @@ package sqlite
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"headway/projections"
 )
+
+// Who comes first reads first, however many connections are in use.
+func TestReadersWaitInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := sized(t, filepath.Join(t.TempDir(), "read.db"), 3)
+		defer s.Close()
+		var all sync.WaitGroup
+		busy := make(chan struct{})
+		read := func(do func()) {
+			all.Go(func() {
+				if err := s.snapshot(t.Context(), func(reader) error { do(); return nil }); err != nil {
+					t.Error(err)
+				}
+			})
+			synctest.Wait()
+		}
+		for range MaxReaders {
+			read(func() { <-busy })
+		}
+		var got, want []int
+		for n := range 10 * MaxReaders {
+			want = append(want, n)
+			read(func() {
+				got = append(got, n)
+				<-busy
+			})
+		}
+		for range 11 * MaxReaders {
+			busy <- struct{}{}
+			synctest.Wait()
+		}
+		all.Wait()
+		if !slices.Equal(got, want) {
+			t.Errorf("they read in the order %v", got)
+		}
+	})
+}
 
 // So many statements stay prepared and no more, and the others are answered all the same, by however many at once.
 func TestStatementsStayPrepared(t *testing.T) {

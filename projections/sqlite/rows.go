@@ -86,13 +86,12 @@ func (s *Store) Versions(ctx context.Context, projection string, ids ...domain.O
 	query := `SELECT id, version FROM ` + table + ` WHERE id IN (SELECT value FROM json_each(?))`
 	versions := make(map[domain.OrderID]int, len(ids))
 	for chunk := range slices.Chunk(ids, idsPerQuery) {
-		rows, err := s.readers.QueryContext(ctx, query, list(chunk))
-		page, err := collect(rows, err, func(rows *sql.Rows) (p position, err error) {
+		page, err := readAll(ctx, s, func(rows *sql.Rows) (p position, err error) {
 			err = rows.Scan(&p.id, &p.version)
 			return p, err
-		})
+		}, query, list(chunk))
 		if err != nil {
-			return nil, failed(ctx, err)
+			return nil, err
 		}
 		for _, p := range page {
 			versions[p.id] = p.version
@@ -109,10 +108,9 @@ func byID[R projections.Row](
 	for len(ids) > 0 {
 		chunk := ids[:min(len(ids), idsPerQuery)]
 		ids = ids[len(chunk):]
-		rows, err := s.readers.QueryContext(ctx, query, list(chunk))
-		page, err := collect(rows, err, scan)
+		page, err := readAll(ctx, s, scan, query, list(chunk))
 		if err != nil {
-			return nil, failed(ctx, err)
+			return nil, err
 		}
 		for _, r := range page {
 			found[r.Order()] = r
@@ -167,10 +165,9 @@ func each[R any](
 ) error {
 	after := ""
 	for {
-		rows, err := s.readers.QueryContext(ctx, query, after, rowsPerStep)
-		page, err := collect(rows, err, scan)
+		page, err := readAll(ctx, s, scan, query, after, rowsPerStep)
 		if err != nil {
-			return failed(ctx, err)
+			return err
 		}
 		for _, r := range page {
 			if err := f(r); err != nil {
@@ -256,15 +253,14 @@ func (s *Store) Totals(ctx context.Context, from, to time.Time) (projections.Tot
 
 // States is projections.Reader's.
 func (s *Store) States(ctx context.Context) (map[string]projections.State, error) {
-	rows, err := s.readers.QueryContext(ctx, `SELECT name, phase, reason, heartbeatAt, rate, checkpoint, holder FROM projections`)
-	all, err := collect(rows, err, func(rows *sql.Rows) (state projections.State, err error) {
+	all, err := readAll(ctx, s, func(rows *sql.Rows) (state projections.State, err error) {
 		var beat int64
 		err = rows.Scan(&state.Projection, &state.Phase, &state.Reason, &beat, &state.Rate, (*string)(&state.Checkpoint), &state.Holder)
 		state.HeartbeatAt = moment(beat)
 		return state, err
-	})
+	}, `SELECT name, phase, reason, heartbeatAt, rate, checkpoint, holder FROM projections`)
 	if err != nil {
-		return nil, failed(ctx, err)
+		return nil, err
 	}
 	states := make(map[string]projections.State, len(all))
 	for _, state := range all {
@@ -280,12 +276,10 @@ func (s *Store) Holds(ctx context.Context, projection string, ids ...domain.Orde
 		query += ` AND id IN (SELECT value FROM json_each(?2))`
 		args = append(args, list(ids))
 	}
-	rows, err := s.readers.QueryContext(ctx, query+` ORDER BY since, projection, id LIMIT `+strconv.Itoa(projections.MaxHolds), args...)
-	holds, err := collect(rows, err, func(rows *sql.Rows) (h projections.Hold, err error) {
+	return readAll(ctx, s, func(rows *sql.Rows) (h projections.Hold, err error) {
 		var since int64
 		err = rows.Scan(&h.Projection, &h.OrderID, &h.Version, &h.Reason, &since)
 		h.Since = moment(since)
 		return h, err
-	})
-	return holds, failed(ctx, err)
+	}, query+` ORDER BY since, projection, id LIMIT `+strconv.Itoa(projections.MaxHolds), args...)
 }

@@ -65,8 +65,10 @@ func (s *Store) fenced(ctx context.Context, epoch int64, do func(w *write) error
 
 // Lease is projections.Store's.
 func (s *Store) Lease(ctx context.Context) (l projections.Lease, err error) {
-	err = s.readers.QueryRowContext(ctx, `SELECT holder, epoch, renewals FROM lease`).Scan(&l.Holder, &l.Epoch, &l.Renewals)
-	return l, failed(ctx, err)
+	err = s.snapshot(ctx, func(tx reader) error {
+		return tx.QueryRowContext(ctx, `SELECT holder, epoch, renewals FROM lease`).Scan(&l.Holder, &l.Epoch, &l.Renewals)
+	})
+	return l, err
 }
 
 // SwapLease is projections.Store's.

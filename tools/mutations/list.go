@@ -29,6 +29,11 @@ func mutations() []mutation {
 		{"half a command stays after its neighbour's commit", "5", "eventstore/sqlite/writer.go",
 			"errors.Join(w.do.rollbackTo.exec(ctx), w.do.release.exec(ctx))", "w.do.release.exec(ctx)", "eventstore/sqlite", "TestNeighboursInOneTransaction"},
 
+		// What is worked on at once.
+		{"a slow page keeps the others waiting", "pages", "cmd/web/turns.go", "late := time.AfterFunc(pageTurn, give)", "late := time.AfterFunc(turnWait, give)", "cmd/web", "TestPagesTakeTurns"},
+		{"readers wait in no order", "pages", "projections/sqlite/readers.go", "turns: make(chan struct{}, MaxReaders)", "turns: make(chan struct{}, 100*MaxReaders)",
+			"projections/sqlite", "TestReadersWaitInOrder"},
+
 		// On DynamoDB.
 		{"a stored item may be replaced", "2", "eventstore/dynamo/append.go",
 			`TableName: aws.String(s.events), Item: i, ConditionExpression: aws.String("attribute_not_exists(" + aggregateID + ")"),`,
