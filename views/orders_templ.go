@@ -1000,6 +1000,9 @@ func tabCount(byStatus map[domain.Status]projections.Count, s domain.Status) str
 	if byStatus == nil {
 		return ""
 	}
+	if byStatus[s] == (projections.Count{}) {
+		return "" // nobody knows
+	}
 	return atLeast(byStatus[s].N, byStatus[s].IsExact)
 }
 

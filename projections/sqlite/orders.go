@@ -22,6 +22,7 @@ const (
 	fewMatches = projections.ExactTotal
 	walkedRows = 2000
 	enoughSeen = 100 // of a status that was not asked for, where matches are many
+	seenRows   = 150 // that are looked at for that, if it takes several words to find them
 )
 
 // orderSort is a way to sort: the columns before the id, which breaks ties, and the index that has them in this order.
@@ -482,7 +483,7 @@ func (o *orderSearch) matches(statuses []domain.Status) (string, []any) {
 
 // count counts the matches of every status together, until they are more than few. If they are few, it answers their numbers; else byStatus says how many
 // there are of each status that was asked for. Of any other it says that there are at least so many: several words that seldom meet would have to be
-// looked for again from end to end, so that only those that were found are looked at.
+// looked for again from end to end, so that only some of those that were found are looked at.
 func (o *orderSearch) count(byStatus map[domain.Status]projections.Count) (n int, numbers string, err error) {
 	if len(o.words) == 0 && o.q.Customer == "" && len(o.created()) == 0 {
 		if n, err := o.kept(byStatus); err != nil || n > fewMatches {
@@ -525,13 +526,13 @@ func (o *orderSearch) statuses(byStatus map[domain.Status]projections.Count) (su
 		func(status domain.Status, n int) { byStatus[status] = projections.Count{N: n, IsExact: true} })
 }
 
-// seen says that there are at least as many of each status as these rows have.
+// seen says that there are at least as many of each status as the first of these rows have: to look at each takes longer than to have found it.
 func (o *orderSearch) seen(numbers string, byStatus map[domain.Status]projections.Count) error {
 	for status := range byStatus {
 		byStatus[status] = projections.Count{}
 	}
-	_, err := o.counts(`SELECT o.status, count(*) FROM json_each(?) AS j CROSS JOIN orders AS o ON o.no = j.value GROUP BY o.status`, []any{numbers},
-		func(status domain.Status, n int) { byStatus[status] = projections.Count{N: n} })
+	_, err := o.counts(`SELECT o.status, count(*) FROM (SELECT value FROM json_each(?) LIMIT ?) AS j CROSS JOIN orders AS o ON o.no = j.value
+		GROUP BY o.status`, []any{numbers, seenRows}, func(status domain.Status, n int) { byStatus[status] = projections.Count{N: min(n, enoughSeen)} })
 	return err
 }
 
