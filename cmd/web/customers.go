@@ -75,10 +75,7 @@ func (s *server) customer(r *http.Request) (answer, error) {
 	stamps := s.rowStamps(r.Context(), page.Rows)
 	m := views.CustomerPage{
 		Row: views.CustomerRow{Row: row, Zone: s.zone}, Next: page.Next,
-		Stamp: summaryStamp, ListStamp: listStamp,
-	}
-	for i, o := range page.Rows {
-		m.Orders = append(m.Orders, views.OrderRow{Row: o, Stamp: stamps[i], Zone: s.zone})
+		Orders: s.orderRows(page.Rows, stamps), Stamp: summaryStamp, ListStamp: listStamp,
 	}
 	if !input.WantsJSON(r) {
 		for _, o := range page.Rows[:min(len(page.Rows), mergedOrders)] {

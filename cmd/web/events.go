@@ -18,10 +18,7 @@ import (
 	"headway/views"
 )
 
-const (
-	eventsPerPage = 50
-	censusOf      = 1000 // newest events that the census counts
-)
+const eventsPerPage = 50
 
 // allEvents is GET /events: newest first, all, of one type, or found by an id.
 func (s *server) allEvents(r *http.Request) (answer, error) {
@@ -46,9 +43,13 @@ func (s *server) allEvents(r *http.Request) (answer, error) {
 	}
 	m.Rows, m.Next = s.happenings(r.Context(), records), string(next)
 	if !input.WantsJSON(r) {
-		newest, _, err := s.events.ByType(r.Context(), "", "", censusOf)
+		newest := records
+		if eventType != "" || text != "" || before != "" {
+			newest, _, err = s.events.ByType(r.Context(), "", "", eventsPerPage)
+		}
 		if err == nil {
-			m.Census, m.CensusOf = census(newest), len(newest)
+			counts, _ := s.newest.count(r.Context(), s.events, newest, s.clock()) // without them there is no census
+			m.Census, m.CensusOf = census(counts), len(counts)
 		}
 	}
 	a.json = func() any {
@@ -81,7 +82,7 @@ func (s *server) findEvents(
 	if err != nil || len(records) > 0 || before != "" {
 		return only(records), next, err
 	}
-	newest, _, err := s.events.ByType(ctx, eventType, "", censusOf)
+	newest, _, err := s.events.ByType(ctx, eventType, "", countedEvents)
 	found := slices.DeleteFunc(newest, func(r eventstore.Record) bool {
 		return string(r.Metadata.CausationID) != text && r.EventID != text
 	})
@@ -96,14 +97,14 @@ func cursorField(err error, name string) error {
 	return err
 }
 
-func census(records []eventstore.Record) []views.Census {
+func census(events []countedEvent) []views.Census {
 	type kind struct {
 		name   string
 		schema int
 	}
 	counts := map[kind]int{}
-	for _, r := range records {
-		counts[kind{r.EventType, r.SchemaVersion}]++
+	for _, e := range events {
+		counts[kind{e.eventType, e.schema}]++
 	}
 	var list []views.Census
 	for k, n := range counts {

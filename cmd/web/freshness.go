@@ -152,7 +152,7 @@ func (s *server) customerStamps(ctx context.Context) (all views.Stamp, of func(c
 	}
 }
 
-// rowStamps compares the rows of one page with the heads of their orders, by one read of each.
+// rowStamps compares the rows of one page with the heads of their orders, and says why some are behind, by one read of each.
 func (s *server) rowStamps(ctx context.Context, rows []projections.OrderRow) []projections.Stamp {
 	stamps := make([]projections.Stamp, len(rows))
 	if len(rows) == 0 {
@@ -161,11 +161,14 @@ func (s *server) rowStamps(ctx context.Context, rows []projections.OrderRow) []p
 	ids := wire.ListOf(rows, func(r projections.OrderRow) domain.OrderID { return r.ID })
 	status := s.status(ctx, projections.OrderList)
 	heads, _ := s.events.Heads(ctx, ids...) // without heads the stamps are unknown, which is the truth
-	newest := map[domain.OrderID]eventstore.Head{}
+	newest := make(map[domain.OrderID]eventstore.Head, len(heads))
 	for _, h := range heads {
 		newest[h.OrderID] = h
 	}
-	holds := s.holds(ctx, projections.OrderList, ids...)
+	var holds map[domain.OrderID]*projections.Hold
+	if slices.ContainsFunc(rows, func(r projections.OrderRow) bool { return r.Version < newest[r.ID].Version }) {
+		holds = s.holds(ctx, projections.OrderList, ids...) // of a row that is current a hold says nothing
+	}
 	for i, r := range rows {
 		head := newest[r.ID]
 		stamps[i] = projections.StampRow(r.Version, head.Version, head.At, s.clock(), status, holds[r.ID])

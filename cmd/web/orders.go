@@ -38,9 +38,7 @@ func (s *server) orders(r *http.Request) (answer, error) {
 		return answer{}, s.listError(a, err, &m.Errors, &m.Problem)
 	}
 	stamps := s.rowStamps(r.Context(), page.Rows)
-	for i, row := range page.Rows {
-		m.Rows = append(m.Rows, views.OrderRow{Row: row, Stamp: stamps[i], Zone: s.zone})
-	}
+	m.Rows = s.orderRows(page.Rows, stamps)
 	m.Next, m.Total, m.TotalIsExact, m.ByStatus = page.Next, page.Total, page.TotalIsExact, page.ByStatus
 	a.json = func() any {
 		out := wire.Orders{Orders: []wire.OrderRow{}, Next: wire.OrNull(m.Next), Total: m.Total, TotalIsExact: m.TotalIsExact, Stamp: wire.StampOf(m.Stamp.Stamp)}
@@ -50,6 +48,15 @@ func (s *server) orders(r *http.Request) (answer, error) {
 		return out
 	}
 	return a, nil
+}
+
+// orderRows are rows as pages show them.
+func (s *server) orderRows(rows []projections.OrderRow, stamps []projections.Stamp) []views.OrderRow {
+	shown := make([]views.OrderRow, len(rows))
+	for i, row := range rows {
+		shown[i] = views.OrderRow{Row: row, Stamp: stamps[i], Zone: s.zone}
+	}
+	return shown
 }
 
 // listError shows a list that cannot be read, with its filter: what is wrong beside the fields, else a sentence above.

@@ -9,7 +9,6 @@ import (
 	"headway/cmd/web/internal/input"
 	"headway/cmd/web/internal/wire"
 	"headway/domain"
-	"headway/eventstore"
 	"headway/projections"
 	"headway/views"
 )
@@ -35,7 +34,11 @@ func (s *server) overview(r *http.Request) (answer, error) {
 		}
 	}
 	stamp := s.listStamp(r.Context(), projections.OrderList) // before the numbers: they must not lack what it says they have
-	newest, _, err := s.events.ByType(r.Context(), "", "", eventstore.MaxPage)
+	newest, _, err := s.events.ByType(r.Context(), "", "", eventsPerPage)
+	var counts []countedEvent
+	if err == nil {
+		counts, err = s.newest.count(r.Context(), s.events, newest, now)
+	}
 	part(err)
 	totals, err := s.read.Totals(r.Context(), today, today.AddDate(0, 0, 1))
 	part(err)
@@ -46,7 +49,7 @@ func (s *server) overview(r *http.Request) (answer, error) {
 		totals = projections.Totals{} // not known is not zero
 	}
 	m := views.OverviewPage{
-		ByStatus: totals.ByStatus, Today: now, Value: totals.Value, PerMinute: perMinute(newest, now), Problems: problems,
+		ByStatus: totals.ByStatus, Today: now, Value: totals.Value, PerMinute: perMinute(counts, now), Problems: problems,
 		Stamp: stamp, Projections: s.cards(r.Context()),
 		Latest: s.happenings(r.Context(), newest[:min(len(newest), latestShown)]),
 	}
@@ -73,11 +76,11 @@ func startOfDay(t time.Time) time.Time {
 }
 
 // perMinute counts events in each of the last 60 minutes, oldest first; the last is the running one.
-func perMinute(records []eventstore.Record, now time.Time) []int {
+func perMinute(events []countedEvent, now time.Time) []int {
 	counts := make([]int, minutesShown)
 	last := now.Truncate(time.Minute)
-	for _, r := range records {
-		ago := int(last.Sub(r.StoredAt.Truncate(time.Minute)) / time.Minute)
+	for _, e := range events {
+		ago := int(last.Sub(e.storedAt.Truncate(time.Minute)) / time.Minute)
 		if ago >= 0 && ago < minutesShown {
 			counts[minutesShown-1-ago]++
 		}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/a-h/templ"
@@ -29,6 +30,7 @@ type server struct {
 	projector *projections.Projector
 	lookout   *projections.Lookout
 	total     orderCount
+	newest    newestEvents
 	hub       *live.Hub
 	bridge    *bridge
 	codec     domain.Codec
@@ -38,7 +40,8 @@ type server struct {
 	static    *static.Assets
 	build     string
 	demo      bool
-	pages     turns // of GET
+	pages     turns     // of GET
+	buffers   sync.Pool // of *bytes.Buffer
 }
 
 // newServer joins everything that a request needs. It starts nothing: the projector runs when it is told to.
@@ -189,9 +192,27 @@ func (s *server) errorPage(r *http.Request, p problem, kind domain.Kind) answer 
 	return a
 }
 
+// keptBuffer is how large a buffer may be that is used again, in bytes.
+const keptBuffer = 256 << 10
+
+// buffer is for an answer, which is whole or not sent at all. It is given back after the answer has been sent.
+func (s *server) buffer() (b *bytes.Buffer, giveBack func()) {
+	b, used := s.buffers.Get().(*bytes.Buffer)
+	if !used {
+		b = &bytes.Buffer{}
+	}
+	return b, func() {
+		if b.Cap() <= keptBuffer {
+			b.Reset()
+			s.buffers.Put(b)
+		}
+	}
+}
+
 func (s *server) writePage(w http.ResponseWriter, r *http.Request, a answer, seq string) {
-	var b bytes.Buffer // a page is whole or not sent at all
-	if err := a.page(s.frame(r, a, seq)).Render(r.Context(), &b); err != nil {
+	b, giveBack := s.buffer()
+	defer giveBack()
+	if err := a.page(s.frame(r, a, seq)).Render(r.Context(), b); err != nil {
 		s.log.Error("page not rendered", "request", requestID(r.Context()), "error", err)
 		http.Error(w, "Something went wrong.", http.StatusInternalServerError)
 		return
@@ -203,8 +224,9 @@ func (s *server) writePage(w http.ResponseWriter, r *http.Request, a answer, seq
 }
 
 func (s *server) writeJSON(w http.ResponseWriter, r *http.Request, status int, media string, body any) {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
+	b, giveBack := s.buffer()
+	defer giveBack()
+	encoder := json.NewEncoder(b)
 	encoder.SetIndent("", "  ")
 	if err := encoder.Encode(body); err != nil {
 		s.log.Error("answer not encoded", "request", requestID(r.Context()), "error", err)
