@@ -135,6 +135,7 @@ func (m mutation) prove() (time.Duration, error) {
 
 // goTest tells whether a test is green. A test that is not there, or code that does not compile, is an error.
 func (m mutation) goTest(dir string, broken []byte) (said string, green bool, err error) {
+	var flags []string
 	args := []string{"test", "-v", "-timeout", (patience / 2).String(), "-run", "^" + strings.Replace(m.test, "/", "$/^", 1) + "$"}
 	if broken != nil {
 		if err := os.WriteFile(filepath.Join(dir, "broken.go"), broken, 0o600); err != nil {
@@ -151,9 +152,9 @@ func (m mutation) goTest(dir string, broken []byte) (said string, green bool, er
 		if err := os.WriteFile(filepath.Join(dir, "overlay.json"), overlay, 0o600); err != nil {
 			return "", false, err
 		}
-		args = append(args, "-overlay", filepath.Join(dir, "overlay.json"))
+		flags = append(flags, "-overlay="+filepath.Join(dir, "overlay.json"))
 	}
-	said, failed, err := output(root, "go", append(args, "./"+m.pkg)...)
+	said, failed, err := output(root, flags, "go", append(args, "./"+m.pkg)...)
 	ran := strings.Contains(said, "--- PASS: ") || strings.Contains(said, "--- FAIL: ") || strings.Contains(said, "panic: ")
 	if err == nil && !ran {
 		err = errors.New("no such test has run")
@@ -173,18 +174,20 @@ func (m mutation) nodeTest(dir string, broken []byte) (said string, green bool, 
 		}
 	}
 	name := strings.TrimSuffix(filepath.Base(m.file), ".js") + ".test.mjs"
-	said, failed, err := output(copied, "node", "--test", "--test-reporter=tap", "--test-name-pattern", m.test, name)
+	said, failed, err := output(copied, nil, "node", "--test", "--test-reporter=tap", "--test-name-pattern", m.test, name)
 	if err == nil && !strings.Contains(said, " - "+m.test+"\n") {
 		err = errors.New("no such test has run")
 	}
 	return said, !failed, err
 }
 
-func output(dir, name string, args ...string) (said string, failed bool, err error) {
+// output runs a command with flags for every go command in it: a test may build the program, too.
+func output(dir string, flags []string, name string, args ...string) (said string, failed bool, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOFLAGS="+strings.Join(append(flags, os.Getenv("GOFLAGS")), " "))
 	text, err := cmd.CombinedOutput()
 	if _, exited := errors.AsType[*exec.ExitError](err); exited && ctx.Err() == nil {
 		return string(text), true, nil
