@@ -129,6 +129,7 @@ func mutations() []mutation {
 		{"another site's form is taken", "origin", "cmd/web/routes.go", "h = s.sameOrigin(h)\n", "", "cmd/web", "TestOtherSites"},
 		{"another name may be pointed here", "origin", "cmd/web/routes.go", "h = s.knownHost(h)\n", "", "cmd/web", "TestOtherSites"},
 		{"a customer's name is markup", "escape", "views/order_templ.go", "templ.EscapeString(templ_7745c5c3_Var57)", "templ_7745c5c3_Var57", "views", "TestTextIsNeverMarkup"},
+		{"the text of a row is markup", "escape", "views/markup.go", "html.EscapeString(text)", "html.UnescapeString(text)", "views", "TestTextIsNeverMarkup"},
 
 		// The domain.
 		{"a dinar has two digits", "money", "domain/currency.go", "KWD3", "KWD2", "domain", "TestDigitsAreThoseOfISO4217"},
