@@ -155,6 +155,60 @@ func pages(t *testing.T, s *subject, n, limit int) {
 	}
 }
 
+// farPages wants matches that are many and lie far from where their sort begins. All that late orders have in common, early ones lack, and the reverse.
+func farPages(t *testing.T, s *subject) {
+	random := rand.New(rand.NewSource(2))
+	var all []projections.OrderRow
+	for i := range 3600 {
+		r := anOrder(i)
+		r.CustomerID, r.ItemCount, r.Words = []string{"ada", "bob"}[random.Intn(2)], 1+random.Intn(3), []string{"early"}
+		r.Total = domain.Money{Minor: int64(random.Intn(60)), Currency: "EUR"}
+		r.Status = domain.Statuses()[1+random.Intn(2)]
+		if late := i%10 >= 6; late {
+			r.CustomerID, r.ItemCount, r.Words = "zoe", 4+random.Intn(2), []string{"late", "rose"}
+			r.Total = domain.Money{Minor: int64(60 + random.Intn(9)), Currency: "EUR"}
+			r.Status = domain.Created
+		}
+		switch {
+		case i%10 == 9:
+			r.CustomerID = "zoe rose"
+		case i%300 == 0:
+			r.Words = append(r.Words, "rose")
+		case i%70 == 6:
+			r.Words = nil
+		}
+		all = append(all, r)
+	}
+	for chunk := range slices.Chunk(all, 500) {
+		s.put(chunk...)
+	}
+	compare := func(q projections.OrderQuery, sorts ...projections.Sort) {
+		t.Helper()
+		for _, q.Sort = range sorts {
+			q.Limit = 400
+			comparePages(t, s, all, q)
+		}
+	}
+	from, to, created := start.Add(4*time.Minute+500*time.Millisecond), start.Add(56*time.Minute+500*time.Millisecond), []domain.Status{domain.Created}
+	compare(projections.OrderQuery{Text: "late"}, "total", "items", "customer", "status")
+	compare(projections.OrderQuery{Text: "early"}, "-total", "-items", "-customer", "-status")
+	compare(projections.OrderQuery{Text: "late rose", Statuses: created, From: from, To: to}, "total", "items", "customer")
+	compare(projections.OrderQuery{Text: "r", Statuses: created, From: from}, "total", "-total")
+	compare(projections.OrderQuery{Statuses: created}, "total", "items", "customer", "status")
+	compare(projections.OrderQuery{Statuses: []domain.Status{domain.Confirmed, domain.Cancelled}, To: to}, "-total", "-items", "-status")
+	compare(projections.OrderQuery{Customer: "zoe"}, "total", "items", "customer", "-status")
+	compare(projections.OrderQuery{Customer: "zoe", Text: "late", Statuses: created}, "total", "items")
+	compare(projections.OrderQuery{From: from, To: to}, "total", "-customer")
+	// A name is known by the other projection, which may lag, and may be a word of something else.
+	for _, n := range []int{6, 9, 0} {
+		compare(projections.OrderQuery{Text: "zoe"}, "customer")
+		s.add(projections.Contribution{ID: all[n].ID, CustomerID: all[n].CustomerID, Status: domain.Created, Version: 1})
+	}
+	compare(projections.OrderQuery{Text: "zoe"}, "customer")
+	compare(projections.OrderQuery{Text: "zoe l", Statuses: created, From: from}, "customer")
+	compare(projections.OrderQuery{Text: "rose"}, "customer", "-customer")
+}
+
 // comparePages follows the cursors of a query to their end.
 func comparePages(t *testing.T, s *subject, all []projections.OrderRow, q projections.OrderQuery) {
 	t.Helper()

@@ -17,12 +17,16 @@ import (
 // How a page is found. Up to fewMatches matches are fetched as short candidates, and counted and sorted here: exact, and quick whatever the sort.
 // Of more, an index that has the order asked for is followed until the page is full, and a count stops at ExactTotal. For a text by creation that is
 // the full-text index itself, because rows are numbered by when they were created. Any other order of a part of the orders is found by walking
-// the index of the sort for a while and asking each row whether it matches; if the matches lie far from its beginning, by sorting them after all.
+// the index of the sort and asking each row whether it matches; if the matches lie far from its beginning, whether its number is among those of all
+// matches, for which no row is read.
 const (
 	fewMatches = projections.ExactTotal
-	walkedRows = 2000
-	enoughSeen = 100 // of a status that was not asked for, where matches are many
-	seenRows   = 150 // that are looked at for that, if it takes several words to find them
+	firstAsked = 500     // rows, after which it is seen whether to ask more
+	askedRows  = 3000    // rows at most
+	enoughSeen = 100     // of a status that was not asked for, where matches are many
+	seenRows   = 150     // that are looked at for that, if it takes several words to find them
+	triedNames = 4       // words of a search that may be names of customers
+	namedRows  = 100_000 // orders of customers with one name
 )
 
 // orderSort is a way to sort: the columns before the id, which breaks ties, and the index that has them in this order.
@@ -128,6 +132,12 @@ func newOrderSearch(q projections.OrderQuery) (*orderSearch, error) {
 	if o.ranked {
 		o.sort = sortOf("-created")
 	}
+	if first := &o.sort.columns[0]; first.name == "status" && len(q.Statuses) > 0 {
+		first.values = nil
+		for _, status := range q.Statuses {
+			first.values = append(first.values, string(status))
+		}
+	}
 	if q.Cursor == "" {
 		return o, nil
 	}
@@ -206,7 +216,7 @@ func (o *orderSearch) answer(page *projections.OrderPage) error {
 	}
 	if n <= fewMatches && o.indexed() {
 		page.Total = n
-		rows, _, err := o.walk(o.way(), 0)
+		rows, err := o.walk(o.way())
 		if err != nil {
 			return err
 		}
@@ -344,22 +354,13 @@ func (o *orderSearch) dense() ([]found, error) {
 	if o.byText() && o.sort.index == byCreated {
 		return o.newest()
 	}
-	w := o.way()
-	if len(w.rest) == 0 {
-		rows, _, err := o.walk(w, 0)
-		return rows, err
-	}
-	rows, whole, err := o.walk(w, walkedRows)
-	if err != nil || whole {
-		return rows, err
-	}
-	return o.sorted()
+	return o.walk(o.way())
 }
 
 // byText tells whether the full-text index finds the matches. A customer's own orders are fewer than those that have a word, as a rule.
 func (o *orderSearch) byText() bool { return len(o.words) > 0 && o.q.Customer == "" }
 
-// way is an index that has the order of the sort in a range of it, and what its rows have to be asked besides.
+// way is an index that has the order of the sort, what it says itself of whether a row matches, and what its rows have to be asked besides.
 type way struct {
 	index  string
 	within []condition
@@ -368,11 +369,16 @@ type way struct {
 
 func (o *orderSearch) way() way {
 	customer, dates, status, words := o.customer(), o.created(), hasStatus(o.q.Statuses), o.hasWords()
+	numbers := o.numbers(`o.no`)
 	switch {
+	case o.sort.index == "orders_by_customer":
+		return way{o.sort.index, append(customer, numbers...), slices.Concat(dates, status, words)}
+	case o.sort.index == "orders_by_status":
+		return way{o.sort.index, append(status, numbers...), slices.Concat(customer, dates, words)}
 	case o.sort.index != byCreated:
-		return way{o.sort.index, nil, slices.Concat(customer, dates, status, words)}
+		return way{o.sort.index, numbers, slices.Concat(customer, dates, status, words)}
 	case o.q.Customer != "":
-		return way{"orders_customer", append(customer, dates...), append(status, words...)}
+		return way{"orders_customer", slices.Concat(customer, dates, status), words}
 	case len(o.q.Statuses) == 1:
 		return way{"orders_status", append([]condition{{`o.status = ?`, []any{string(o.q.Statuses[0])}}}, dates...), words}
 	}
@@ -435,14 +441,14 @@ func (o *orderSearch) created() []condition {
 	return all
 }
 
-// numbers are the rows that can lie in the time asked for, as the full-text index knows them.
-func (o *orderSearch) numbers() []condition {
+// numbers are the rows that can lie in the time asked for, as far as their numbers say.
+func (o *orderSearch) numbers(no string) []condition {
 	var all []condition
 	if !o.q.From.IsZero() {
-		all = append(all, condition{`f.rowid >= ?`, []any{firstNo(o.q.From)}})
+		all = append(all, condition{no + ` >= ?`, []any{firstNo(o.q.From)}})
 	}
 	if !o.q.To.IsZero() {
-		all = append(all, condition{`f.rowid < ?`, []any{firstNo(o.q.To.Add(time.Second))}})
+		all = append(all, condition{no + ` < ?`, []any{firstNo(o.q.To.Add(time.Second))}})
 	}
 	return all
 }
@@ -465,7 +471,7 @@ func hasStatus(statuses []domain.Status) []condition {
 func (o *orderSearch) matches(statuses []domain.Status) (string, []any) {
 	dates := o.created()
 	if o.byText() {
-		conditions := append([]condition{{`orders_fts MATCH ?`, []any{match(o.words, statuses...)}}}, o.numbers()...)
+		conditions := append([]condition{{`orders_fts MATCH ?`, []any{match(o.words, statuses...)}}}, o.numbers(`f.rowid`)...)
 		filter, args := where(append(conditions, dates...))
 		return ` FROM orders_fts AS f CROSS JOIN orders AS o ON o.no = f.rowid` + filter, args
 	}
@@ -577,51 +583,21 @@ func (o *orderSearch) countRows(from string, args []any, limit int) (n int, err 
 	return n, err
 }
 
-// sorted finds the page by sorting all matches.
-func (o *orderSearch) sorted() ([]found, error) {
-	from, args := o.matches(o.q.Statuses)
-	if o.after != nil {
-		later, more := o.later()
-		from, args = from+` AND (`+later+`)`, append(args, more...)
-	}
-	order := o.order(0)
-	return o.read(fmt.Sprintf(`SELECT %s FROM (SELECT o.no AS found%s ORDER BY %s LIMIT ?) CROSS JOIN orders AS o ON o.no = found ORDER BY %s`,
-		orderColumns, from, order, order), append(args, o.q.Limit+1))
-}
-
-// later is true of what follows the cursor.
-func (o *orderSearch) later() (string, []any) {
-	var either []string
-	var args []any
-	for _, s := range o.segments() {
-		filter, more := where(s.conditions)
-		either, args = append(either, strings.TrimPrefix(filter, " WHERE ")), append(args, more...)
-	}
-	return strings.Join(either, ` OR `), args
-}
-
-// walk follows an index until the page is full. Bounded, it gives up after so many rows of a range: then what it found is not the whole page.
-func (o *orderSearch) walk(w way, bound int) (rows []found, whole bool, err error) {
+// walk follows an index until the page is full.
+func (o *orderSearch) walk(w way) (rows []found, err error) {
 	for _, s := range o.segments() {
 		missing := o.q.Limit + 1 - len(rows)
 		if missing <= 0 {
 			break
 		}
 		s.conditions = append(s.conditions, w.within...)
-		more, err := o.walkRange(w, s, missing, bound)
-		rows = append(rows, more...)
+		more, err := o.walkRange(w, s, missing)
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
-		if bound > 0 && len(more) < missing {
-			filter, args := where(s.conditions)
-			n, err := o.countRows(` FROM orders AS o INDEXED BY `+w.index+filter, args, bound+1)
-			if err != nil || n > bound {
-				return nil, false, err
-			}
-		}
+		rows = append(rows, more...)
 	}
-	return rows, true, nil
+	return rows, nil
 }
 
 // segment is a part of a sort that one index range holds. Segments follow each other in the order of the sort.
@@ -684,15 +660,78 @@ func split(s segment, c sortColumn, after *string) []segment {
 	return all
 }
 
-func (o *orderSearch) walkRange(w way, s segment, limit, bound int) ([]found, error) {
+// walkRange finds the first matches in a range. So many rows are asked as make a page likely, going by the first.
+func (o *orderSearch) walkRange(w way, s segment, limit int) ([]found, error) {
 	within, args := where(s.conditions)
-	rows := ` FROM orders AS o INDEXED BY ` + w.index + within + ` ORDER BY ` + o.order(s.equal)
-	if bound == 0 {
-		return o.read(`SELECT `+orderColumns+rows+` LIMIT ?`, append(args, limit))
+	from := ` FROM orders AS o INDEXED BY ` + w.index + within
+	order := ` ORDER BY ` + o.order(s.equal)
+	if len(w.rest) == 0 {
+		return o.read(`SELECT `+orderColumns+from+order+` LIMIT ?`, append(args, limit))
 	}
 	rest, more := where(w.rest)
-	return o.read(fmt.Sprintf(`SELECT %s FROM (SELECT o.no AS walked%s LIMIT ?) CROSS JOIN orders AS o ON o.no = walked%s LIMIT ?`,
-		orderColumns, rows, rest), slices.Concat(args, []any{bound}, more, []any{limit}))
+	for asked := firstAsked; ; asked = askedRows {
+		rows, err := o.read(fmt.Sprintf(`SELECT %s FROM (SELECT o.no AS walked%s%s LIMIT ?) CROSS JOIN orders AS o ON o.no = walked%s LIMIT ?`,
+			orderColumns, from, order, rest), slices.Concat(args, []any{asked}, more, []any{limit}))
+		if err != nil || len(rows) == limit {
+			return rows, err
+		}
+		if n, err := o.countRows(from, args, asked+1); err != nil || n <= asked {
+			return rows, err
+		}
+		if len(rows)*askedRows < limit*asked {
+			break
+		}
+	}
+	far, err := o.far(w)
+	if err != nil {
+		return nil, err
+	}
+	within, args = where(append(s.conditions, far...))
+	return o.read(`SELECT `+orderColumns+` FROM orders AS o INDEXED BY `+w.index+within+order+` LIMIT ?`, append(args, limit))
+}
+
+// far tells matches apart that lie far from the beginning of a range: by their numbers, which are gathered first. By customer, those who have a name lie
+// together, so only their orders are walked.
+func (o *orderSearch) far(w way) ([]condition, error) {
+	if o.sort.index == "orders_by_customer" {
+		names, err := o.names()
+		if err != nil {
+			return nil, err
+		}
+		if len(names) > 0 {
+			return append([]condition{named(names)}, w.rest...), nil
+		}
+	}
+	no, from, args := o.briefly(o.q.Statuses)
+	return []condition{{`o.no IN (SELECT ` + no + from + `)`, args}}, nil
+}
+
+// names are the words that no order has but by its customer: as many orders have one as there are of customers who are named so.
+func (o *orderSearch) names() (names []string, err error) {
+	for _, word := range o.words[:min(len(o.words), triedNames)] {
+		filter, args := where([]condition{named([]string{word})})
+		theirs, err := o.countRows(` FROM orders AS o INDEXED BY orders_by_customer`+filter, args, namedRows+1)
+		if err != nil {
+			return nil, err
+		}
+		if theirs == 0 || theirs > namedRows {
+			continue
+		}
+		all, err := o.countRows(` FROM orders_fts WHERE orders_fts MATCH ?`, []any{match([]string{word})}, theirs+1)
+		if err != nil {
+			return nil, err
+		}
+		if all == theirs {
+			names = append(names, word)
+		}
+	}
+	return names, nil
+}
+
+// named are the orders of customers whose name has these words.
+func named(words []string) condition {
+	return condition{`o.customer IN (SELECT c.id FROM customers_fts AS f CROSS JOIN customers AS c ON c.no = f.rowid WHERE customers_fts MATCH ?)`,
+		[]any{match(words)}}
 }
 
 // order is an ORDER BY, without the columns that are the same in all rows.
@@ -756,7 +795,7 @@ func (o *orderSearch) newest() ([]found, error) {
 // inOrder finds the first matches after a place. The rows of one second lie in no order, so its last second is read to the end, and sorted.
 func (o *orderSearch) inOrder(rank int64, query string, after *place, limit int) ([]found, error) {
 	desc := o.sort.columns[0].desc
-	conditions := append([]condition{{`orders_fts MATCH ?`, []any{query}}}, o.numbers()...)
+	conditions := append([]condition{{`orders_fts MATCH ?`, []any{query}}}, o.numbers(`f.rowid`)...)
 	direction := ``
 	if desc {
 		direction = ` DESC`
