@@ -669,9 +669,11 @@ func (o *orderSearch) walkRange(w way, s segment, limit int) ([]found, error) {
 		return o.read(`SELECT `+orderColumns+from+order+` LIMIT ?`, append(args, limit))
 	}
 	rest, more := where(w.rest)
-	for asked := firstAsked; ; asked = askedRows {
-		rows, err := o.read(fmt.Sprintf(`SELECT %s FROM (SELECT o.no AS walked%s%s LIMIT ?) CROSS JOIN orders AS o ON o.no = walked%s LIMIT ?`,
-			orderColumns, from, order, rest), slices.Concat(args, []any{asked}, more, []any{limit}))
+	var rows []found
+	for before, asked := 0, firstAsked; ; before, asked = asked, askedRows {
+		next, err := o.read(fmt.Sprintf(`SELECT %s FROM (SELECT o.no AS walked%s%s LIMIT ? OFFSET ?) CROSS JOIN orders AS o ON o.no = walked%s LIMIT ?`,
+			orderColumns, from, order, rest), slices.Concat(args, []any{asked - before, before}, more, []any{limit - len(rows)}))
+		rows = append(rows, next...)
 		if err != nil || len(rows) == limit {
 			return rows, err
 		}
