@@ -99,27 +99,6 @@ func (s *Store) ReadMany(ctx context.Context, after []eventstore.Head, limit int
 	return records, nil
 }
 
-// Heads is eventstore.Store's. An order that is named twice is answered once.
-func (s *Store) Heads(ctx context.Context, ids ...domain.OrderID) ([]eventstore.Head, error) {
-	ids = slices.Clone(ids)
-	slices.Sort(ids)
-	var heads []eventstore.Head
-	for chunk := range slices.Chunk(slices.Compact(ids), headsPerQuery) {
-		list, err := json.Marshal(chunk)
-		if err != nil {
-			return nil, err
-		}
-		found, err := queryHeads(ctx, s.read.heads, string(list))
-		if err != nil {
-			return nil, readFailed(ctx, err)
-		}
-		for _, h := range found {
-			heads = append(heads, h.Head)
-		}
-	}
-	return heads, nil
-}
-
 // Moved is eventstore.Store's: a page of the log in the order of commits, which has no holes because there is one writer at a time. A cursor
 // that lies beyond the end is of another file, or of this one before a backup was put back: it is Malformed.
 func (s *Store) Moved(

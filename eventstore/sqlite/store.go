@@ -57,6 +57,7 @@ type Store struct {
 	readers *sql.DB
 	read    readStatements
 	streams *streams
+	heads   heads
 
 	snapshot *sql.Stmt // finds one
 

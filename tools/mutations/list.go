@@ -81,6 +81,8 @@ func mutations() []mutation {
 
 		// Freshness.
 		{"a receipt waits for nobody", "receipt", "projections/arrivals.go", "if len(found) == len(p.loops) {\n\t\t\treturn found", "if true {\n\t\t\treturn found", "projections", "TestWaitForArrivals"},
+		{"a head that moved meanwhile is as it was remembered", "11", "eventstore/sqlite/heads.go", "ok && e.Version > k.Version", "ok && e.Version < k.Version", "eventstore/sqlite",
+			"TestHeadsAreThoseOfTheLog"},
 		{"a row whose head is not known is current", "11", "projections/freshness.go", "s.State, s.Reason = StampUnknown, \"The event store did not say",
 			"s.State, s.Reason = StampCurrent, \"The event store did not say", "projections", "TestStampsOfRows"},
 		{"a page goes back to an older row", "7", "static/freshness.js", "const version = Math.max(item.version, frame.version);", "const version = frame.version;",
