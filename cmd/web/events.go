@@ -3,9 +3,11 @@ package main
 import (
 	"cmp"
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/a-h/templ"
 	"github.com/google/uuid"
@@ -116,19 +118,44 @@ func census(events []countedEvent) []views.Census {
 
 // happenings are records as pages tell them, with the references of their orders where the read store knows them.
 func (s *server) happenings(ctx context.Context, records []eventstore.Record) []views.Happening {
-	var ids []domain.OrderID
-	for _, r := range records {
-		if !slices.Contains(ids, r.OrderID) {
-			ids = append(ids, r.OrderID)
+	known := s.references.of(ctx, s.read, wire.ListOf(records, func(r eventstore.Record) domain.OrderID { return r.OrderID }))
+	return wire.ListOf(records, func(r eventstore.Record) views.Happening { return s.happening(r, known[r.OrderID]) })
+}
+
+// keptReferences is how many references are remembered, in orders.
+const keptReferences = 10_000
+
+// references remembers what people call the orders whose events were shown lately, which never changes. It is safe for concurrent use.
+type references struct {
+	mu   sync.Mutex
+	kept map[domain.OrderID]string
+}
+
+// of gives the references of these orders as far as they are kept or the read store has a row: names are a comfort.
+func (f *references) of(ctx context.Context, read projections.Reader, ids []domain.OrderID) map[domain.OrderID]string {
+	known, missing := map[domain.OrderID]string{}, map[domain.OrderID]bool{}
+	f.mu.Lock()
+	for _, id := range ids {
+		if reference, ok := f.kept[id]; ok {
+			known[id] = reference
+		} else {
+			missing[id] = true
 		}
 	}
-	rows := map[domain.OrderID]projections.OrderRow{}
-	if len(ids) > 0 && len(ids) <= projections.MaxPage {
-		if known, err := s.read.OrderRows(ctx, ids...); err == nil { // names are a comfort
-			rows = known
-		}
+	f.mu.Unlock()
+	if len(missing) == 0 || len(missing) > projections.MaxPage {
+		return known
 	}
-	return wire.ListOf(records, func(r eventstore.Record) views.Happening { return s.happening(r, rows[r.OrderID].Reference) })
+	rows, _ := read.OrderRows(ctx, slices.Collect(maps.Keys(missing))...)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.kept == nil || len(f.kept)+len(rows) > keptReferences {
+		f.kept = map[domain.OrderID]string{}
+	}
+	for id, row := range rows {
+		known[id], f.kept[id] = row.Reference, row.Reference
+	}
+	return known
 }
 
 // correlation is GET /events/correlation/{id}.

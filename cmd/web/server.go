@@ -25,23 +25,24 @@ import (
 
 // server answers requests. Handlers read rows by a Reader only; nothing but the projector writes them.
 type server struct {
-	events    eventstore.Store
-	read      projections.Reader
-	projector *projections.Projector
-	lookout   *projections.Lookout
-	total     orderCount
-	newest    newestEvents
-	hub       *live.Hub
-	bridge    *bridge
-	codec     domain.Codec
-	zone      *time.Location
-	clock     func() time.Time
-	log       *slog.Logger
-	static    *static.Assets
-	build     string
-	demo      bool
-	pages     turns     // of GET
-	buffers   sync.Pool // of *bytes.Buffer
+	events     eventstore.Store
+	read       projections.Reader
+	projector  *projections.Projector
+	lookout    *projections.Lookout
+	total      orderCount
+	newest     newestEvents
+	references references
+	hub        *live.Hub
+	bridge     *bridge
+	codec      domain.Codec
+	zone       *time.Location
+	clock      func() time.Time
+	log        *slog.Logger
+	static     *static.Assets
+	build      string
+	demo       bool
+	pages      turns     // of GET
+	buffers    sync.Pool // of *bytes.Buffer
 }
 
 // newServer joins everything that a request needs. It starts nothing: the projector runs when it is told to.

@@ -108,20 +108,20 @@ func (s *Store) Moved(
 	if err != nil {
 		return nil, "", err
 	}
-	page, err := queryHeads(ctx, s.read.moved, seq, pageSize(limit))
-	if err != nil {
+	limit = pageSize(limit)
+	page, err := queryHeads(ctx, s.read.moved, seq-1, limit+1) // with the event of the cursor
+	switch {
+	case err != nil:
 		return nil, "", readFailed(ctx, err)
+	case len(page) == 0 && seq > 0:
+		return nil, "", notOurs()
+	case len(page) > 0 && page[0].seq == seq:
+		page = page[1:]
 	}
 	if len(page) == 0 {
-		var newest int64
-		if err := s.read.newest.QueryRowContext(ctx).Scan(&newest); err != nil {
-			return nil, "", readFailed(ctx, err)
-		}
-		if seq > newest {
-			return nil, "", notOurs()
-		}
 		return nil, feedCursor.at(seq), nil
 	}
+	page = page[:min(len(page), limit)]
 	at := make(map[domain.OrderID]int, len(page))
 	var heads []eventstore.Head
 	for _, h := range page { // ascending, so the last one of an order is its newest
