@@ -126,7 +126,7 @@ func TestListsAreReadByIndexes(t *testing.T) {
 			}
 		}
 	}
-	if asked < 40*len(sorts) || far < len(sorts) || !testing.Short() && named < 2 {
+	if asked < 40*len(sorts) || far == 0 || !testing.Short() && (far < len(sorts) || named < 2) {
 		t.Errorf("only %d statements were heard, of which %d look for matches far away, and %d for those of a name", asked, far, named)
 	}
 }
