@@ -45,6 +45,7 @@ func (s *Store) Check(ctx context.Context, report func(projections.Difference)) 
 func (s *Store) checkDerived(ctx context.Context, report func(projections.Difference)) error {
 	type derived struct {
 		projections.OrderRow
+		no           int64
 		begins, head string
 	}
 	differ := func(id, field, want, got string) {
@@ -54,13 +55,17 @@ func (s *Store) checkDerived(ctx context.Context, report func(projections.Differ
 			})
 		}
 	}
-	err := each(ctx, s, `SELECT id, reference, customer, begins, head FROM orders WHERE id > ? ORDER BY id LIMIT ?`,
+	err := each(ctx, s, `SELECT id, no, reference, customer, status, createdAt, begins, head FROM orders WHERE id > ? ORDER BY id LIMIT ?`,
 		func(rows *sql.Rows) (d derived, err error) {
-			err = rows.Scan(&d.ID, &d.Reference, &d.CustomerID, &d.begins, &d.head)
+			var created int64
+			err = rows.Scan(&d.ID, &d.no, &d.Reference, &d.CustomerID, &d.Status, &created, &d.begins, &d.head)
+			d.CreatedAt = moment(created)
 			return d, err
 		},
 		func(d derived) string { return string(d.ID) },
 		func(d derived) error {
+			differ(string(d.ID), "number's status", string(d.Status), string(statusAt(d.no)))
+			differ(string(d.ID), "number's second", fmt.Sprint(firstNo(d.CreatedAt)>>secondBits), fmt.Sprint(d.no>>secondBits))
 			differ(string(d.ID), "begins", beginsOf(d.OrderRow), d.begins)
 			differ(string(d.ID), "head", headOf(d.OrderRow), d.head)
 			return nil

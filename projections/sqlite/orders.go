@@ -24,7 +24,6 @@ const (
 	firstAsked = 500     // rows, after which it is seen whether to ask more
 	askedRows  = 3000    // rows at most
 	enoughSeen = 100     // of a status that was not asked for, where matches are many
-	seenRows   = 150     // that are looked at for that, if it takes several words to find them
 	triedNames = 4       // words of a search that may be names of customers
 	namedRows  = 100_000 // orders of customers with one name
 )
@@ -65,8 +64,7 @@ func sortOf(s projections.Sort) orderSort {
 
 // candidate is a match as short as counting and sorting need it.
 type candidate struct {
-	no     int64
-	status domain.Status
+	no int64
 	place
 }
 
@@ -224,19 +222,10 @@ func (o *orderSearch) answer(page *projections.OrderPage) error {
 		return nil
 	}
 	if n <= fewMatches {
-		matches, err := o.candidates(numbers)
-		if err != nil {
-			return err
-		}
-		for _, status := range domain.Statuses() { // the rows are counted, not what is kept
-			page.ByStatus[status] = projections.Count{IsExact: true}
-		}
-		for _, c := range matches {
-			page.ByStatus[c.status] = projections.Count{N: page.ByStatus[c.status].N + 1, IsExact: true}
-		}
-		matches = slices.DeleteFunc(matches, func(c candidate) bool { return !o.asksFor(c.status) })
-		page.Total = len(matches)
-		return o.cut(page, matches)
+		o.tell(numbers, true, page.ByStatus)
+		numbers = slices.DeleteFunc(numbers, func(no int64) bool { return !o.asksFor(statusAt(no)) })
+		page.Total = len(numbers)
+		return o.few(page, numbers)
 	}
 	if len(o.q.Statuses) > 0 {
 		n = 0
@@ -257,15 +246,10 @@ func (o *orderSearch) answer(page *projections.OrderPage) error {
 		return nil
 	}
 	page.Total = n
-	_, numbers, err = o.first(o.q.Statuses)
-	if err != nil {
+	if numbers, err = o.first(o.q.Statuses); err != nil {
 		return err
 	}
-	matches, err := o.candidates(numbers)
-	if err != nil {
-		return err
-	}
-	return o.cut(page, matches)
+	return o.few(page, numbers)
 }
 
 // indexed tells whether one index has both the order of the page and the statuses of all matches: that of a customer's orders.
@@ -289,22 +273,31 @@ func (o *orderSearch) fill(page *projections.OrderPage, rows []found) {
 	}
 }
 
-// cut sorts the matches and reads the rows after the cursor.
-func (o *orderSearch) cut(page *projections.OrderPage, matches []candidate) error {
+// few finds the page of few matches. In the order of creation their numbers tell which rows to read, unless some come first because they begin as the text does.
+func (o *orderSearch) few(page *projections.OrderPage, numbers []int64) error {
+	if o.sort.index == byCreated {
+		begun, err := o.isBegun()
+		if err != nil {
+			return err
+		}
+		if !begun {
+			return o.nearest(page, numbers)
+		}
+	}
+	matches, err := o.candidates(numbers)
+	if err != nil {
+		return err
+	}
 	if o.after != nil {
 		matches = slices.DeleteFunc(matches, func(c candidate) bool { return o.compare(c.place, *o.after) <= 0 })
 	}
 	slices.SortFunc(matches, func(a, b candidate) int { return o.compare(a.place, b.place) })
 	matches = matches[:min(len(matches), o.q.Limit+1)]
-	numbers := make([]int64, len(matches))
+	numbers = make([]int64, len(matches))
 	for i, c := range matches {
 		numbers[i] = c.no
 	}
-	text, err := json.Marshal(numbers)
-	if err != nil {
-		return err
-	}
-	rows, err := o.read(`SELECT `+orderColumns+` FROM json_each(?) AS j CROSS JOIN orders AS o ON o.no = j.value ORDER BY j.key`, []any{string(text)})
+	rows, err := o.numbered(numbers)
 	for i := range rows {
 		rows[i].rank = matches[i].rank
 	}
@@ -312,18 +305,65 @@ func (o *orderSearch) cut(page *projections.OrderPage, matches []candidate) erro
 	return err
 }
 
+// nearest finds the page in the order of creation by the numbers of all matches: it reads the rows that it shows, and those of the same seconds as the
+// cursor and the last of them.
+func (o *orderSearch) nearest(page *projections.OrderPage, numbers []int64) error {
+	slices.Sort(numbers)
+	desc, after := o.sort.columns[0].desc, o.afterUnbegun()
+	if desc {
+		slices.Reverse(numbers)
+	}
+	second := func(i int) int64 { return numbers[i] >> secondBits }
+	wanted := o.q.Limit + 1
+	if after != nil {
+		edge := firstNo(moment(after.keys[0].number)) >> secondBits
+		numbers = slices.DeleteFunc(numbers, func(no int64) bool { at := no >> secondBits; return desc && at > edge || !desc && at < edge })
+		for i := 0; i < len(numbers) && second(i) == edge; i++ {
+			wanted++
+		}
+	}
+	for wanted < len(numbers) && second(wanted) == second(wanted-1) {
+		wanted++
+	}
+	rows, err := o.numbered(numbers[:min(wanted, len(numbers))])
+	if o.ranked {
+		for i := range rows {
+			rows[i].rank = anyMatch
+		}
+	}
+	if after != nil {
+		rows = slices.DeleteFunc(rows, func(f found) bool { return o.compare(o.placeOf(f), *after) <= 0 })
+	}
+	slices.SortFunc(rows, func(a, b found) int { return o.compare(o.placeOf(a), o.placeOf(b)) })
+	o.fill(page, rows)
+	return err
+}
+
+// numbered reads the rows with these numbers, in their order.
+func (o *orderSearch) numbered(numbers []int64) ([]found, error) {
+	text, err := json.Marshal(numbers)
+	if err != nil {
+		return nil, err
+	}
+	return o.read(`SELECT `+orderColumns+` FROM json_each(?) AS j CROSS JOIN orders AS o ON o.no = j.value ORDER BY j.key`, []any{string(text)})
+}
+
 // candidates reads the matches with these numbers.
-func (o *orderSearch) candidates(numbers string) ([]candidate, error) {
-	columns := []string{`o.no`, `o.status`, `o.begins`, `o.id`}
+func (o *orderSearch) candidates(numbers []int64) ([]candidate, error) {
+	text, err := json.Marshal(numbers)
+	if err != nil {
+		return nil, err
+	}
+	columns := []string{`o.no`, `o.begins`, `o.id`}
 	for _, c := range o.sort.columns {
 		columns = append(columns, `o.`+c.name)
 	}
 	rows, err := o.tx.QueryContext(o.ctx, fmt.Sprintf(`SELECT %s FROM json_each(?) AS j CROSS JOIN orders AS o ON o.no = j.value`,
-		strings.Join(columns, `, `)), numbers)
+		strings.Join(columns, `, `)), string(text))
 	return collect(rows, err, func(rows *sql.Rows) (c candidate, err error) {
 		var begins string
 		c.keys = make([]sortValue, len(o.sort.columns))
-		into := []any{&c.no, &c.status, &begins, &c.id}
+		into := []any{&c.no, &begins, &c.id}
 		for i, column := range o.sort.columns {
 			into = append(into, c.keys[i].of(column))
 		}
@@ -490,23 +530,24 @@ func (o *orderSearch) matches(statuses []domain.Status) (string, []any) {
 // count counts the matches of every status together, until they are more than few. If they are few, it answers their numbers; else byStatus says how many
 // there are of each status that was asked for. Of any other it says that there are at least so many: several words that seldom meet would have to be
 // looked for again from end to end, so that only some of those that were found are looked at.
-func (o *orderSearch) count(byStatus map[domain.Status]projections.Count) (n int, numbers string, err error) {
+func (o *orderSearch) count(byStatus map[domain.Status]projections.Count) (n int, numbers []int64, err error) {
 	if len(o.words) == 0 && o.q.Customer == "" && len(o.created()) == 0 {
 		if n, err := o.kept(byStatus); err != nil || n > fewMatches {
-			return n, "", err
+			return n, nil, err
 		}
 	}
 	if o.indexed() {
 		if n, err = o.statuses(byStatus); err != nil || n <= fewMatches {
-			return n, "", err
+			return n, nil, err
 		}
-	} else if n, numbers, err = o.first(nil); err != nil || n <= fewMatches {
-		return n, numbers, err
+	} else {
+		numbers, err = o.first(nil)
+		if n = len(numbers); err != nil || n <= fewMatches {
+			return n, numbers, err
+		}
 	}
 	if len(o.words) > 1 {
-		if err := o.seen(numbers, byStatus); err != nil {
-			return 0, "", err
-		}
+		o.tell(numbers, false, byStatus)
 	}
 	for _, status := range domain.Statuses() {
 		limit := enoughSeen
@@ -518,11 +559,11 @@ func (o *orderSearch) count(byStatus map[domain.Status]projections.Count) (n int
 		_, from, args := o.briefly([]domain.Status{status})
 		of, err := o.countRows(from, args, limit+1)
 		if err != nil {
-			return 0, "", err
+			return 0, nil, err
 		}
 		byStatus[status] = projections.CountTo(of, limit)
 	}
-	return n, "", nil
+	return n, nil, nil
 }
 
 // statuses counts the matches of each status in the index alone, until they are more than few in all.
@@ -532,14 +573,18 @@ func (o *orderSearch) statuses(byStatus map[domain.Status]projections.Count) (su
 		func(status domain.Status, n int) { byStatus[status] = projections.Count{N: n, IsExact: true} })
 }
 
-// seen says that there are at least as many of each status as the first of these rows have: to look at each takes longer than to have found it.
-func (o *orderSearch) seen(numbers string, byStatus map[domain.Status]projections.Count) error {
-	for status := range byStatus {
-		byStatus[status] = projections.Count{}
+// tell says how many of each status these numbers are: of all matches, or of the first, and then there are at least so many.
+func (o *orderSearch) tell(numbers []int64, all bool, byStatus map[domain.Status]projections.Count) {
+	n := map[domain.Status]int{}
+	for _, no := range numbers {
+		n[statusAt(no)]++
 	}
-	_, err := o.counts(`SELECT o.status, count(*) FROM (SELECT value FROM json_each(?) LIMIT ?) AS j CROSS JOIN orders AS o ON o.no = j.value
-		GROUP BY o.status`, []any{numbers, seenRows}, func(status domain.Status, n int) { byStatus[status] = projections.Count{N: min(n, enoughSeen)} })
-	return err
+	for _, status := range domain.Statuses() {
+		byStatus[status] = projections.Count{N: n[status], IsExact: all}
+		if !all {
+			byStatus[status] = projections.Count{N: min(n[status], enoughSeen)}
+		}
+	}
 }
 
 // kept is how many orders there are in all, and says how many of each status.
@@ -571,11 +616,15 @@ func (o *orderSearch) briefly(statuses []domain.Status) (no, from string, args [
 }
 
 // first is the numbers of the first matches, as many as are few and one more.
-func (o *orderSearch) first(statuses []domain.Status) (n int, numbers string, err error) {
+func (o *orderSearch) first(statuses []domain.Status) (numbers []int64, err error) {
 	no, from, args := o.briefly(statuses)
-	err = o.tx.QueryRowContext(o.ctx, fmt.Sprintf(`SELECT count(*), json_group_array(no) FROM (SELECT %s AS no%s LIMIT ?)`, no, from),
-		append(args, fewMatches+1)...).Scan(&n, &numbers)
-	return n, numbers, err
+	var text string // one row, because each costs as much as it does to find a match
+	err = o.tx.QueryRowContext(o.ctx, fmt.Sprintf(`SELECT json_group_array(no) FROM (SELECT %s AS no%s LIMIT ?)`, no, from),
+		append(args, fewMatches+1)...).Scan(&text)
+	if err == nil {
+		err = json.Unmarshal([]byte(text), &numbers)
+	}
+	return numbers, err
 }
 
 func (o *orderSearch) countRows(from string, args []any, limit int) (n int, err error) {
@@ -763,17 +812,14 @@ func (o *orderSearch) newest() ([]found, error) {
 	if !o.ranked {
 		return o.inOrder(0, words, o.after, o.q.Limit+1)
 	}
-	exact, begun := `"`+beginning(o.words)+`"`, `"`+beginning(o.words)+`"*`
-	n, err := o.countRows(` FROM orders_fts WHERE orders_fts MATCH ?`, []any{begun}, 1)
+	isBegun, err := o.isBegun()
 	if err != nil {
 		return nil, err
 	}
-	if after := o.after; n == 0 {
-		if after != nil && after.rank < anyMatch {
-			after = nil
-		}
-		return o.inOrder(anyMatch, words, after, o.q.Limit+1)
+	if !isBegun {
+		return o.inOrder(anyMatch, words, o.afterUnbegun(), o.q.Limit+1)
 	}
+	exact, begun := `"`+beginning(o.words)+`"`, `"`+beginning(o.words)+`"*`
 	var all []found
 	for rank, query := range []string{
 		`(` + words + `) AND ` + exact, `(` + words + `) AND (` + begun + ` NOT ` + exact + `)`, `(` + words + `) NOT ` + begun,
@@ -792,6 +838,23 @@ func (o *orderSearch) newest() ([]found, error) {
 		all = append(all, more...)
 	}
 	return all, nil
+}
+
+// isBegun tells whether any reference or id begins as the text does, if the page is to show those first.
+func (o *orderSearch) isBegun() (bool, error) {
+	if !o.ranked {
+		return false, nil
+	}
+	n, err := o.countRows(` FROM orders_fts WHERE orders_fts MATCH ?`, []any{`"` + beginning(o.words) + `"*`}, 1)
+	return n > 0, err
+}
+
+// afterUnbegun is the cursor where nothing comes first any more.
+func (o *orderSearch) afterUnbegun() *place {
+	if o.after != nil && o.ranked && o.after.rank < anyMatch {
+		return nil
+	}
+	return o.after
 }
 
 // inOrder finds the first matches after a place. The rows of one second lie in no order, so its last second is read to the end, and sorted.

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,19 +22,19 @@ import (
 
 const (
 	applicationID = 0x48647772 // "Hdwr" in the header of the file
-	wordsVersion  = 1          // to be raised when projections.Words cuts or folds in another way
+	rowsVersion   = 2          // to be raised when projections.Words cuts or folds in another way, or rows get other numbers
 )
 
 // schemaVersion is the user_version of a file whose rows this program can use. It follows the schema by itself; rows of another one are made
 // again.
 func schemaVersion() int {
-	return int(crc32.ChecksumIEEE(fmt.Appendf(nil, "%d %s", wordsVersion, schema)) >> 1) // positive, as an int32
+	return int(crc32.ChecksumIEEE(fmt.Appendf(nil, "%d %s", rowsVersion, schema)) >> 1) // positive, as an int32
 }
 
 // Times are microseconds since 1970; the zero time is year 1, so that nothing is NULL.
 //
-// no is the place of a row in the order of creation, but for the rows of one second, which lie in no order: so the full-text index, which knows
-// nothing but no, finds the newest rows first, and those of a time at once.
+// no is the place of a row in the order of creation, but for the rows of one second, which lie in no order, and its status: so the full-text index,
+// which knows nothing but no, finds the newest rows first, and those of a time at once, and the matches of a status are counted without a look at a row.
 //
 // head is the words of reference, id and customer, words those of the lines. They are made by projections.Words, and the full-text index takes
 // them as they are: its tokenizer splits at spaces only, as far as words go. Prefixes of up to twelve characters have an index of their own, which
@@ -277,14 +278,29 @@ func scanText(rows *sql.Rows) (text string, err error) {
 	return text, err
 }
 
-// The places of rows: so many of each second of the years 1 to 9999.
+// The numbers of rows: for each second of the years 1 to 9999 so many places, and in each a number for each status.
 const (
-	slotBits = 20
-	yearOne  = -62135596800 // in seconds since 1970
+	slotBits   = 16
+	statusBits = 2
+	secondBits = slotBits + statusBits // below the second
+	yearOne    = -62135596800          // in seconds since 1970
 )
 
-// firstNo is the first place of the second in which an order was created. Places are positive.
-func firstNo(created time.Time) int64 { return (created.Unix() - yearOne + 1) << slotBits }
+// firstNo is the first number of the second in which an order was created. Numbers are positive.
+func firstNo(created time.Time) int64 { return (created.Unix() - yearOne + 1) << secondBits }
+
+// inPlace is the number of a row with this status in the place of another number.
+func inPlace(no int64, status domain.Status) int64 {
+	return no>>statusBits<<statusBits + int64(slices.Index(domain.Statuses(), status)+1)
+}
+
+// statusAt is the status that a number has.
+func statusAt(no int64) domain.Status {
+	if i := no & (1<<statusBits - 1); i > 0 {
+		return domain.Statuses()[i-1]
+	}
+	return ""
+}
 
 func micros(t time.Time) int64 { return t.UnixMicro() }
 

@@ -189,10 +189,10 @@ func TestAStartReadsNoRow(t *testing.T) {
 	}
 }
 
-// Orders of one second share its numbers; the one after the last cannot be kept, and that is said of it alone.
-func TestASecondHasSoManyNumbers(t *testing.T) {
+// Orders of one second share its places; the one after the last cannot be kept, and that is said of it alone.
+func TestASecondHasSoManyPlaces(t *testing.T) {
 	s := sized(t, filepath.Join(t.TempDir(), "read.db"), 1)
-	last := firstNo(longAgo) + MaxSameSecond - 2
+	last := inPlace(firstNo(longAgo)+(MaxSameSecond-2)<<statusBits, domain.Cancelled)
 	if _, err := s.writer.ExecContext(t.Context(), `INSERT INTO orders SELECT ?, 'other', reference, customer, status, items, total, currency, createdAt,
 		confirmedAt, cancelledAt, version, storedAt, begins, head, words FROM orders`, last); err != nil {
 		t.Fatal(err)
@@ -202,15 +202,57 @@ func TestASecondHasSoManyNumbers(t *testing.T) {
 		return s.Write(t.Context(), projections.Batch{Projection: projections.OrderList, Rows: []projections.Row{row}})
 	}
 	if err := put("00000001-0000-4000-8000-000000000001", longAgo.Add(999*time.Millisecond)); err != nil {
-		t.Errorf("the last number: %v", err)
+		t.Errorf("the last place: %v", err)
 	}
 	err := put("00000002-0000-4000-8000-000000000002", longAgo)
 	if refusal, ok := err.(*projections.Refusal); !ok || refusal.OrderID != "00000002-0000-4000-8000-000000000002" {
 		t.Errorf("one more: %v", err)
 	}
 	if err := put("00000002-0000-4000-8000-000000000002", longAgo.Add(time.Second)); err != nil {
-		t.Errorf("the next second has numbers of its own: %v", err)
+		t.Errorf("the next second has places of its own: %v", err)
 	}
+}
+
+// A row's number follows its status, also of an order that one batch names more than once: the matches of each status are counted by their numbers alone.
+func TestANumberFollowsTheStatus(t *testing.T) {
+	s := sized(t, filepath.Join(t.TempDir(), "read.db"), 3)
+	all, err := s.Orders(t.Context(), projections.OrderQuery{Text: "tea"})
+	if err != nil || len(all.Rows) != 3 {
+		t.Fatalf("%d rows, %v", len(all.Rows), err)
+	}
+	fresh := all.Rows[0] // of the same second
+	fresh.ID, fresh.Version = "99999999-0000-4000-8000-000000000000", 0
+	set := func(statuses ...domain.Status) {
+		t.Helper()
+		var rows []projections.Row
+		for _, status := range statuses {
+			for i, r := range []*projections.OrderRow{&all.Rows[0], &fresh} {
+				r.Status, r.Version, r.ItemCount = status, r.Version+1, i
+				rows = append(rows, *r)
+			}
+		}
+		if err := s.Write(t.Context(), projections.Batch{Projection: projections.OrderList, Rows: rows}); err != nil {
+			t.Fatal(err)
+		}
+		want := map[domain.Status]int{all.Rows[0].Status: 2}
+		for _, r := range all.Rows[1:] {
+			want[r.Status]++
+		}
+		for _, status := range domain.Statuses() {
+			page, err := s.Orders(t.Context(), projections.OrderQuery{Text: "tea", Statuses: []domain.Status{status}})
+			if n := want[status]; err != nil || page.Total != n || len(page.Rows) != n || page.ByStatus[status] != (projections.Count{N: n, IsExact: true}) {
+				t.Errorf("after %s: %d %s, %d of them on the page, and %+v in the tab; want %d, %v", statuses, page.Total, status, len(page.Rows), page.ByStatus[status], n, err)
+			}
+		}
+		err := s.Check(t.Context(), func(d projections.Difference) { t.Errorf("after %s: %+v", statuses, d) })
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	set(domain.Confirmed, domain.Created)
+	set(domain.Confirmed, domain.Cancelled)
+	set(domain.Cancelled)
+	set(domain.Confirmed, domain.Created, domain.Confirmed)
 }
 
 // An order that turns out to have been created at another time moves, in lists and searches alike.

@@ -110,7 +110,7 @@ type write struct {
 	kept  statements
 	own   map[string]*sql.Stmt  // as this transaction uses them
 	tally map[domain.Status]int // how the number of orders in each status changes
-	next  map[int64]int64       // the next number of a second, by its first, where that is known
+	next  map[int64]int64       // the next free place of a second, by its first, where that is known
 }
 
 func (w *write) prepared(query string) (*sql.Stmt, error) {
@@ -251,13 +251,12 @@ func (w *write) orders(rows []projections.OrderRow) error {
 		return err
 	}
 	slices.SortStableFunc(rows, func(a, b projections.OrderRow) int { return cmp.Compare(known.place(a.ID), known.place(b.ID)) })
-	var fresh []int64
 	for _, r := range rows {
 		old, found := known[r.ID]
 		if found && old.version >= r.Version {
 			continue
 		}
-		row := stored{old.no, r.Version, r.Status, beginsOf(r), headOf(r), strings.Join(r.Words, " "), old.fresh}
+		row := stored{inPlace(old.no, r.Status), r.Version, r.Status, beginsOf(r), headOf(r), strings.Join(r.Words, " "), old.fresh}
 		w.tally[r.Status]++
 		if found {
 			w.tally[old.status]--
@@ -266,7 +265,7 @@ func (w *write) orders(rows []projections.OrderRow) error {
 			r.Reference, r.CustomerID, string(r.Status), r.ItemCount, r.Total.Minor, string(r.Total.Currency), micros(r.CreatedAt),
 			micros(r.ConfirmedAt), micros(r.CancelledAt), r.Version, micros(r.StoredAt), row.begins, row.head, row.words, string(r.ID),
 		}
-		if found && old.no>>slotBits == firstNo(r.CreatedAt)>>slotBits {
+		if found && old.no>>secondBits == firstNo(r.CreatedAt)>>secondBits {
 			err = w.replace(old, row, values)
 		} else {
 			if found {
@@ -275,12 +274,18 @@ func (w *write) orders(rows []projections.OrderRow) error {
 			if err == nil {
 				row.no, err = w.put(r, values)
 			}
-			fresh, row.fresh = append(fresh, row.no), true
+			row.fresh = true
 		}
 		if err != nil {
 			return err
 		}
 		known[r.ID] = row
+	}
+	var fresh []int64
+	for _, row := range known {
+		if row.fresh {
+			fresh = append(fresh, row.no)
+		}
 	}
 	if len(fresh) == 0 {
 		return nil
@@ -293,44 +298,41 @@ func (w *write) orders(rows []projections.OrderRow) error {
 		WHERE no IN (SELECT value FROM json_each(?)) ORDER BY no`, string(numbers))
 }
 
-// put stores a new row under a free number of the second in which its order was created: most seconds have one order.
+// put stores a new row in a free place of the second in which its order was created.
 func (w *write) put(r projections.OrderRow, values []any) (no int64, err error) {
 	first := firstNo(r.CreatedAt)
-	no = max(first, w.next[first])
-	for {
-		if no == first+MaxSameSecond {
-			return 0, &projections.Refusal{
-				OrderID: r.ID, Reason: "Too many orders were created in the same second.", Cause: fmt.Errorf("a second has %d numbers", MaxSameSecond),
-			}
-		}
-		stmt, err := w.prepared(insertOrder)
-		if err != nil {
+	place, known := w.next[first]
+	if !known {
+		last := first - 1
+		if _, err := w.one(`SELECT coalesce(max(no), ?1 - 1) FROM orders WHERE no >= ?1 AND no < ?2`, []any{first, first + 1<<secondBits}, &last); err != nil {
 			return 0, err
 		}
-		result, err := stmt.ExecContext(w.ctx, append(values, no)...)
-		if err != nil {
-			return 0, err
-		}
-		stored, err := result.RowsAffected()
-		if err != nil || stored == 1 {
-			w.next[first] = no + 1
-			return no, err
-		}
-		if _, err := w.one(`SELECT 1 + max(no) FROM orders WHERE no >= ? AND no < ?`, []any{first, first + MaxSameSecond}, &no); err != nil {
-			return 0, err
+		place = last>>statusBits + 1
+	}
+	if no = inPlace(place<<statusBits, r.Status); no >= first+1<<secondBits {
+		return 0, &projections.Refusal{
+			OrderID: r.ID, Reason: "Too many orders were created in the same second.", Cause: fmt.Errorf("a second has %d places", MaxSameSecond),
 		}
 	}
+	w.next[first] = place + 1
+	return no, w.exec(insertOrder, append(values, no)...)
 }
 
 // replace writes a row over an older one, and changes what the full-text index has of it, if it has it.
 func (w *write) replace(old, row stored, values []any) error {
-	if old.fresh || row.status == old.status && row.begins == old.begins && row.head == old.head && row.words == old.words {
-		return w.exec(updateOrder, values...)
+	isIndexed := !old.fresh && (row.no != old.no || row.begins != old.begins || row.head != old.head || row.words != old.words)
+	if isIndexed {
+		if err := w.forget(old); err != nil {
+			return err
+		}
 	}
-	if err := w.forget(old); err != nil {
-		return err
+	var err error
+	if row.no == old.no {
+		err = w.exec(updateOrder, values...)
+	} else { // which touches every index
+		err = w.exec(moveOrder, append(values, row.no)...)
 	}
-	if err := w.exec(updateOrder, values...); err != nil {
+	if err != nil || !isIndexed {
 		return err
 	}
 	return w.exec(`INSERT INTO orders_fts (rowid, marks, head, words) VALUES (?, ?, ?, ?)`, row.no, row.marks(), row.head, row.words)
@@ -389,9 +391,11 @@ func (w *write) storedOrders(of []projections.OrderRow) (storedRows, error) {
 
 const (
 	insertOrder = `INSERT INTO orders (reference, customer, status, items, total, currency, createdAt, confirmedAt, cancelledAt, version,
-		storedAt, begins, head, words, id, no) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (no) DO NOTHING`
-	updateOrder = `UPDATE orders SET reference = ?, customer = ?, status = ?, items = ?, total = ?, currency = ?, createdAt = ?,
-		confirmedAt = ?, cancelledAt = ?, version = ?, storedAt = ?, begins = ?, head = ?, words = ? WHERE id = ?`
+		storedAt, begins, head, words, id, no) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	setOrder = `UPDATE orders SET reference = ?1, customer = ?2, status = ?3, items = ?4, total = ?5, currency = ?6, createdAt = ?7,
+		confirmedAt = ?8, cancelledAt = ?9, version = ?10, storedAt = ?11, begins = ?12, head = ?13, words = ?14`
+	updateOrder = setOrder + ` WHERE id = ?15`
+	moveOrder   = setOrder + `, no = ?16 WHERE id = ?15`
 )
 
 // tableOf is where a projection keeps its rows.

@@ -31,6 +31,10 @@ func mutations() []mutation {
 
 		// What is worked on at once.
 		{"a slow page keeps the others waiting", "pages", "cmd/web/turns.go", "late := time.AfterFunc(pageTurn, give)", "late := time.AfterFunc(turnWait, give)", "cmd/web", "TestPagesTakeTurns"},
+		{"a row that one batch writes twice is not found", "6", "projections/sqlite/write.go", "if row.fresh {", "if row.fresh && row.version < 2 {",
+			"projections/sqlite", "TestANumberFollowsTheStatus"},
+		{"a row keeps the number of its old status", "6", "projections/sqlite/write.go", "row := stored{inPlace(old.no, r.Status),", "row := stored{max(old.no, inPlace(old.no, \"\")),",
+			"projections/sqlite", "TestANumberFollowsTheStatus"},
 		{"readers wait in no order", "pages", "projections/sqlite/readers.go", "turns: make(chan struct{}, MaxReaders)", "turns: make(chan struct{}, 100*MaxReaders)",
 			"projections/sqlite", "TestReadersWaitInOrder"},
 
