@@ -208,7 +208,7 @@ func (o *orderSearch) compare(a, b place) int {
 }
 
 func (o *orderSearch) answer(page *projections.OrderPage) error {
-	n, numbers, err := o.count(page.ByStatus)
+	n, text, err := o.count(page.ByStatus)
 	if err != nil {
 		return err
 	}
@@ -222,6 +222,10 @@ func (o *orderSearch) answer(page *projections.OrderPage) error {
 		return nil
 	}
 	if n <= fewMatches {
+		numbers, err := parsed(text)
+		if err != nil {
+			return err
+		}
 		o.tell(numbers, true, page.ByStatus)
 		numbers = slices.DeleteFunc(numbers, func(no int64) bool { return !o.asksFor(statusAt(no)) })
 		page.Total = len(numbers)
@@ -246,7 +250,11 @@ func (o *orderSearch) answer(page *projections.OrderPage) error {
 		return nil
 	}
 	page.Total = n
-	if numbers, err = o.first(o.q.Statuses); err != nil {
+	if _, text, err = o.first(o.q.Statuses); err != nil {
+		return err
+	}
+	numbers, err := parsed(text)
+	if err != nil {
 		return err
 	}
 	return o.few(page, numbers)
@@ -530,24 +538,25 @@ func (o *orderSearch) matches(statuses []domain.Status) (string, []any) {
 // count counts the matches of every status together, until they are more than few. If they are few, it answers their numbers; else byStatus says how many
 // there are of each status that was asked for. Of any other it says that there are at least so many: several words that seldom meet would have to be
 // looked for again from end to end, so that only some of those that were found are looked at.
-func (o *orderSearch) count(byStatus map[domain.Status]projections.Count) (n int, numbers []int64, err error) {
+func (o *orderSearch) count(byStatus map[domain.Status]projections.Count) (n int, numbers string, err error) {
 	if len(o.words) == 0 && o.q.Customer == "" && len(o.created()) == 0 {
 		if n, err := o.kept(byStatus); err != nil || n > fewMatches {
-			return n, nil, err
+			return n, "", err
 		}
 	}
 	if o.indexed() {
 		if n, err = o.statuses(byStatus); err != nil || n <= fewMatches {
-			return n, nil, err
+			return n, "", err
 		}
-	} else {
-		numbers, err = o.first(nil)
-		if n = len(numbers); err != nil || n <= fewMatches {
-			return n, numbers, err
-		}
+	} else if n, numbers, err = o.first(nil); err != nil || n <= fewMatches {
+		return n, numbers, err
 	}
 	if len(o.words) > 1 {
-		o.tell(numbers, false, byStatus)
+		found, err := parsed(numbers)
+		if err != nil {
+			return 0, "", err
+		}
+		o.tell(found, false, byStatus)
 	}
 	for _, status := range domain.Statuses() {
 		limit := enoughSeen
@@ -559,11 +568,11 @@ func (o *orderSearch) count(byStatus map[domain.Status]projections.Count) (n int
 		_, from, args := o.briefly([]domain.Status{status})
 		of, err := o.countRows(from, args, limit+1)
 		if err != nil {
-			return 0, nil, err
+			return 0, "", err
 		}
 		byStatus[status] = projections.CountTo(of, limit)
 	}
-	return n, nil, nil
+	return n, "", nil
 }
 
 // statuses counts the matches of each status in the index alone, until they are more than few in all.
@@ -615,15 +624,17 @@ func (o *orderSearch) briefly(statuses []domain.Status) (no, from string, args [
 	return `o.no`, from, args
 }
 
-// first is the numbers of the first matches, as many as are few and one more.
-func (o *orderSearch) first(statuses []domain.Status) (numbers []int64, err error) {
+// first is the numbers of the first matches, as many as are few and one more: in one text, because each row of an answer costs as much as to find a match.
+func (o *orderSearch) first(statuses []domain.Status) (n int, numbers string, err error) {
 	no, from, args := o.briefly(statuses)
-	var text string // one row, because each costs as much as it does to find a match
-	err = o.tx.QueryRowContext(o.ctx, fmt.Sprintf(`SELECT json_group_array(no) FROM (SELECT %s AS no%s LIMIT ?)`, no, from),
-		append(args, fewMatches+1)...).Scan(&text)
-	if err == nil {
-		err = json.Unmarshal([]byte(text), &numbers)
-	}
+	err = o.tx.QueryRowContext(o.ctx, fmt.Sprintf(`SELECT count(*), json_group_array(no) FROM (SELECT %s AS no%s LIMIT ?)`, no, from),
+		append(args, fewMatches+1)...).Scan(&n, &numbers)
+	return n, numbers, err
+}
+
+// parsed is the numbers of such a text.
+func parsed(text string) (numbers []int64, err error) {
+	err = json.Unmarshal([]byte(text), &numbers)
 	return numbers, err
 }
 
