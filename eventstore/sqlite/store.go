@@ -27,7 +27,7 @@ const (
 	StreamReaders = 8               // further ones, that read the streams of orders; one who finds none idle waits
 	BusyTimeout   = 5 * time.Second // how long a transaction waits for another process
 	headsPerQuery = 1000
-	writerCache   = 8 << 20 // bytes of pages that the writer may add to what all connections of the process keep together
+	writerCache   = 8 << 20  // bytes of pages that the writer may add to what all connections of the process keep together
 	readerCache   = 1 << 20  // the same of each reader
 	walLimit      = 64 << 20 // bytes the log file may keep after a checkpoint
 

@@ -25,11 +25,11 @@ import (
 const (
 	MaxSameSecond = 1 << slotBits // orders created in one second; one more is held
 	BusyTimeout   = 5 * time.Second
-	idsPerQuery   = 500      // orders one query names
+	idsPerQuery   = 500     // orders one query names
 	writerCache   = 8 << 20 // bytes of pages that writing may add to what all connections of the process keep together
-	logPages      = 16_000   // of the write-ahead log, after which a commit moves it into the file: a rebuild writes the same pages again and again
-	movedPages    = 4_000    // of it, after which they are moved beside the commits
-	rowsPerStep   = 1000     // rows a walk over everything holds at once
+	logPages      = 16_000  // of the write-ahead log, after which a commit moves it into the file: a rebuild writes the same pages again and again
+	movedPages    = 4_000   // of it, after which they are moved beside the commits
+	rowsPerStep   = 1000    // rows a walk over everything holds at once
 	damaged       = " is damaged. Delete it: it is made again from the events."
 	unreachable   = "The read store cannot be reached at the moment. Trying again is safe."
 )
