@@ -70,7 +70,7 @@ func mutations() []mutation {
 			"if found && old.version >= r.Version {", "if false {", "projections/sqlite", "TestStoreKeepsItsContract/versions_never_move_backwards"},
 		{"what an order added before stays in its customer's sum", "6", "projections/sqlite/contributions.go",
 			"from.add(old, -1)", "_ = from", "projections/sqlite", "TestStoreKeepsItsContract/customers_are_sums"},
-		{"a word is taken for a name alone, though a product has it", "search", "projections/sqlite/orders.go",
+		{"a word is taken for a name alone, though a product has it", "search", "projections/sqlite/walk.go",
 			"if all == theirs {", "if all >= theirs {", "projections/sqlite", "TestStoreKeepsItsContract/pages_far_from_where_a_sort_begins"},
 		{"the read store's log is never moved into the file", "12", "projections/sqlite/store.go",
 			`fmt.Sprintf("wal_autocheckpoint(%d)", logPages)`, `fmt.Sprintf("wal_autocheckpoint(%d)", 0*logPages)`, "projections/sqlite", "TestTheLogIsMovedIntoTheFile"},
