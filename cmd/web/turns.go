@@ -20,7 +20,7 @@ const (
 	MaxLargeBodies = 16                    // at once, of more than smallBody or of unknown length
 	smallBody      = 16 << 10              // bytes; taken apart, a body takes about 25 times as much
 	turnWait       = 5 * time.Second       // for a turn; then 503
-	pageTurn       = 20 * time.Millisecond // that a page may keep others waiting
+	pageTurn       = 50 * time.Millisecond // that a page may keep others waiting
 )
 
 // turns is room for so many.

@@ -38,12 +38,12 @@ func TestPagesTakeTurns(t *testing.T) {
 		}
 		ask("a heavy one", time.Minute)
 		ask("a quick one", 3*time.Millisecond)
-		ask("the next", 40*time.Millisecond)
+		ask("the next", 70*time.Millisecond)
 		ask("another", time.Millisecond)
 		ask("the last", time.Millisecond)
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		want := []string{"a heavy one after 0s", "a quick one after 0s", "the next after 3ms", "another after 20ms", "the last after 21ms"}
+		want := []string{"a heavy one after 0s", "a quick one after 0s", "the next after 3ms", "another after 50ms", "the last after 51ms"}
 		if !slices.Equal(got, want) {
 			t.Errorf("%q, want %q", got, want)
 		}
