@@ -940,6 +940,7 @@ func (w *world) end() {
 		}
 	}
 	w.ends.Wait()
+	time.Sleep(time.Minute) // simulated: what a request to a closed server asked for at last has come to its end
 	if *tapeFlag == "" {
 		return
 	}
