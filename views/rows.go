@@ -15,10 +15,13 @@ const rowBytes = 1 << 10
 // OrderRowLive is one order of a list: a live element of projection order_list.
 func OrderRowLive(m OrderRow) templ.Component { return orderRows([]OrderRow{m}) }
 
-func orderRows(rows []OrderRow) templ.Component {
+func orderRows(rows []OrderRow) templ.Component { return written(rows, (*markup).orderRow) }
+
+// written is a row after the other.
+func written[R any](rows []R, one func(*markup, R)) templ.Component {
 	b := make(markup, 0, len(rows)*rowBytes)
 	for _, m := range rows {
-		b.orderRow(m)
+		one(&b, m)
 	}
 	return b
 }
@@ -48,13 +51,7 @@ func (b *markup) orderRow(m OrderRow) {
 // CustomerRowLive is one customer of the list: a live element of projection customer_order_summary.
 func CustomerRowLive(m CustomerRow) templ.Component { return customerRows([]CustomerRow{m}) }
 
-func customerRows(rows []CustomerRow) templ.Component {
-	b := make(markup, 0, len(rows)*rowBytes)
-	for _, m := range rows {
-		b.customerRow(m)
-	}
-	return b
-}
+func customerRows(rows []CustomerRow) templ.Component { return written(rows, (*markup).customerRow) }
 
 func (b *markup) customerRow(m CustomerRow) {
 	b.add(`<tr data-live="`, projections.CustomerOrderSummary)
@@ -76,11 +73,7 @@ func (b *markup) customerRow(m CustomerRow) {
 
 // eventRows are events of several orders.
 func eventRows(list []Happening, zone *time.Location) templ.Component {
-	b := make(markup, 0, len(list)*rowBytes)
-	for _, h := range list {
-		b.eventRow(h, zone)
-	}
-	return b
+	return written(list, func(b *markup, h Happening) { b.eventRow(h, zone) })
 }
 
 func (b *markup) eventRow(h Happening, zone *time.Location) {

@@ -30,7 +30,7 @@ func TestPagesTakeTurns(t *testing.T) {
 				mu.Lock()
 				got = append(got, fmt.Sprint(name, " after ", time.Since(began)))
 				mu.Unlock()
-				time.Sleep(work)
+				time.Sleep(work) // of the bubble: it takes no time
 				done()
 				done() // once is enough, twice does no harm
 			}()
@@ -41,7 +41,7 @@ func TestPagesTakeTurns(t *testing.T) {
 		ask("the next", 70*time.Millisecond)
 		ask("another", time.Millisecond)
 		ask("the last", time.Millisecond)
-		time.Sleep(time.Hour)
+		time.Sleep(time.Hour) // of the bubble, for the longest to end
 		synctest.Wait()
 		want := []string{"a heavy one after 0s", "a quick one after 0s", "the next after 3ms", "another after 50ms", "the last after 51ms"}
 		if !slices.Equal(got, want) {

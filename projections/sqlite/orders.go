@@ -12,14 +12,14 @@ import (
 	"headway/projections"
 )
 
-// How a page is found. Up to fewMatches matches are fetched as short candidates, and counted and sorted here: exact, and quick whatever the sort.
+// How a page is found. Up to fewMatches matches are counted by their numbers and sorted here, by these or as short candidates: exact, and quick whatever the sort.
 // Of more, an index that has the order asked for is followed until the page is full, and a count stops at ExactTotal. For a text by creation that is
 // the full-text index itself, because rows are numbered by when they were created. Any other order of a part of the orders is found by walking
 // the index of the sort and asking each row whether it matches; if the matches lie far from its beginning, whether its number is among those of all
 // matches, for which no row is read.
 const fewMatches = projections.ExactTotal
 
-// candidate is a match as short as counting and sorting need it.
+// candidate is a match as short as sorting needs it.
 type candidate struct {
 	no int64
 	place
