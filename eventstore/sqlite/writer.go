@@ -86,6 +86,10 @@ func (d *writeStatements) close() error {
 // connect opens the connection, makes the schema in a new file, and refuses a file that is not ours.
 func (w *writer) connect() error {
 	ctx := context.Background()
+	// As SQLite is built wherever there is fdatasync: a commit waits for data and size of the log, and not for the time it was changed. It is the process's.
+	if _, err := driver.Fdatasync(true); err != nil && !errors.Is(err, driver.ErrFdatasyncUnavailable) {
+		return domain.Unreachable(err, "The event store %s cannot be opened.", w.path)
+	}
 	// Keys are random, so a write touches pages all over the indexes: the cache keeps them. A batch changes more pages than the default lets
 	// a savepoint keep in memory: without temp_store each of them would go to a file. The longer the log may grow, the less often is a page
 	// that many commits change moved into the file.
