@@ -212,6 +212,36 @@ func farPages(t *testing.T, s *subject) {
 	compare(projections.OrderQuery{Text: "rose"}, "customer", "-customer")
 }
 
+// crowded is an import that knows the days alone: more orders of one second than any page holds, among others of every second, before and after.
+func crowded(t *testing.T, s *subject) {
+	random := rand.New(rand.NewSource(3))
+	noon := start.Add(20 * time.Minute)
+	var all []projections.OrderRow
+	for i := range 2400 {
+		r := anOrder(i)
+		r.Words, r.Status = []string{"tea"}, domain.Statuses()[random.Intn(3)]
+		if i%5 == 0 {
+			r.Words = []string{"tea", "rare"}
+		}
+		if random.Intn(3) > 0 {
+			r.CreatedAt = noon.Add(time.Duration(random.Intn(4)) * time.Microsecond)
+		}
+		all = append(all, r)
+	}
+	for chunk := range slices.Chunk(all, 500) {
+		s.put(chunk...)
+	}
+	for _, q := range []projections.OrderQuery{
+		{Text: "tea"}, {Text: "rare"}, {Text: "tea", Statuses: []domain.Status{domain.Confirmed}}, {Text: "tea", From: noon}, {Text: "tea", To: noon},
+		{Text: "tea", From: noon.Add(time.Microsecond), To: noon.Add(2 * time.Microsecond)}, {From: noon, To: noon.Add(time.Minute)}, {Text: "rare", To: noon.Add(time.Second)},
+	} {
+		for _, q.Sort = range []projections.Sort{"", "created", "-created", "-total"} {
+			q.Limit = 300
+			comparePages(t, s, all, q)
+		}
+	}
+}
+
 // comparePages follows the cursors of a query to their end.
 func comparePages(t *testing.T, s *subject, all []projections.OrderRow, q projections.OrderQuery) {
 	t.Helper()

@@ -65,7 +65,7 @@ func (s *Store) checkDerived(ctx context.Context, report func(projections.Differ
 		func(d derived) string { return string(d.ID) },
 		func(d derived) error {
 			differ(string(d.ID), "number's status", string(d.Status), string(statusAt(d.no)))
-			differ(string(d.ID), "number's second", fmt.Sprint(firstNo(d.CreatedAt)>>secondBits), fmt.Sprint(d.no>>secondBits))
+			differ(string(d.ID), "number's second", fmt.Sprint(secondAt(d.CreatedAt)), fmt.Sprint(secondOf(d.no)))
 			differ(string(d.ID), "begins", beginsOf(d.OrderRow), d.begins)
 			differ(string(d.ID), "head", headOf(d.OrderRow), d.head)
 			return nil

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"headway/domain"
 )
@@ -64,14 +63,18 @@ func (o *orderSearch) created() []condition {
 	return all
 }
 
-// numbers are the rows that can lie in the time asked for, as far as their numbers say.
+// numbers are the rows that can lie in the time asked for, as far as their numbers say. Those that are crowded may.
 func (o *orderSearch) numbers(no string) []condition {
 	var all []condition
 	if !o.q.From.IsZero() {
-		all = append(all, condition{no + ` >= ?`, []any{firstNo(o.q.From)}})
+		all = append(all, condition{no + ` >= ?`, []any{uncrowded().first(secondAt(o.q.From))}})
 	}
-	if !o.q.To.IsZero() {
-		all = append(all, condition{no + ` < ?`, []any{firstNo(o.q.To.Add(time.Second))}})
+	switch until := uncrowded().first(secondAt(o.q.To) + 1); {
+	case o.q.To.IsZero():
+	case o.isCrowded:
+		all = append(all, condition{`(` + no + ` < ? OR ` + no + ` >= ?)`, []any{until, int64(crowded)}})
+	default:
+		all = append(all, condition{no + ` < ?`, []any{until}})
 	}
 	return all
 }

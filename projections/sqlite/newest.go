@@ -3,7 +3,6 @@ package sqlite
 import (
 	"fmt"
 	"slices"
-	"time"
 )
 
 // newest finds the page by the full-text index alone, whose rows lie in the order of creation: newest first or oldest first, and rank by rank.
@@ -57,20 +56,37 @@ func (o *orderSearch) afterUnbegun() *place {
 	return o.after
 }
 
-// inOrder finds the first matches after a place. The rows of one second lie in no order, so its last second is read to the end, and sorted.
+// inOrder finds the first matches after a place.
 func (o *orderSearch) inOrder(rank int64, query string, after *place, limit int) ([]found, error) {
-	desc := o.sort.columns[0].desc
 	conditions := append([]condition{{`orders_fts MATCH ?`, []any{query}}}, o.numbers(`f.rowid`)...)
+	if !o.isCrowded {
+		return o.inRegion(uncrowded(), rank, conditions, after, limit)
+	}
+	var all []found
+	for i, sign := range []string{`<`, `>=`} {
+		within := append(slices.Clone(conditions), condition{`f.rowid ` + sign + ` ?`, []any{int64(crowded)}})
+		rows, err := o.inRegion(regions()[i], rank, within, after, limit)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, rows...)
+	}
+	return o.sorted(all, limit), nil
+}
+
+// inRegion finds those of one region. The rows of one second lie in no order, so its last second is read to the end, and sorted.
+func (o *orderSearch) inRegion(r region, rank int64, conditions []condition, after *place, limit int) ([]found, error) {
+	desc := o.sort.columns[0].desc
 	direction := ``
 	if desc {
 		direction = ` DESC`
 	}
 	if after != nil {
-		second := moment(after.keys[0].number)
+		second := secondAt(moment(after.keys[0].number))
 		if desc {
-			conditions = append(conditions, condition{`f.rowid < ?`, []any{firstNo(second.Add(time.Second))}})
+			conditions = append(conditions, condition{`f.rowid < ?`, []any{r.first(second + 1)}})
 		} else {
-			conditions = append(conditions, condition{`f.rowid >= ?`, []any{firstNo(second)}})
+			conditions = append(conditions, condition{`f.rowid >= ?`, []any{r.first(second)}})
 		}
 	}
 	filter, args := where(append(conditions, o.created()...))
@@ -90,7 +106,7 @@ func (o *orderSearch) inOrder(rank int64, query string, after *place, limit int)
 		if after != nil && o.compare(o.placeOf(f), *after) <= 0 {
 			continue
 		}
-		if len(all) >= limit && firstNo(all[len(all)-1].CreatedAt) != firstNo(f.CreatedAt) {
+		if len(all) >= limit && secondAt(all[len(all)-1].CreatedAt) != secondAt(f.CreatedAt) {
 			break
 		}
 		all = append(all, f)
@@ -98,6 +114,10 @@ func (o *orderSearch) inOrder(rank int64, query string, after *place, limit int)
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
+	return o.sorted(all, limit), nil
+}
+
+func (o *orderSearch) sorted(all []found, limit int) []found {
 	slices.SortFunc(all, func(a, b found) int { return o.compare(o.placeOf(a), o.placeOf(b)) })
-	return all[:min(len(all), limit)], nil
+	return all[:min(len(all), limit)]
 }

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -43,6 +44,8 @@ type orderSearch struct {
 	ranked bool
 	sort   orderSort
 	after  *place // the cursor; nil on the first page
+
+	isCrowded bool // whether there are numbers of a crowded second
 }
 
 // Orders is projections.Reader's.
@@ -91,6 +94,11 @@ func newOrderSearch(q projections.OrderQuery) (*orderSearch, error) {
 }
 
 func (o *orderSearch) answer(page *projections.OrderPage) error {
+	beyond, err := o.countRows(` FROM orders WHERE no >= ?`, []any{int64(crowded)}, 1)
+	if err != nil {
+		return err
+	}
+	o.isCrowded = beyond > 0
 	n, text, err := o.count(page.ByStatus)
 	if err != nil {
 		return err
@@ -199,16 +207,16 @@ func (o *orderSearch) few(page *projections.OrderPage, numbers []int64) error {
 // nearest finds the page in the order of creation by the numbers of all matches: it reads the rows that it shows, and those of the same seconds as the
 // cursor and the last of them.
 func (o *orderSearch) nearest(page *projections.OrderPage, numbers []int64) error {
-	slices.Sort(numbers)
+	slices.SortFunc(numbers, func(a, b int64) int { return cmp.Compare(secondOf(a), secondOf(b)) })
 	desc, after := o.sort.columns[0].desc, o.afterUnbegun()
 	if desc {
 		slices.Reverse(numbers)
 	}
-	second := func(i int) int64 { return numbers[i] >> secondBits }
+	second := func(i int) int64 { return secondOf(numbers[i]) }
 	wanted := o.q.Limit + 1
 	if after != nil {
-		edge := firstNo(moment(after.keys[0].number)) >> secondBits
-		numbers = slices.DeleteFunc(numbers, func(no int64) bool { at := no >> secondBits; return desc && at > edge || !desc && at < edge })
+		edge := secondAt(moment(after.keys[0].number))
+		numbers = slices.DeleteFunc(numbers, func(no int64) bool { at := secondOf(no); return desc && at > edge || !desc && at < edge })
 		for i := 0; i < len(numbers) && second(i) == edge; i++ {
 			wanted++
 		}

@@ -22,7 +22,7 @@ import (
 
 const (
 	applicationID = 0x48647772 // "Hdwr" in the header of the file
-	rowsVersion   = 2          // to be raised when projections.Words cuts or folds in another way, or rows get other numbers
+	rowsVersion   = 3          // to be raised when projections.Words cuts or folds in another way, or rows get other numbers
 )
 
 // schemaVersion is the user_version of a file whose rows this program can use. It follows the schema by itself; rows of another one are made
@@ -35,6 +35,7 @@ func schemaVersion() int {
 //
 // no is the place of a row in the order of creation, but for the rows of one second, which lie in no order, and its status: so the full-text index,
 // which knows nothing but no, finds the newest rows first, and those of a time at once, and the matches of a status are counted without a look at a row.
+// Where very many rows share a second, the rest of them lie in a region of their own.
 //
 // head is the words of reference, id and customer, words those of the lines. They are made by projections.Words, and the full-text index takes
 // them as they are: its tokenizer splits at spaces only, as far as words go. Prefixes of up to twelve characters have an index of their own, which
@@ -278,16 +279,37 @@ func scanText(rows *sql.Rows) (text string, err error) {
 	return text, err
 }
 
-// The numbers of rows: for each second of the years 1 to 9999 so many places, and in each a number for each status.
+// region is a part of the numbers of rows. It has so many bits for the places of each second of the years 1 to 9999, and in each place a number for each status.
+type region struct {
+	base     int64
+	slotBits int
+}
+
 const (
-	slotBits   = 16
-	statusBits = 2
-	secondBits = slotBits + statusBits // below the second
-	yearOne    = -62135596800          // in seconds since 1970
+	slotBits    = 8 // of a second's places among its neighbours: the full-text index keeps differences of numbers, which are shorter the less room there is
+	crowdedBits = 16
+	statusBits  = 2
+	crowded     = 1 << 62      // where the numbers begin of rows that find no place in their second, as in an import that knows the days alone
+	yearOne     = -62135596800 // in seconds since 1970
 )
 
-// firstNo is the first number of the second in which an order was created. Numbers are positive.
-func firstNo(created time.Time) int64 { return (created.Unix() - yearOne + 1) << secondBits }
+func regions() []region { return []region{uncrowded(), {crowded, crowdedBits}} }
+
+func uncrowded() region { return region{0, slotBits} }
+
+// first is the first number of a second.
+func (r region) first(second int64) int64 { return r.base + second<<(r.slotBits+statusBits) }
+
+// secondAt is the second in which an order was created. Seconds are positive.
+func secondAt(created time.Time) int64 { return created.Unix() - yearOne + 1 }
+
+// secondOf is the second that a number has.
+func secondOf(no int64) int64 {
+	if no >= crowded {
+		return (no - crowded) >> (crowdedBits + statusBits)
+	}
+	return no >> (slotBits + statusBits)
+}
 
 // inPlace is the number of a row with this status in the place of another number.
 func inPlace(no int64, status domain.Status) int64 {

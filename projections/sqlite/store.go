@@ -23,7 +23,7 @@ import (
 
 // The bounds of one store.
 const (
-	MaxSameSecond = 1 << slotBits // orders created in one second; one more is held
+	MaxSameSecond = 1<<slotBits + 1<<crowdedBits // orders created in one second; one more is held
 	BusyTimeout   = 5 * time.Second
 	idsPerQuery   = 500     // orders one query names
 	writerCache   = 8 << 20 // bytes of pages that writing may add to what all connections of the process keep together

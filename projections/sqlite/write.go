@@ -110,7 +110,7 @@ type write struct {
 	kept  statements
 	own   map[string]*sql.Stmt  // as this transaction uses them
 	tally map[domain.Status]int // how the number of orders in each status changes
-	next  map[int64]int64       // the next free place of a second, by its first, where that is known
+	next  map[int64]int64       // the next free place of a second in a region, by its first number, where that is known
 }
 
 func (w *write) prepared(query string) (*sql.Stmt, error) {
@@ -265,7 +265,7 @@ func (w *write) orders(rows []projections.OrderRow) error {
 			r.Reference, r.CustomerID, string(r.Status), r.ItemCount, r.Total.Minor, string(r.Total.Currency), micros(r.CreatedAt),
 			micros(r.ConfirmedAt), micros(r.CancelledAt), r.Version, micros(r.StoredAt), row.begins, row.head, row.words, string(r.ID),
 		}
-		if found && old.no>>secondBits == firstNo(r.CreatedAt)>>secondBits {
+		if found && secondOf(old.no) == secondAt(r.CreatedAt) {
 			err = w.replace(old, row, values)
 		} else {
 			if found {
@@ -300,22 +300,26 @@ func (w *write) orders(rows []projections.OrderRow) error {
 
 // put stores a new row in a free place of the second in which its order was created.
 func (w *write) put(r projections.OrderRow, values []any) (no int64, err error) {
-	first := firstNo(r.CreatedAt)
-	place, known := w.next[first]
-	if !known {
-		last := first - 1
-		if _, err := w.one(`SELECT coalesce(max(no), ?1 - 1) FROM orders WHERE no >= ?1 AND no < ?2`, []any{first, first + 1<<secondBits}, &last); err != nil {
-			return 0, err
+	second := secondAt(r.CreatedAt)
+	for _, region := range regions() {
+		first, end := region.first(second), region.first(second+1)
+		place, known := w.next[first]
+		if !known {
+			last := first - 1
+			if _, err := w.one(`SELECT coalesce(max(no), ?1 - 1) FROM orders WHERE no >= ?1 AND no < ?2`, []any{first, end}, &last); err != nil {
+				return 0, err
+			}
+			place = last>>statusBits + 1
 		}
-		place = last>>statusBits + 1
-	}
-	if no = inPlace(place<<statusBits, r.Status); no >= first+1<<secondBits {
-		return 0, &projections.Refusal{
-			OrderID: r.ID, Reason: "Too many orders were created in the same second.", Cause: fmt.Errorf("a second has %d places", MaxSameSecond),
+		if no = inPlace(place<<statusBits, r.Status); no < end {
+			w.next[first] = place + 1
+			return no, w.exec(insertOrder, append(values, no)...)
 		}
+		w.next[first] = place
 	}
-	w.next[first] = place + 1
-	return no, w.exec(insertOrder, append(values, no)...)
+	return 0, &projections.Refusal{
+		OrderID: r.ID, Reason: "Too many orders were created in the same second.", Cause: fmt.Errorf("a second has %d places", MaxSameSecond),
+	}
 }
 
 // replace writes a row over an older one, and changes what the full-text index has of it, if it has it.
