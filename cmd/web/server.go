@@ -101,7 +101,7 @@ func (s *server) page(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 		defer cancel()
-		if r.Method == http.MethodGet {
+		if r.Method != http.MethodPost {
 			done, ok := s.pages.briefly(ctx)
 			if !ok {
 				s.fail(w, r, tooBusy())
@@ -186,7 +186,7 @@ func (s *server) errorPage(r *http.Request, p problem, kind domain.Kind) answer 
 	if p.status == http.StatusServiceUnavailable {
 		m.RetryIn = retryAfter
 	}
-	if r.Method == http.MethodGet {
+	if r.Method != http.MethodPost {
 		m.Kept = "Nothing was changed."
 	}
 	a.page = func(f views.Frame) templ.Component { return views.Error(f, m) }
@@ -246,7 +246,7 @@ func (s *server) frame(r *http.Request, a answer, seq string) views.Frame {
 		Title: a.title, Nav: a.nav, Path: r.URL.RequestURI(), Build: s.build, Seq: seq, Watch: a.watch, Query: a.search,
 		Person: s.person(r), Demo: s.demo, Theme: themeOf(r), Assets: s.assets(), Zone: s.zone, Headway: s.bars(r.Context()),
 	}
-	if r.Method != http.MethodGet {
+	if r.Method == http.MethodPost {
 		f.Path = "/"
 	}
 	if s.demo {

@@ -51,10 +51,11 @@ func (s *streams) close() error {
 	for range StreamReaders {
 		errs = append(errs, (<-s.idle).disconnect())
 	}
+	errs = append(errs, s.db.Close())
 	for range StreamReaders { // who reads from now on is told that the file is closed
 		s.idle <- &streamReader{}
 	}
-	return errors.Join(append(errs, s.db.Close())...)
+	return errors.Join(errs...)
 }
 
 // read answers the records of an order after a version, oldest first.

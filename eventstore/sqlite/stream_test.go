@@ -72,6 +72,38 @@ func TestStreamReaders(t *testing.T) {
 	}
 }
 
+// Whoever waited for a connection while the store closed finds the file closed: a connection made then would keep it open for ever.
+func TestAClosedStoreOpensNoConnection(t *testing.T) {
+	s, err := Open(filepath.Join(t.TempDir(), "events.db"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []*streamReader
+	for range StreamReaders {
+		all = append(all, <-s.streams.idle)
+	}
+	handed, closed := make(chan *streamReader), make(chan error)
+	kept := s.streams.idle
+	s.streams.idle = handed // unbuffered, so that close waits for whoever takes one
+	go func() { closed <- s.streams.close() }()
+	for _, r := range all {
+		handed <- r
+	}
+	for range StreamReaders {
+		kept <- <-handed
+		if err := s.streams.db.PingContext(t.Context()); err == nil {
+			t.Error("a connection can be made")
+		}
+	}
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+	s.streams.idle = kept
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 type brokenStatement struct{}
 
 func (brokenStatement) QueryContext(context.Context, []driver.NamedValue) (driver.Rows, error) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"math/rand"
 	"reflect"
 	"slices"
@@ -239,6 +240,68 @@ func crowded(t *testing.T, s *subject) {
 			q.Limit = 300
 			comparePages(t, s, all, q)
 		}
+	}
+}
+
+// changing asks anything of orders that changed in any way, many of them of the same seconds.
+func changing(t *testing.T, s *subject) {
+	random := rand.New(rand.NewSource(4))
+	pick := func(of ...string) string { return of[random.Intn(len(of))] }
+	moment := func(after ...time.Duration) time.Time {
+		return start.Add(after[random.Intn(len(after))] + time.Duration(random.Intn(3))*time.Microsecond)
+	}
+	kept := make([]projections.OrderRow, 1600)
+	for range 12 {
+		batch := map[int]projections.OrderRow{}
+		for range 400 {
+			i := random.Intn(len(kept))
+			r, old := anOrder(i), kept[i]
+			r.Version = old.Version + 1
+			r.Reference, r.CustomerID = pick("A-1", "A-2", "A-12", "B-1", "", "tea"), pick("ada", "bob", "Zoë", "tea b")
+			r.Status, r.ItemCount = domain.Statuses()[random.Intn(3)], 1+random.Intn(4)
+			r.Total = domain.Money{Minor: int64(random.Intn(5)), Currency: domain.Currency(pick("EUR", "USD"))}
+			r.CreatedAt = moment(0, time.Second, 2*time.Second, 500*time.Second, time.Duration(random.Intn(600))*time.Second)
+			if old.Version > 0 && random.Intn(2) == 0 {
+				r.CreatedAt = old.CreatedAt
+			}
+			for _, word := range []string{"green", "lamp", "mug", "tea", "teapot"} {
+				if random.Intn(2) == 0 {
+					r.Words = append(r.Words, word)
+				}
+			}
+			batch[i] = r
+		}
+		for i, r := range batch {
+			kept[i] = r
+		}
+		s.put(slices.Collect(maps.Values(batch))...)
+	}
+	all := slices.DeleteFunc(kept, func(r projections.OrderRow) bool { return r.Version == 0 })
+	queries := 80
+	if testing.Short() {
+		queries = 10
+	}
+	for range queries {
+		q := projections.OrderQuery{Limit: 90 + 270*random.Intn(2)}
+		if random.Intn(4) > 0 {
+			q.Text = pick("tea", "t", "a 1", "A-1", "tea mug", "green tea lamp", "b", "ada")
+		}
+		for _, status := range domain.Statuses() {
+			if random.Intn(3) == 0 {
+				q.Statuses = append(q.Statuses, status)
+			}
+		}
+		if random.Intn(4) == 0 {
+			q.Customer = pick("ada", "tea b")
+		}
+		if random.Intn(3) == 0 {
+			q.From = moment(0, time.Second, 500*time.Second)
+		}
+		if random.Intn(3) == 0 {
+			q.To = moment(0, time.Second, 2*time.Second, 502*time.Second)
+		}
+		q.Sort = projections.Sort(pick("", "", "created", "-created", "-total", "total", "customer", "-customer", "status", "-status", "items", "-items"))
+		comparePages(t, s, all, q)
 	}
 }
 

@@ -34,6 +34,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Place) {
 		{"pages of many orders", func(t *testing.T, s *subject) { pages(t, s, 2400, 900) }},
 		{"pages far from where a sort begins", farPages},
 		{"pages of orders of one second", crowded},
+		{"pages of orders that change", changing},
 		{"totals are exact up to a bound", bound},
 		{"cursors and sorts that are not ours", malformed},
 		{"customers are sums", customers},

@@ -74,8 +74,8 @@ func (s *Store) checkDerived(ctx context.Context, report func(projections.Differ
 		return err
 	}
 	for field, query := range map[string]string{
-		"tally": `SELECT status, s.n, coalesce(t.n, 0) FROM (SELECT status, count(*) AS n FROM orders GROUP BY status) AS s
-			LEFT JOIN tally AS t USING (status) WHERE s.n IS NOT t.n`,
+		"tally": `SELECT status, coalesce(s.n, 0), coalesce(t.n, 0) FROM (SELECT status, count(*) AS n FROM orders GROUP BY status) AS s
+			FULL JOIN tally AS t USING (status) WHERE coalesce(s.n, 0) <> coalesce(t.n, 0)`,
 		"n": `SELECT customer || ' ' || currency, coalesce(c.n, 'none'), coalesce(s.n, 'none')
 			FROM (SELECT customer, currency, count(*) AS n FROM contributions WHERE status <> 'cancelled' GROUP BY customer, currency) AS c
 			FULL JOIN spent AS s USING (customer, currency) WHERE c.n IS NOT s.n`,

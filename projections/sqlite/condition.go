@@ -14,16 +14,21 @@ type condition struct {
 }
 
 func where(conditions []condition) (string, []any) {
-	var parts []string
-	var args []any
-	for _, c := range conditions {
-		parts = append(parts, c.sql)
-		args = append(args, c.args...)
-	}
-	if len(parts) == 0 {
+	if len(conditions) == 0 {
 		return " WHERE 1", nil
 	}
-	return " WHERE " + strings.Join(parts, " AND "), args
+	all := joined(conditions, " AND ")
+	return " WHERE " + all.sql, all.args
+}
+
+func joined(conditions []condition, by string) (all condition) {
+	var parts []string
+	for _, c := range conditions {
+		parts = append(parts, c.sql)
+		all.args = append(all.args, c.args...)
+	}
+	all.sql = strings.Join(parts, by)
+	return all
 }
 
 // match is the full-text query of all words as prefixes, and of one of the statuses if there are any. Words are letters and digits
@@ -63,18 +68,49 @@ func (o *orderSearch) created() []condition {
 	return all
 }
 
-// numbers are the rows that can lie in the time asked for, as far as their numbers say. Those that are crowded may.
+// numbers are the rows that can lie in the time asked for, as far as their numbers say.
 func (o *orderSearch) numbers(no string) []condition {
+	if o.q.From.IsZero() && o.q.To.IsZero() {
+		return nil
+	}
+	var either []condition
+	for _, r := range o.regions() {
+		all := joined(o.numbersIn(r, no), ` AND `)
+		either = append(either, condition{`(` + all.sql + `)`, all.args})
+	}
+	if len(either) == 1 {
+		return either
+	}
+	all := joined(either, ` OR `)
+	numbers := []condition{{`(` + all.sql + `)`, all.args}}
+	if !o.q.From.IsZero() { // which the full-text index can use, as it cannot use either
+		numbers = append(numbers, condition{no + ` >= ?`, []any{uncrowded().first(secondAt(o.q.From))}})
+	}
+	return numbers
+}
+
+// regions are those that have numbers.
+func (o *orderSearch) regions() []region {
+	if o.isCrowded {
+		return regions()
+	}
+	return regions()[:1]
+}
+
+// numbersIn are those of one region.
+func (o *orderSearch) numbersIn(r region, no string) []condition {
 	var all []condition
 	if !o.q.From.IsZero() {
-		all = append(all, condition{no + ` >= ?`, []any{uncrowded().first(secondAt(o.q.From))}})
+		all = append(all, condition{no + ` >= ?`, []any{r.first(secondAt(o.q.From))}})
 	}
-	switch until := uncrowded().first(secondAt(o.q.To) + 1); {
-	case o.q.To.IsZero():
+	if !o.q.To.IsZero() {
+		all = append(all, condition{no + ` < ?`, []any{r.first(secondAt(o.q.To) + 1)}})
+	}
+	switch {
+	case r.base == crowded:
+		all = append(all, condition{no + ` >= ?`, []any{r.base}})
 	case o.isCrowded:
-		all = append(all, condition{`(` + no + ` < ? OR ` + no + ` >= ?)`, []any{until, int64(crowded)}})
-	default:
-		all = append(all, condition{no + ` < ?`, []any{until}})
+		all = append(all, condition{no + ` < ?`, []any{int64(crowded)}})
 	}
 	return all
 }

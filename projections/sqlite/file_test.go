@@ -146,6 +146,7 @@ func TestACheckNamesWhatIsDerivedWrongly(t *testing.T) {
 		{"a row that left the index of words", `DELETE FROM orders WHERE no = (SELECT max(no) FROM orders)`, "orders_fts index"},
 		{"the count of a status", `UPDATE tally SET n = n + 1 WHERE status = 'created'`, "created tally"},
 		{"a status that is not counted", `DELETE FROM tally WHERE status = 'created'`, "created tally"},
+		{"a status that no order has", `DELETE FROM orders WHERE status = 'cancelled'`, "cancelled tally"},
 		{"how many orders are in a sum", `UPDATE spent SET n = n + 1 WHERE currency = 'EUR'`, " EUR n"},
 		{"a sum that is gone", `DELETE FROM spent WHERE currency = 'EUR'`, " EUR n"},
 		{"a sum without orders", `INSERT INTO spent (customer, currency, n, high, low) VALUES ('nobody', 'EUR', 0, 0, 0)`, "nobody EUR n"},

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// newest finds the page by the full-text index alone, whose rows lie in the order of creation: newest first or oldest first, and rank by rank.
+// newest finds the page by the full-text index alone, whose rows lie in the order of creation, region by region: newest first or oldest first, and rank by rank.
 func (o *orderSearch) newest() ([]found, error) {
 	words := match(o.words, o.q.Statuses...)
 	if !o.ranked {
@@ -58,14 +58,9 @@ func (o *orderSearch) afterUnbegun() *place {
 
 // inOrder finds the first matches after a place.
 func (o *orderSearch) inOrder(rank int64, query string, after *place, limit int) ([]found, error) {
-	conditions := append([]condition{{`orders_fts MATCH ?`, []any{query}}}, o.numbers(`f.rowid`)...)
-	if !o.isCrowded {
-		return o.inRegion(uncrowded(), rank, conditions, after, limit)
-	}
 	var all []found
-	for i, sign := range []string{`<`, `>=`} {
-		within := append(slices.Clone(conditions), condition{`f.rowid ` + sign + ` ?`, []any{int64(crowded)}})
-		rows, err := o.inRegion(regions()[i], rank, within, after, limit)
+	for _, r := range o.regions() {
+		rows, err := o.inRegion(r, rank, query, after, limit)
 		if err != nil {
 			return nil, err
 		}
@@ -74,9 +69,10 @@ func (o *orderSearch) inOrder(rank int64, query string, after *place, limit int)
 	return o.sorted(all, limit), nil
 }
 
-// inRegion finds those of one region. The rows of one second lie in no order, so its last second is read to the end, and sorted.
-func (o *orderSearch) inRegion(r region, rank int64, conditions []condition, after *place, limit int) ([]found, error) {
+// inRegion finds those of one region, and a few too many. The rows of one second lie in no order, so its last second is read to the end.
+func (o *orderSearch) inRegion(r region, rank int64, query string, after *place, limit int) ([]found, error) {
 	desc := o.sort.columns[0].desc
+	conditions := append([]condition{{`orders_fts MATCH ?`, []any{query}}}, o.numbersIn(r, `f.rowid`)...)
 	direction := ``
 	if desc {
 		direction = ` DESC`
@@ -109,12 +105,11 @@ func (o *orderSearch) inRegion(r region, rank int64, conditions []condition, aft
 		if len(all) >= limit && secondAt(all[len(all)-1].CreatedAt) != secondAt(f.CreatedAt) {
 			break
 		}
-		all = append(all, f)
+		if all = append(all, f); len(all) > 4*limit {
+			all = o.sorted(all, limit) // what still comes is of its last second
+		}
 	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return o.sorted(all, limit), nil
+	return all, rows.Err()
 }
 
 func (o *orderSearch) sorted(all []found, limit int) []found {

@@ -293,9 +293,9 @@ const (
 	yearOne     = -62135596800 // in seconds since 1970
 )
 
-func regions() []region { return []region{uncrowded(), {crowded, crowdedBits}} }
-
 func uncrowded() region { return region{0, slotBits} }
+
+func regions() []region { return []region{uncrowded(), {crowded, crowdedBits}} }
 
 // first is the first number of a second.
 func (r region) first(second int64) int64 { return r.base + second<<(r.slotBits+statusBits) }

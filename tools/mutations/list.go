@@ -35,7 +35,7 @@ func mutations() []mutation {
 			"projections/sqlite", "TestANumberFollowsTheStatus"},
 		{"a row keeps the number of its old status", "6", "projections/sqlite/write.go", "row := stored{inPlace(old.no, r.Status),", "row := stored{max(old.no, inPlace(old.no, \"\")),",
 			"projections/sqlite", "TestANumberFollowsTheStatus"},
-		{"orders that found no place in their second are not looked for", "search", "projections/sqlite/newest.go", "if !o.isCrowded {", "if true {",
+		{"orders that found no place in their second are not looked for", "search", "projections/sqlite/condition.go", "return regions()\n\t}", "return regions()[:1]\n\t}",
 			"projections/sqlite", "TestStoreKeepsItsContract/pages_of_orders_of_one_second"},
 		{"readers wait in no order", "pages", "projections/sqlite/readers.go", "turns: make(chan struct{}, MaxReaders)", "turns: make(chan struct{}, 100*MaxReaders)",
 			"projections/sqlite", "TestReadersWaitInOrder"},
