@@ -61,11 +61,15 @@ export function restored(draft, typed, hidden) {
   });
 }
 
+/** A name, label or value of the first line of an order, as it is in line n, from 0. */
+export const numbered = (text, n) => text.replace(/^(items\[|new-items-|remove-line:)0(?!\d)/, `$1${n}`).replace(/^(Line|Remove line) 1$/, `$1 ${n + 1}`);
+
 /** Starts all of it. */
 export function start(document) {
   const sending = new Set();
   const guards = new Map();
-  for (const form of document.querySelectorAll('form[data-guard]')) guards.set(form, guard(form));
+  const answered = settle(document);
+  for (const form of document.querySelectorAll('form[data-guard]')) guards.set(form, guard(form, form === answered));
   document.querySelector('[data-error-summary]')?.focus(); // an alert that was there from the start is not always read out
 
   document.addEventListener('input', (event) => {
@@ -89,6 +93,9 @@ export function start(document) {
     setTimeout(() => release(document, sending), releaseAfter);
   });
   addEventListener('pageshow', () => release(document, sending));
+  for (const event of ['beforeunload', 'hashchange']) { // a link within the page makes an entry of its own
+    addEventListener(event, () => guards.forEach(({ keep }) => keep()));
+  }
 
   for (const form of document.querySelectorAll('form:has([data-running-total])')) runTotal(form);
   returnToPlace(document);
@@ -112,16 +119,27 @@ function release(document, sending) {
   }
 }
 
-// guard keeps a form's fields in its entry of the history: it comes back with Back and with a reload, and in no other place.
-function guard(form) {
+// settle gives a form that the server sent back the address where a GET shows it, because Back and a reload ask with GET. Returns that form.
+function settle(document) {
+  const { home } = document.body.dataset;
+  const form = home && [...document.querySelectorAll('form[data-guard]')].find((f) => f.getAttribute('action') === document.location.pathname);
+  if (!form) return null;
+  history.replaceState(history.state, '', home);
+  return form;
+}
+
+// guard keeps a form's fields in its entry of the history: it comes back with Back and with a reload, and in no other place. A form that the
+// server sent back is kept as it came: its entry leads to a page that knows nothing of it.
+function guard(form, answered) {
   const name = form.getAttribute('action');
+  const draft = history.state?.drafts?.[name];
+  if (draft) fit(form, draft);
   const fields = [...form.elements].filter((field) => field.name && ['INPUT', 'TEXTAREA', 'SELECT'].includes(field.tagName));
   const hidden = fields.filter((field) => field.type === 'hidden');
   const typed = fields.filter((field) => field.type !== 'hidden');
   const served = hidden.map((field) => [field, field.value]);
   const names = (list) => list.map((field) => field.name);
-  const draft = history.state?.drafts?.[name];
-  let sent = false;
+  let sent = answered;
   let timer;
 
   if (draft) {
@@ -130,9 +148,9 @@ function guard(form) {
       field.value = value;
       if (field.type !== 'hidden' && value) field.closest('details')?.setAttribute('open', '');
     }
-    if (draft.touched) form.dataset.touched = '';
     sent = draft.sent;
   }
+  if (draft?.touched || (answered && typed.length > 0)) form.dataset.touched = '';
   const save = () => {
     clearTimeout(timer);
     const state = { fields: fields.map((field) => [field.name, field.value]), touched: 'touched' in form.dataset, sent };
@@ -142,8 +160,13 @@ function guard(form) {
       // too large for the history, or too often: the form itself still has it
     }
   };
+  const keep = () => {
+    if (sent || 'touched' in form.dataset) save();
+  };
+  keep();
   form.addEventListener('change', save); // a field was left: what comes next may be another page
   return {
+    keep,
     edited() {
       if (sent && draft) for (const [field, value] of served) field.value = value; // another wish: the ids made for this page
       sent = false;
@@ -155,6 +178,35 @@ function guard(form) {
       save();
     },
   };
+}
+
+// fit gives a form the fields of its draft that the page at this address does not begin with: lines, and the version first seen.
+function fit(form, draft) {
+  const lines = [...form.querySelectorAll('[data-line]')];
+  const wanted = Math.max(1, draft.fields.filter(([name]) => /^items\[\d+\]\.sku$/.test(name)).length);
+  for (const line of lines.slice(wanted)) line.remove();
+  for (let n = lines.length; lines.length > 0 && n < wanted; n++) lines[0].parentElement.append(copyOf(lines[0], n));
+  for (const [name] of draft.fields) {
+    if (!draft.touched || !kept.includes(name) || form.elements.namedItem(name)) continue;
+    const field = form.ownerDocument.createElement('input');
+    field.type = 'hidden';
+    field.name = name;
+    form.append(field);
+  }
+  if (wanted === 1) return;
+  for (const button of form.querySelectorAll('[data-line] button')) {
+    button.disabled = false;
+    button.removeAttribute('title');
+  }
+}
+
+function copyOf(line, n) {
+  const copy = line.cloneNode(true);
+  copy.dataset.line = n;
+  for (const element of [copy, ...copy.querySelectorAll('*')]) {
+    for (const attribute of element.attributes) attribute.value = numbered(attribute.value, n);
+  }
+  return copy;
 }
 
 function runTotal(form) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
-import { digitsOf, formatAmount, parseAmount, restored, totalOf } from './forms.js';
+import { digitsOf, formatAmount, numbered, parseAmount, restored, totalOf } from './forms.js';
 
 test('every currency has the minor digits that the server gives it', () => {
   const table = readFileSync(new URL('../domain/currency.go', import.meta.url), 'utf8');
@@ -69,4 +69,11 @@ test('a form that nobody typed into is decided at the version the page shows', (
 
 test('a form that has lost a field is no longer the command that was sent', () => {
   assert.deepEqual(names({ fields: [...fields, ['items[1].sku', 'BULB']], touched: true, sent: true }), ['expectedVersion', 'sku']);
+});
+
+test('a line of a draft is named as the server names it', () => {
+  for (const [first, third] of [
+    ['items[0].sku', 'items[2].sku'], ['new-items-0-sku', 'new-items-2-sku'], ['remove-line:0', 'remove-line:2'], ['Line 1', 'Line 3'],
+    ['Remove line 1', 'Remove line 3'], ['numeric', 'numeric'],
+  ]) assert.equal(numbered(first, 2), third);
 });

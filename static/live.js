@@ -190,11 +190,10 @@ function follow(document, topics) {
   connect();
 }
 
-// ownURL is where this page can be read: a form's answer stands at the URL of its command.
+// ownURL is where this page can be read.
 function ownURL(document) {
   const url = new URL(document.location.href);
   url.hash = '';
-  url.pathname = url.pathname.replace(/^(\/orders\/[^/]+)\/(items|confirm|cancel)$/, '$1');
   return url.href;
 }
 

@@ -19,6 +19,7 @@ type Frame struct {
 	Title string // of the document, without "Headway"
 	Nav   Nav    // the rail item this page belongs to
 	Path  string // of this page with its query: where the small forms of the top bar come back to
+	Home  string // of the answer to a POST: where a GET shows the form it came from; Path is the same
 
 	Build string   // of the running program
 	Seq   string   // the hub's sequence, taken before the page's first read

@@ -2,6 +2,8 @@ package main
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 
 	"headway/cmd/web/internal/input"
 	"headway/domain"
@@ -64,12 +66,29 @@ func (s *server) routed(mux *http.ServeMux) http.HandlerFunc {
 		probe := &probe{header: http.Header{}}
 		h.ServeHTTP(probe, r)
 		if probe.status == http.StatusMethodNotAllowed {
+			if form := formPath(r.URL.Path); form != "/" && r.Method == http.MethodGet && !input.WantsJSON(r) {
+				http.Redirect(w, r, form, http.StatusSeeOther) // a bookmark of what a form was answered with
+				return
+			}
 			w.Header().Set("Allow", probe.header.Get("Allow"))
 			s.fail(w, r, &httpError{http.StatusMethodNotAllowed, "method_not_allowed", "This address does not take " + r.Method + "."})
 			return
 		}
 		s.fail(w, r, domain.Errorf(domain.NotFound, "There is no page at this address."))
 	}
+}
+
+// formPath is where a GET shows the form that is sent to a path; "/" if there is none.
+func formPath(path string) string {
+	if path == "/orders" {
+		return "/orders/new"
+	}
+	id, command, _ := strings.Cut(strings.TrimPrefix(path, "/orders/"), "/")
+	order, err := input.ParseOrderID(id)
+	if err != nil || !slices.Contains([]string{"items", "confirm", "cancel"}, command) {
+		return "/"
+	}
+	return "/orders/" + string(order)
 }
 
 // probe learns what the mux would answer.

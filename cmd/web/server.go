@@ -247,7 +247,8 @@ func (s *server) frame(r *http.Request, a answer, seq string) views.Frame {
 		Person: s.person(r), Demo: s.demo, Theme: themeOf(r), Assets: s.assets(), Zone: s.zone, Headway: s.bars(r.Context()),
 	}
 	if r.Method == http.MethodPost {
-		f.Path = "/"
+		f.Home = formPath(r.URL.Path)
+		f.Path = f.Home
 	}
 	if s.demo {
 		f.DemoStaff = demoStaff()

@@ -173,6 +173,33 @@ func TestNegotiation(t *testing.T) {
 	c.get("/customers/Ada%2Ejson").wants(t, 404, "<nav") // the dot belongs to the name
 }
 
+// The answer to a form says where a GET shows that form; an address that takes only POST leads a person there, and tells a program.
+func TestAnswersHaveAHome(t *testing.T) {
+	c := openConsole(t)
+	id := string(c.newOrder("R-1").OrderID)
+	order := "/orders/" + id
+	c.postForm("/orders", "do", "add-line").wants(t, 200, `data-home="/orders/new"`, `name="back" value="/orders/new"`)
+	c.postForm("/orders", "do", "create").wants(t, 422, `data-home="/orders/new"`)
+	c.postForm(order+"/cancel", "commandId", uuid.NewString(), "expectedVersion", "1").wants(t, 422, `data-home="`+order+`"`, `name="back" value="`+order+`"`)
+	if r := c.get(order); strings.Contains(r.body, "data-home") {
+		t.Error("a page that was read has another home than its address")
+	}
+	for _, command := range []string{"items", "confirm", "cancel"} {
+		path := order + "/" + command
+		if r := c.get(path); r.status != 303 || r.header.Get("Location") != order {
+			t.Errorf("GET %s: %d to %q", path, r.status, r.header.Get("Location"))
+		}
+		if r := c.getJSON(path); r.status != 405 || r.header.Get("Allow") != "POST" {
+			t.Errorf("GET %s as JSON: %d, allowed is %q", path, r.status, r.header.Get("Allow"))
+		}
+	}
+	for _, path := range []string{"/orders/nothing/cancel", order + "/cancel/x", order + "/steal", "/theme"} {
+		if r := c.get(path); r.status != 404 && r.status != 405 {
+			t.Errorf("GET %s: %d", path, r.status)
+		}
+	}
+}
+
 // The JSON has every field of the surface: null for what is absent, [] for an empty list.
 func TestShapes(t *testing.T) {
 	c := openConsole(t)
