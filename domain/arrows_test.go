@@ -39,11 +39,11 @@ func arrows() map[string][]string {
 	}
 }
 
-// drivers are the outside packages that belong in certain folders only. e2e/poison plays a broken program that writes into the file;
+// drivers are the outside packages that belong in certain folders only. e2e/poison plays a broken program that writes into the file, e2e/lock one that keeps it;
 // cmd/bench has bare loops to compare the engines with; internal/faultydisk is what their tests are on; the simulation has a browser's side of a
 // socket.
 func drivers() map[string][]string {
-	sqlite := []string{"eventstore/sqlite", "projections/sqlite", "e2e/poison", "cmd/bench", "internal/faultydisk"}
+	sqlite := []string{"eventstore/sqlite", "projections/sqlite", "e2e/poison", "e2e/lock", "cmd/bench", "internal/faultydisk"}
 	return map[string][]string{
 		"database/sql":                 sqlite,
 		"modernc.org/":                 sqlite,

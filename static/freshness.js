@@ -195,6 +195,14 @@ export function listStampOf(state, name, now) {
   return { ...stamp, state: 'behind', events, ms, words: undefined };
 }
 
+/** Why a receipt waits for a projection: a stamp; behind if it only has not arrived there yet. */
+export function waitOf(state, name, now) {
+  const reason = doubtOf(state, now);
+  if (reason) return { state: 'unknown', reason };
+  const list = state.lists[name];
+  return list && causes.includes(list.state) ? { state: list.state, words: list.words, reason: list.reason } : { state: 'behind' };
+}
+
 /** The connection in one word: live, connecting or off. Live only when nothing is in doubt. */
 export function connectionOf(state, now) {
   if (state.link === 'live' && doubtOf(state, now) === null) return 'live';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   arrives, backoff, clockStep, connectionOf, doubtOf, isNewer, isOlder, isStale, keyOf, lacksHeads, listStampOf, maxNew, newOf, next, restartWait,
-  silentAfter, stampOf,
+  silentAfter, stampOf, waitOf,
 } from './freshness.js';
 
 const item = (id, version, more = {}) => ({ projection: 'order_list', id, version, head: version, state: 'current', words: `v${version}`, ...more });
@@ -204,6 +204,16 @@ test('a receipt’s tick is for its projection, order and version, or a later on
   const tick = { projection: 'order_list', id: 'a', version: 3 };
   assert.deepEqual([row('a', 3), row('a', 4), row('a', 2), row('b', 3), { ...row('a', 3), projection: 'order' }, head('a', 3)].map((f) => arrives(tick, f)),
     [true, true, false, false, false, false]);
+});
+
+test('a receipt waits for what its projection waits for, and says nothing better than the connection does', () => {
+  const told = (stamp, reason) => after(open(), 10, { type: 'projection', id: 'order_list', state: 'x', stamp, lag: { events: 1, ms: 1 }, reason });
+  assert.deepEqual(waitOf(open(), 'order_list', 10), { state: 'behind' });
+  assert.deepEqual(waitOf(told('current', ''), 'order_list', 10), { state: 'behind' });
+  for (const cause of ['paused', 'rebuilding', 'stalled']) {
+    assert.deepEqual(waitOf(told(cause, 'Because.'), 'order_list', 10), { state: cause, words: undefined, reason: 'Because.' });
+    assert.equal(waitOf(after(told(cause, 'Because.'), 20, { type: 'closed' }), 'order_list', 20).state, 'unknown');
+  }
 });
 
 test('attempts to connect spread and are bounded', () => {

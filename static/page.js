@@ -1,8 +1,8 @@
 // The document as the live view sees it: what it shows, and how a frame changes it. Whether a frame may is for freshness.js to say.
 import { announce } from './announce.js';
-import { arrives, connectionOf, doubtOf, listStampOf, newOf, maxNew, stampOf } from './freshness.js';
+import { arrives, connectionOf, doubtOf, listStampOf, newOf, maxNew, stampOf, waitOf } from './freshness.js';
 import { morph } from './morph.js';
-import { draw, grouped, label, read, words } from './stamp.js';
+import { draw, duration, grouped, label, read, words } from './stamp.js';
 import { localise } from './time.js';
 
 const changedFor = 600; // ms, as the style sheet tints
@@ -24,6 +24,9 @@ export function pageFrame(document, seq, fresh) {
   }
   const lists = [...document.querySelectorAll('[data-stamp]')].filter(isOfList)
     .map((element) => ({ projection: element.dataset.projection, ...read(element) }));
+  for (const { dataset } of document.querySelectorAll('[data-tick][data-cause]')) {
+    if (dataset.cause !== 'held') lists.push({ projection: dataset.tick, state: dataset.cause, words: dataset.why }); // that is the order's own
+  }
   for (const bar of document.querySelectorAll('[data-headway]')) {
     if (!lists.some((list) => list.projection === bar.dataset.headway)) {
       lists.push({ projection: bar.dataset.headway, state: 'drawn' in bar.dataset ? undefined : bar.dataset.state });
@@ -143,16 +146,34 @@ function keepFocus(button) {
   next?.focus({ preventScroll: true });
 }
 
-/** Ticks the receipts that waited for this row. */
+/** Ticks the receipts that waited for this row. How long it took, the timeline says. */
 export function tick(document, frame) {
   for (const receipt of document.querySelectorAll('[data-receipt]')) {
-    for (const line of receipt.querySelectorAll('[data-tick][data-state="waiting"]')) {
-      const waits = { projection: line.dataset.tick, id: receipt.dataset.id, version: Number(receipt.dataset.version) };
-      if (!arrives(waits, frame)) continue;
-      line.dataset.state = 'arrived';
+    for (const line of receipt.querySelectorAll('[data-tick]')) {
       const said = line.querySelector('[data-tick-words]');
-      if (said) said.textContent = 'arrived';
+      const waits = { projection: line.dataset.tick, id: receipt.dataset.id, version: Number(receipt.dataset.version) };
+      if (line.dataset.state === 'waiting' && arrives(waits, frame)) {
+        line.dataset.state = 'arrived';
+        said.removeAttribute('aria-live');
+        said.textContent = 'arrived';
+      }
+      if (said.textContent !== 'arrived') continue;
+      const took = document.querySelector(`#v${waits.version} [data-arrival="${CSS.escape(waits.projection)}"]`)?.dataset.took;
+      if (took) said.textContent = `arrived after ${took}`;
     }
+  }
+}
+
+// drawWaits says how long each receipt has waited for a projection, and why it is not there.
+function drawWaits(document, state, now) {
+  for (const line of document.querySelectorAll('[data-tick][data-state="waiting"]')) {
+    line.dataset.since ??= now - Number(line.dataset.sinceMs);
+    const stamp = waitOf(state, line.dataset.tick, now);
+    const held = line.dataset.cause === 'held' && stamp.state !== 'unknown';
+    const why = held ? line.dataset.why : stamp.state !== 'behind' && words(stamp);
+    const text = `waiting for ${duration(now - Number(line.dataset.since))}${why ? `, ${why}` : ''}`;
+    const said = line.querySelector('[data-tick-words]');
+    if (said.textContent !== text) said.textContent = text;
   }
 }
 
@@ -175,6 +196,7 @@ export function redraw(document, state, now) {
     if (stamp && live && !isProjection(live)) live.dataset.head = Math.max(stamp.head, stamp.version);
   }
   for (const bar of document.querySelectorAll('[data-headway]')) drawBar(bar, listStampOf(state, bar.dataset.headway, now));
+  drawWaits(document, state, now);
   drawConnection(document, state, now);
   drawNew(document, newOf(state));
   if (state.otherBuild) offerReload(document);
@@ -279,10 +301,14 @@ function takeOverForms(document, page) {
 
 function takeOverReceipts(document, page) {
   for (const receipt of page.querySelectorAll('[data-receipt]')) {
-    for (const line of receipt.querySelectorAll('[data-tick][data-state="arrived"]')) {
-      tick(document, {
-        type: 'row', projection: line.dataset.tick, id: receipt.dataset.id, version: Number(receipt.dataset.version),
-      });
+    const { id, version } = receipt.dataset;
+    for (const line of receipt.querySelectorAll('[data-tick]')) {
+      const { tick: projection, state, cause, why } = line.dataset;
+      if (state === 'arrived') tick(document, { type: 'row', projection, id, version: Number(version) });
+      for (const old of document.querySelectorAll(`[data-receipt][data-version="${version}"] [data-tick="${CSS.escape(projection)}"]`)) {
+        delete old.dataset.cause;
+        if (cause) Object.assign(old.dataset, { cause, why });
+      }
     }
   }
 }

@@ -32,9 +32,10 @@ function behind({ events, ms }) {
 }
 
 function because(state, reason) {
-  const why = (reason ?? '').trim().replace(/\.$/, '');
+  const sentence = (reason ?? '').trim().replace(/\.$/, '');
+  const why = sentence.charAt(0).toLowerCase() + sentence.slice(1);
   if (!why) return state;
-  return why.toLowerCase().startsWith(state) ? state + why.slice(state.length) : `${state}: ${why}`;
+  return why.startsWith(state) ? why : `${state}: ${why}`;
 }
 
 /** The name of a projection for people: order_list is "Order list". */

@@ -13,7 +13,7 @@ test('the words of a stamp are the server’s', () => {
     [{ state: 'held', version: 4, reason: 'no such type.' }, 'held at version 5: no such type'],
     [{ state: 'held', version: 4, words: 'held at version 5: as served' }, 'held at version 5: as served'],
     [{ state: 'paused', reason: 'Paused by an administrator since 14:02.' }, 'paused by an administrator since 14:02'],
-    [{ state: 'stalled', reason: 'No heartbeat for 12 s.' }, 'stalled: No heartbeat for 12 s'],
+    [{ state: 'stalled', reason: 'No heartbeat for 12 s.' }, 'stalled: no heartbeat for 12 s'],
     [{ state: 'rebuilding' }, 'rebuilding'],
     [{ state: 'unknown', reason: 'no contact for 12 s' }, 'unknown: no contact for 12 s'],
     [{ state: 'a newer server’s', reason: '' }, 'unknown'],

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"headway/domain"
+	"headway/projections"
 )
 
 // MaxLines is how many lines of an order its page shows; the rest is counted.
@@ -87,7 +88,8 @@ type Receipt struct {
 type Tick struct {
 	Projection string
 	Arrived    bool
-	Took       time.Duration // from the append to the row; negative if not known
+	Took       time.Duration     // from the append to the row; negative if not known
+	Stamp      projections.Stamp // of the row that has not arrived: how long it waits, and why
 }
 
 // TimeTravel is an order page as of an earlier version.

@@ -168,11 +168,15 @@ func createdBody() views.OrderBody {
 	return b
 }
 
+func waits(state projections.StampState, reason string) projections.Stamp {
+	return projections.Stamp{Version: 2, Head: 3, State: state, Reason: reason, Behind: projections.Lag{Events: 1, Age: 1400 * time.Millisecond}}
+}
+
 func receipt(stored bool) *views.Receipt {
 	return &views.Receipt{OrderID: lampID, Version: 3, Stored: stored, At: noon, Ticks: []views.Tick{
 		{Projection: "order_list", Arrived: true, Took: 38 * time.Millisecond},
-		{Projection: "customer_order_summary", Arrived: stored, Took: -1},
-		{Projection: "searchable", Took: -1},
+		{Projection: "customer_order_summary", Arrived: stored, Took: -1, Stamp: waits(projections.StampBehind, "")},
+		{Projection: "searchable", Took: -1, Stamp: waits(projections.StampStalled, "No heartbeat for 13 s.")},
 	}}
 }
 

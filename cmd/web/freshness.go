@@ -180,7 +180,8 @@ func (s *server) rowStamps(ctx context.Context, rows []projections.OrderRow) []p
 func (s *server) rowStamp(ctx context.Context, projection string, head eventstore.Record) projections.Stamp {
 	versions, err := s.read.Versions(ctx, projection, head.OrderID)
 	if err != nil {
-		return projections.Stamp{Head: head.Version, State: projections.StampUnknown, Reason: problemOf(err).message}
+		return projections.Stamp{Head: head.Version, State: projections.StampUnknown, Reason: problemOf(err).message,
+			Behind: projections.Lag{Age: max(0, s.clock().Sub(head.StoredAt))}}
 	}
 	hold := s.holds(ctx, projection, head.OrderID)[head.OrderID]
 	return projections.StampRow(versions[head.OrderID], head.Version, head.StoredAt, s.clock(), s.status(ctx, projection), hold)

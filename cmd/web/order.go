@@ -145,6 +145,10 @@ func (s *server) pageReceipt(ctx context.Context, stream eventstore.Stream, afte
 	receipt := &views.Receipt{OrderID: r.OrderID, Version: version, Stored: after > 0, At: r.StoredAt}
 	for _, name := range projections.Names() {
 		tick := views.Tick{Projection: name, Arrived: s.rowVersion(ctx, name, r.OrderID) >= version, Took: -1}
+		if !tick.Arrived {
+			tick.Stamp = s.rowStamp(ctx, name, r)
+			tick.Arrived = tick.Stamp.State == projections.StampCurrent
+		}
 		if took, ok := s.took(name, r); ok {
 			tick.Took = took
 		}
