@@ -1,6 +1,8 @@
 package views
 
 import (
+	"math"
+	"strings"
 	"time"
 
 	"github.com/a-h/templ"
@@ -80,7 +82,48 @@ func (b *markup) amounts(all []domain.Money) {
 		b.put(`<span class="none">none</span> `)
 	}
 	for _, m := range all {
-		b.add(`<span class="amount">`, m.String())
+		b.put(`<span class="amount">`)
+		b.sum(m)
 		b.put(`</span>`)
 	}
+}
+
+// amount is money as a part of a page.
+func amount(m domain.Money) templ.Component {
+	var b markup
+	b.amount(m.String())
+	return b
+}
+
+// usualAmount is how long an amount may be to have its place in one line: "999,999,999.99 EUR". A longer one may be broken between thousands.
+const usualAmount = 18
+
+func (b *markup) amount(words string) {
+	if len(words) <= usualAmount {
+		b.add("", words)
+		return
+	}
+	b.put(`<span class="long">`)
+	for i, group := range strings.SplitAfter(words, ",") {
+		if i > 0 {
+			b.put(`<wbr>`)
+		}
+		b.add("", group)
+	}
+	b.put(`</span>`)
+}
+
+// sum is a sum of many orders. The largest number stands for every sum that is no less, so it is a lower bound.
+func sum(m domain.Money) templ.Component {
+	var b markup
+	b.sum(m)
+	return b
+}
+
+func (b *markup) sum(m domain.Money) {
+	words := m.String()
+	if m.Minor == math.MaxInt64 {
+		words = "at least " + words
+	}
+	b.amount(words)
 }

@@ -2,6 +2,7 @@ package views
 
 import (
 	"fmt"
+	"strings"
 
 	"headway/projections"
 )
@@ -30,6 +31,23 @@ func stampState(s projections.Stamp) string {
 		return string(s.State)
 	}
 	return string(projections.StampUnknown)
+}
+
+// soFar is the sentence of an empty list. A list that lacks events, or may lack some, does not say that nothing is there.
+func soFar(sentence string, s Stamp) string {
+	if s.Projection == "" || s.State == projections.StampCurrent {
+		return sentence
+	}
+	sentence = strings.TrimSuffix(sentence, ".")
+	switch {
+	case stampState(s.Stamp) == string(projections.StampUnknown):
+		return sentence + ", but how many events are not applied yet is not known: what you look for may be among them."
+	case s.Behind.Events == 1:
+		return sentence + ", but 1 event is not applied yet: it may be of what you look for."
+	case s.Behind.Events > 0:
+		return sentence + ", but " + count(s.Behind.Events, "event") + " are not applied yet: what you look for may be among them."
+	}
+	return sentence + ", but the list may lack events: what you look for may be among them."
 }
 
 // sinceMS is the age of the oldest missing event when the stamp was drawn, in milliseconds; the script counts on from it.

@@ -2,9 +2,12 @@ package views_test
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/a-h/templ"
 
 	"headway/domain"
 	"headway/projections"
@@ -106,7 +109,8 @@ func TestDuration(t *testing.T) {
 	}
 }
 
-// TestMoneyIsWrittenWithTheDigitsOfItsCurrency: grouped, with the digits of ISO 4217, however large.
+// TestMoneyIsWrittenWithTheDigitsOfItsCurrency: grouped, with the digits of ISO 4217, however large; what is longer than usual can be broken between
+// its thousands, and what is not, nowhere.
 func TestMoneyIsWrittenWithTheDigitsOfItsCurrency(t *testing.T) {
 	for _, c := range []struct {
 		minor    int64
@@ -114,11 +118,106 @@ func TestMoneyIsWrittenWithTheDigitsOfItsCurrency(t *testing.T) {
 		want     string
 	}{
 		{129900, "EUR", "1,299.00 EUR"}, {1200, "JPY", "1,200 JPY"}, {1234567, "KWD", "1,234.567 KWD"}, {0, "EUR", "0.00 EUR"},
-		{9_223_372_036_854_775_807, "USD", "92,233,720,368,547,758.07 USD"},
+		{99_999_999_999, "USD", "999,999,999.99 USD"}, {100_000_000_000, "USD", "1,<wbr>000,<wbr>000,<wbr>000.00 USD"},
+		{9_223_372_036_854_775_807, "USD", "92,<wbr>233,<wbr>720,<wbr>368,<wbr>547,<wbr>758.07 USD"},
 	} {
 		row := views.OrderRow{Row: projections.OrderRow{ID: lampID, Status: domain.Created, Total: domain.Money{Minor: c.minor, Currency: c.currency}}}
-		if html := render(t, views.OrderRowLive(row)); !strings.Contains(html, `number">`+c.want+"<") {
+		if html := strings.ReplaceAll(render(t, views.OrderRowLive(row)), `<span class="long">`, ""); !strings.Contains(html, `number">`+c.want+"<") {
 			t.Errorf("%s is not in %s", c.want, html)
+		}
+	}
+}
+
+// TestASumThatDoesNotFitIsALowerBound wherever a person is shown one: the largest number stands for every sum that is no less.
+func TestASumThatDoesNotFitIsALowerBound(t *testing.T) {
+	largest := []domain.Money{eur(math.MaxInt64)}
+	row := views.CustomerRow{Row: projections.CustomerRow{ID: "Big", TotalOrders: 3, TotalSpent: largest}}
+	for name, page := range map[string]templ.Component{
+		"the list of customers": views.CustomerRowLive(row), "a customer": views.Customer(frame("Big", views.NavCustomers), views.CustomerPage{Row: row}),
+		"the overview": views.Overview(frame("Overview", views.NavOverview), views.OverviewPage{ByStatus: map[domain.Status]int{domain.Created: 3}, Value: largest}),
+	} {
+		if html := strings.ReplaceAll(render(t, page), "<wbr>", ""); !strings.Contains(html, ">at least 92,233,720,368,547,758.07 EUR<") {
+			t.Errorf("%s calls it exact:\n%s", name, html)
+		}
+	}
+	row.Row.TotalSpent = []domain.Money{eur(math.MaxInt64 - 1)}
+	if html := render(t, views.CustomerRowLive(row)); strings.Contains(html, "at least") {
+		t.Errorf("what fits is exact:\n%s", html)
+	}
+}
+
+// TestAnEmptyListSaysWhatItMayLack: only a current list has nothing.
+func TestAnEmptyListSaysWhatItMayLack(t *testing.T) {
+	behind := func(state projections.StampState, events int) views.Stamp {
+		return views.Stamp{Projection: "order_list", Stamp: projections.Stamp{State: state, Behind: projections.Lag{Events: events}}}
+	}
+	for _, c := range []struct {
+		stamp views.Stamp
+		want  string
+	}{
+		{behind(projections.StampCurrent, 0), "."},
+		{behind(projections.StampBehind, 1), ", but 1 event is not applied yet: it may be of what you look for."},
+		{behind(projections.StampStalled, 3), ", but 3 events are not applied yet: what you look for may be among them."},
+		{behind(projections.StampPaused, 0), ", but the list may lack events: what you look for may be among them."},
+		{behind(projections.StampUnknown, 0), ", but how many events are not applied yet is not known: what you look for may be among them."},
+	} {
+		pages := map[string]templ.Component{
+			"No order matches":        views.Orders(views.Frame{}, views.OrdersPage{Filter: views.OrderFilter{Text: "LOCKREF"}, Stamp: c.stamp}),
+			"There are no orders yet": views.Orders(views.Frame{}, views.OrdersPage{Stamp: c.stamp}),
+			"No customer matches":     views.Customers(views.Frame{}, views.CustomersPage{Text: "Ada", Stamp: c.stamp}),
+		}
+		for sentence, page := range pages {
+			if html := render(t, page); !strings.Contains(html, "<p>"+sentence+c.want+"</p>") {
+				t.Errorf("%s, %d events: not “%s%s” in\n%s", c.stamp.State, c.stamp.Behind.Events, sentence, c.want, html)
+			}
+		}
+	}
+}
+
+// TestSortedByTotalSaysThatCurrenciesComeFirst: else 199.00 EUR above 999,990,000.00 USD reads like a mistake.
+func TestSortedByTotalSaysThatCurrenciesComeFirst(t *testing.T) {
+	usd := rows()[:2]
+	usd[1].Row.Total.Currency = "USD"
+	for _, c := range []struct {
+		sort projections.Sort
+		rows []views.OrderRow
+		says bool
+	}{{"-total", usd, true}, {"total", usd, true}, {"-total", rows()[:2], false}, {"-created", usd, false}, {"", nil, false}} {
+		html := render(t, views.Orders(views.Frame{}, views.OrdersPage{Filter: views.OrderFilter{Sort: c.sort}, Rows: c.rows}))
+		if strings.Contains(html, "Sorted by currency, then by total.") != c.says {
+			t.Errorf("%s: says so is not %v", c.sort, c.says)
+		}
+	}
+}
+
+// TestEventsAMinuteCountWholeMinutesOnly: where the count is bounded, what may have been more is left out, and the bound is said.
+func TestEventsAMinuteCountWholeMinutesOnly(t *testing.T) {
+	const most = views.MaxCountedEvents
+	for _, c := range []struct {
+		perMinute []int
+		bars      int
+		want      string
+	}{
+		{[]int{2, 0, 5, 1}, 4, "1 now, at most 5, 8 in 4 minutes"},
+		{[]int{0, most - 30, 20, 10}, 2, "10 now, at most 20, 30 in 2 minutes; only the newest 1,000 events are counted"},
+		{[]int{most - 1, 1}, 1, "1 now, at most 1, 1 in 1 minute; only the newest 1,000 events are counted"},
+		{[]int{0, most}, 0, "1,000 or more now; only the newest 1,000 events are counted"},
+		{nil, 0, "not known"},
+	} {
+		html := render(t, views.Overview(views.Frame{}, views.OverviewPage{PerMinute: c.perMinute}))
+		if !strings.Contains(html, `<span class="tile-note">`+c.want+"<") || strings.Count(html, "<rect") != c.bars {
+			t.Errorf("%v: not %d bars and “%s” in\n%s", c.perMinute, c.bars, c.want, html)
+		}
+	}
+}
+
+// TestAnOrderIsNamedOnce: without a reference its title is the id already.
+func TestAnOrderIsNamedOnce(t *testing.T) {
+	b := body()
+	for reference, want := range map[string]int{"PO-1042": 1, "": 0} {
+		b.Order.Reference = reference
+		if got := strings.Count(render(t, views.Order(views.Frame{}, views.OrderPage{Body: b})), `<code class="id" title="`+string(lampID)); got != want {
+			t.Errorf("with the reference %q the id stands below the title %d times, not %d", reference, got, want)
 		}
 	}
 }

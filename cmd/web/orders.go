@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/a-h/templ"
 
@@ -12,6 +14,9 @@ import (
 	"headway/projections"
 	"headway/views"
 )
+
+// alikeShown is how many customers are named when a filter names none.
+const alikeShown = 5
 
 // orders is GET /orders.
 func (s *server) orders(r *http.Request) (answer, error) {
@@ -37,6 +42,12 @@ func (s *server) orders(r *http.Request) (answer, error) {
 	if err != nil {
 		return answer{}, s.listError(a, err, &m.Errors, &m.Problem)
 	}
+	if len(page.Rows) == 0 && query.Customer != "" {
+		m.Alike = s.alike(r.Context(), query.Customer)
+	}
+	if !query.To.IsZero() && !query.From.Before(query.To) { // a program gets the empty list that it asked for
+		m.Errors = []domain.FieldError{{Field: "to", Message: "“Until before” must be later than “From”: for one day, it is the day after."}}
+	}
 	stamps := s.rowStamps(r.Context(), page.Rows)
 	m.Rows = s.orderRows(page.Rows, stamps)
 	m.Next, m.Total, m.TotalIsExact, m.ByStatus = page.Next, page.Total, page.TotalIsExact, page.ByStatus
@@ -57,6 +68,13 @@ func (s *server) orderRows(rows []projections.OrderRow, stamps []projections.Sta
 		shown[i] = views.OrderRow{Row: row, Stamp: stamps[i], Zone: s.zone}
 	}
 	return shown
+}
+
+// alike are customers whose names have the words of a text. Without the read store there are none to name.
+func (s *server) alike(ctx context.Context, text string) []string {
+	page, _ := s.read.Customers(ctx, projections.CustomerQuery{Text: text, Limit: alikeShown})
+	return slices.DeleteFunc(wire.ListOf(page.Rows, func(c projections.CustomerRow) string { return c.ID }),
+		func(name string) bool { return name == text })
 }
 
 // listError shows a list that cannot be read, with its filter: what is wrong beside the fields, else a sentence above.

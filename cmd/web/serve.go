@@ -69,12 +69,17 @@ func serve(app *App, listener net.Listener) error {
 	running.Go(func() { s.runProjector(background) })
 	running.Go(func() { s.bridge.run(background) })
 	running.Go(func() { s.tellStates(background) })
+	story := ""
 	if app.Settings.Demo {
-		running.Go(func() { app.demo().Run(background) })
+		shop := app.demo()
+		if !shop.IsTold(background) {
+			story = "its history is told now, "
+		}
+		running.Go(func() { shop.Run(background) })
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- httpServer.Serve(listener) }()
-	greet(app, listener.Addr())
+	greet(app, listener.Addr(), story)
 
 	var err error
 	select {
@@ -97,15 +102,15 @@ func serve(app *App, listener net.Listener) error {
 	return err
 }
 
-// greet says where the console is, what it stands on, and what to do first.
-func greet(app *App, addr net.Addr) {
+// greet says where the console is, what it stands on, and what to do first. story is what the demo begins with.
+func greet(app *App, addr net.Addr, story string) {
 	set := app.Settings
 	events, read, _ := set.engines() // Open has read both
 	fmt.Fprintf(app.Stdout, "Headway is at http://%s\n", addr)
 	fmt.Fprintf(app.Stdout, "  events  %s\n  rows    %s\n", events, read)
 	if set.Demo {
-		fmt.Fprintf(app.Stdout, "This is a demo: its history is told now, %d commands a minute follow, and nothing outside %s is touched.\n",
-			set.DemoTraffic, set.Folder())
+		fmt.Fprintf(app.Stdout, "This is a demo: %s%d commands a minute follow, and nothing outside %s is touched.\n",
+			story, set.DemoTraffic, set.Folder())
 		return
 	}
 	fmt.Fprintln(app.Stdout, "Open it in a browser and create an order, or bring orders with: web import FILE.csv. Ctrl-C stops it.")

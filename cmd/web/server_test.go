@@ -955,3 +955,49 @@ func TestProgramsAreNoViewers(t *testing.T) {
 		t.Error("after a person's request no page is expected to watch")
 	}
 }
+
+// TestAFilterThatFindsNothingSaysWhy: a part of a customer's name, and dates of which none can be, are answered with more than an empty list; a
+// program gets that list.
+func TestAFilterThatFindsNothingSaysWhy(t *testing.T) {
+	c := openConsole(t)
+	for _, customer := range []string{"Two Tabs", "Two Cups", "One Pot"} {
+		c.postJSON("/orders", fmt.Sprintf(`{"commandId":%q,"customerId":%q,"currency":"EUR","items":[{"sku":"CUP","name":"Cup","quantity":1,"price":"1"}]}`,
+			uuid.NewString(), customer)).wants(t, 201)
+	}
+	c.project()
+	page := c.get("/orders?customer=two").body
+	for _, name := range []string{"Two Tabs", "Two Cups"} {
+		if want := `href="/orders?customer=` + url.QueryEscape(name) + `">` + name + "</a>"; !strings.Contains(page, want) {
+			t.Errorf("no %s in %s", want, page)
+		}
+	}
+	if strings.Contains(page, "One+Pot") {
+		t.Error("a customer is named who is called otherwise")
+	}
+	if page := c.get("/orders?customer=Two+Tabs&status=cancelled").body; strings.Contains(page, "class=\"alike\"") {
+		t.Error("the name is whole, so the status is what leaves nothing")
+	}
+	for query, wrong := range map[string]bool{"from=2026-03-15&to=2026-03-14": true, "from=2026-03-14&to=2026-03-14": true, "from=2026-03-14&to=2026-03-15": false} {
+		page := c.get("/orders?" + query)
+		if got := strings.Contains(page.body, `id="filter-to-error"`); got != wrong || page.status != 200 || strings.Contains(page.body, "No order matches") == wrong {
+			t.Errorf("%s: %d, beside the field %v, want %v", query, page.status, got, wrong)
+		}
+		if answer := c.getJSON("/orders?" + query); answer.status != 200 || !strings.Contains(answer.body, `"orders": []`) {
+			t.Errorf("%s: a program got %d %s", query, answer.status, answer.body)
+		}
+	}
+}
+
+// TestAnEmptyResultOfALaggingListIsNoAnswer: what is stored and not yet projected may be what somebody looks for.
+func TestAnEmptyResultOfALaggingListIsNoAnswer(t *testing.T) {
+	c := openConsole(t)
+	c.project()
+	c.newOrder("LOCKREF")
+	if page := c.get("/orders?q=LOCKREF").body; !strings.Contains(page, "<p>No order matches, but ") {
+		t.Errorf("it says nothing of the event that is not applied:\n%s", page)
+	}
+	c.project()
+	if page := c.get("/orders?q=nothing").body; !strings.Contains(page, "<p>No order matches.</p>") {
+		t.Errorf("the list is current and says otherwise:\n%s", page)
+	}
+}

@@ -83,6 +83,10 @@ func TestDemoIsFinished(t *testing.T) {
 	if _, err := fill(ctx, newCutStore(store, 1500, stop), domain.Codec{}, now); err == nil {
 		t.Fatal("the first start was not cut short")
 	}
+	shop := Shop{Events: store, Clock: time.Now}
+	if shop.IsTold(t.Context()) {
+		t.Error("what is missing is not announced")
+	}
 	began := time.Now()
 	if _, err := fill(t.Context(), store, domain.Codec{}, now.Add(time.Minute)); err != nil {
 		t.Fatal(err)
@@ -91,6 +95,9 @@ func TestDemoIsFinished(t *testing.T) {
 	stored, err := fill(t.Context(), store, domain.Codec{}, now.Add(time.Hour))
 	if err != nil || stored != 0 {
 		t.Errorf("the third start stored %d commands, %v", stored, err)
+	}
+	if !shop.IsTold(t.Context()) {
+		t.Error("it is announced again when nothing is missing")
 	}
 	runner := plan.Runner{Store: store, Namespace: plan.Namespace("demo")}
 	for _, l := range history(now)[1400:1600] {
@@ -116,6 +123,9 @@ func TestDemoLeavesOthersAlone(t *testing.T) {
 	}
 	if stored, err := fill(t.Context(), store, domain.Codec{}, time.Now()); stored != 0 || err != nil {
 		t.Errorf("%d commands, %v", stored, err)
+	}
+	if !(Shop{Events: store, Clock: time.Now}).IsTold(t.Context()) {
+		t.Error("a history that is not told is announced")
 	}
 }
 

@@ -64,22 +64,27 @@ func (s Shop) Run(ctx context.Context) {
 // fill stores what is missing of the history and tells how many commands that were. A store that holds only other
 // orders is left alone.
 func fill(ctx context.Context, store eventstore.Store, codec domain.Codec, now time.Time) (int, error) {
-	runner := plan.Runner{Store: store, Codec: codec, Namespace: plan.Namespace("demo")}
+	runner := newRunner(store, codec)
 	missing, err := missingPlans(ctx, runner, history(now))
 	if err != nil || len(missing) == 0 {
 		return 0, err
-	}
-	if len(missing) == orders {
-		if heads, _, _, err := store.Walk(ctx, "", 1); err != nil || len(heads) > 0 {
-			return 0, err
-		}
 	}
 	stored := 0
 	err = runner.Run(ctx, missing, func(o plan.Outcome) { stored += o.Stored })
 	return stored, err
 }
 
-// missingPlans are those of which a step is not stored.
+// IsTold tells whether Run has nothing of the history to tell, as far as the store can say.
+func (s Shop) IsTold(ctx context.Context) bool {
+	missing, err := missingPlans(ctx, newRunner(s.Events, s.Codec), history(s.Clock()))
+	return err == nil && len(missing) == 0
+}
+
+func newRunner(store eventstore.Store, codec domain.Codec) plan.Runner {
+	return plan.Runner{Store: store, Codec: codec, Namespace: plan.Namespace("demo")}
+}
+
+// missingPlans are those of which a step is not stored; none if the store holds only other orders.
 func missingPlans(ctx context.Context, runner plan.Runner, plans []plan.Plan) ([]plan.Plan, error) {
 	heads := map[domain.OrderID]int{}
 	ids := make([]domain.OrderID, len(plans))
@@ -99,6 +104,11 @@ func missingPlans(ctx context.Context, runner plan.Runner, plans []plan.Plan) ([
 	for i, l := range plans {
 		if heads[ids[i]] < len(l.Steps) {
 			missing = append(missing, l)
+		}
+	}
+	if len(missing) == len(plans) {
+		if all, _, _, err := runner.Store.Walk(ctx, "", 1); err != nil || len(all) > 0 {
+			return nil, err
 		}
 	}
 	return missing, nil
