@@ -40,7 +40,7 @@ func (f *fieldErrors) text(field, name, s string, shortest, longest int) {
 	case n < shortest:
 		f.add(field, "%s is required.", name)
 	case n > longest:
-		f.add(field, "%s can have at most %d characters, not %d.", name, longest, n)
+		f.add(field, "%s can have at most %d characters, not %s.", name, longest, Number(n))
 	case strings.TrimSpace(s) != s:
 		f.add(field, "%s must not begin or end with a space.", name)
 	case strings.ContainsFunc(s, turnsText):
@@ -59,7 +59,7 @@ func (f *fieldErrors) item(at string, item Item) {
 	f.line(at+"sku", "The SKU", item.SKU, 1, MaxSKULength)
 	f.line(at+"name", "The name", item.Name, 1, MaxNameLength)
 	if item.Quantity < MinQuantity || item.Quantity > MaxQuantity {
-		f.add(at+"quantity", "The quantity must be from %d to %d.", MinQuantity, MaxQuantity)
+		f.add(at+"quantity", "The quantity must be from %d to %s.", MinQuantity, Number(MaxQuantity))
 	}
 	if item.Price.Minor < 0 {
 		f.add(at+"price", "The price cannot be negative.")

@@ -29,7 +29,7 @@ func (c CreateOrder) Check() error {
 	case len(c.Items) == 0:
 		f.add("items", "An order needs at least one item.")
 	case len(c.Items) > MaxCommandItems:
-		f.add("items", "One command can carry at most %d items, not %d.", MaxCommandItems, len(c.Items))
+		f.add("items", "One command can carry at most %d items, not %s.", MaxCommandItems, Number(len(c.Items)))
 	default:
 		total := Money{Currency: c.Currency}
 		for i, item := range c.Items {

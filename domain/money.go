@@ -54,19 +54,11 @@ func (m Money) Decimal() string {
 // String is for people: "1,299.00 EUR".
 func (m Money) String() string {
 	sign, whole, fraction := m.parts()
-	var b strings.Builder
-	b.WriteString(sign)
-	for i, digit := range []byte(whole) {
-		if i > 0 && (len(whole)-i)%3 == 0 {
-			b.WriteByte(',')
-		}
-		b.WriteByte(digit)
-	}
+	amount := sign + grouped(whole)
 	if fraction != "" {
-		b.WriteString("." + fraction)
+		amount += "." + fraction
 	}
-	b.WriteString(" " + string(m.Currency))
-	return b.String()
+	return amount + " " + string(m.Currency)
 }
 
 func (m Money) parts() (sign, whole, fraction string) {

@@ -39,7 +39,7 @@ test('an item with mistakes comes back as it was typed, each message beside its 
   await expect(again.getByLabel('SKU')).toHaveValue('PEN-2');
   await expect(again.getByLabel('Quantity')).toHaveValue('0');
   await expect(again.getByLabel('Price')).toHaveValue('1.999');
-  expect(await message(again.getByLabel('Quantity'))).toContain('1000000');
+  expect(await message(again.getByLabel('Quantity'))).toContain('1,000,000');
   expect(await message(again.getByLabel('Price'))).toContain('2');
   expect((await server.ask('GET', `/orders/${order.id}`)).body.version).toBe(1);
 });
@@ -56,6 +56,7 @@ test('a new order without a customer, in no known currency, comes back as it was
   expect(await message(main(page).getByLabel('Currency'))).toContain('XXQ');
   expect(await message(line(page, 0).field('sku'))).not.toBe('');
   expect(await message(line(page, 0).field('quantity'))).not.toBe('');
+  await expect(main(page).getByRole('alert').getByRole('link', { name: 'Line 1: The quantity must be from 1 to 1,000,000.' })).toBeVisible();
   expect((await server.ask('GET', '/orders?q=Desk')).body.orders.filter((order) => order.currency === 'XXQ')).toEqual([]);
 });
 

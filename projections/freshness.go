@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"headway/domain"
 )
 
 // StampState is the word of a stamp, on the wire and on pages.
@@ -112,7 +114,7 @@ func (l Lag) words() string {
 	case l.Events == 1:
 		words = "1 event behind"
 	case l.Events > 1:
-		words = fmt.Sprintf("%d events behind", l.Events)
+		words = domain.Number(l.Events) + " events behind"
 	}
 	if l.Age > 0 {
 		words += ", " + Span(l.Age)

@@ -31,6 +31,7 @@ func TestStampsOfRows(t *testing.T) {
 		{"behind a running projection", 5, 7, 1400 * time.Millisecond, running, nil, projections.StampBehind, "2 events behind, 1.4 s"},
 		{"one event", 6, 7, 38 * time.Millisecond, running, nil, projections.StampBehind, "1 event behind, 38 ms"},
 		{"no row yet", 0, 3, 12 * time.Second, running, nil, projections.StampBehind, "3 events behind, 12 s"},
+		{"an import under way", 0, 1234, 12 * time.Second, running, nil, projections.StampBehind, "1,234 events behind, 12 s"},
 		{"a clock that steps back has no negative age", 6, 7, -time.Second, running, nil, projections.StampBehind, "1 event behind"},
 		{"a long time", 6, 7, 3 * time.Hour, running, nil, projections.StampBehind, "1 event behind, 3 h"},
 		{"paused", 6, 7, time.Minute, status(projections.Paused, "Paused by an administrator since 14:02."), nil,

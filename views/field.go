@@ -1,6 +1,8 @@
 package views
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 
 	"headway/domain"
@@ -14,6 +16,15 @@ func messageFor(errors []domain.FieldError, field string) string {
 		}
 	}
 	return ""
+}
+
+// summaryOf is the message where its field is not in sight: "Line 3: The name is required."
+func summaryOf(e domain.FieldError) string {
+	digits, _, _ := strings.Cut(strings.TrimPrefix(e.Field, "items["), "]")
+	if n, err := strconv.Atoi(digits); err == nil {
+		return fmt.Sprintf("Line %d: %s", n+1, e.Message)
+	}
+	return e.Message
 }
 
 // fieldID is the id of a field's control: prefix-items-2-price for items[2].price.

@@ -242,7 +242,7 @@ func samples() []sample {
 		Errors: []domain.FieldError{
 			{Field: "currency", Message: "“XXQ” is not a currency of ISO 4217."},
 			{Field: "items[1].sku", Message: "A SKU is required."},
-			{Field: "items[1].quantity", Message: "The quantity must be from 1 to 1000000."},
+			{Field: "items[1].quantity", Message: "The quantity must be from 1 to 1,000,000."},
 			{Field: "items[1].price", Message: "EUR has 2 digits after the point, not 3."},
 		},
 	}
@@ -269,7 +269,7 @@ func samples() []sample {
 	nothing := views.OrderBody{ID: deskID, Head: 1, Hold: &views.Held{Version: 1, Type: "OrderCreated", Schema: 7, Reason: "Schema 7 is not known.", Raw: "{}"}, Timeline: []views.Happening{unread}}
 	mistaken := openForms()
 	mistaken.AddItem.Line = views.Line{SKU: "PEN-2", Name: "Fountain pen", Quantity: "0", Price: "1.999"}
-	mistaken.AddItem.Errors = []domain.FieldError{{Field: "quantity", Message: "The quantity must be from 1 to 1000000."}}
+	mistaken.AddItem.Errors = []domain.FieldError{{Field: "quantity", Message: "The quantity must be from 1 to 1,000,000."}}
 	cancelled := body()
 	cancelled.Order.Status, cancelled.Order.CancelledAt, cancelled.Order.CancelReason = domain.Cancelled, noon, "Ordered twice"
 	cancelled.Timeline, cancelled.Earlier = append([]views.Happening{cancelledHappening()}, cancelled.Timeline...), 120

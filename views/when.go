@@ -1,8 +1,9 @@
 package views
 
 import (
-	"strconv"
 	"time"
+
+	"headway/domain"
 )
 
 // The shapes of a time in text.
@@ -41,15 +42,7 @@ func rfc3339(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.00
 
 // number groups a count: 12,345.
 func number[N int | int64](n N) string {
-	s := strconv.FormatInt(int64(n), 10)
-	sign := ""
-	if s[0] == '-' {
-		sign, s = "-", s[1:]
-	}
-	for at := len(s) - 3; at > 0; at -= 3 {
-		s = s[:at] + "," + s[at:]
-	}
-	return sign + s
+	return domain.Number(n)
 }
 
 // atLeast is a count that may stop at a bound: "1,000+".

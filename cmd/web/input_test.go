@@ -112,6 +112,13 @@ func TestAllMistakesAtOnce(t *testing.T) {
 	}
 }
 
+// A price that no currency would allow is named beside a currency that is not known.
+func TestNegativePriceInNoCurrency(t *testing.T) {
+	c := openConsole(t)
+	r := c.postJSON("/orders", `{"commandId":"`+uuid.NewString()+`","customerId":"Ada","currency":"XXQ","items":[{"sku":"A","name":"B","quantity":1,"price":"-1"}]}`)
+	r.wants(t, 422, `"currency"`, `"items[0].price"`, "The price cannot be negative.")
+}
+
 // However much is wrong, the answer is bounded.
 func TestMistakesAreBounded(t *testing.T) {
 	c := openConsole(t)
@@ -308,6 +315,7 @@ func TestBadQueries(t *testing.T) {
 		"/orders?sort=total&sort=items":               {400, "sort"},
 		"/orders?q=%ff":                               {400, "q"},
 		"/orders?q=" + strings.Repeat("x", 501):       {400, "q"},
+		"/orders?q=" + strings.Repeat("ü", 500):       {200, ""},
 		"/orders/new?copy=%00":                        {404, ""},
 		"/orders/new?copy=" + strings.ToUpper(order):  {200, ""},
 		"/orders/" + order + "?at=first":              {400, "at"},
@@ -343,6 +351,7 @@ func TestBadQueries(t *testing.T) {
 			t.Errorf("%s: the page has status %d, want %d, with the way on", input.Clip(path), page.status, want.status)
 		}
 	}
+	c.get("/orders?q="+strings.Repeat("x", 501)).wants(t, 400, "A search can have at most 500 characters.")
 	r := c.send("DELETE", "/orders/"+order, "", "")
 	if r.status != http.StatusMethodNotAllowed || r.header.Get("Allow") == "" {
 		t.Errorf("DELETE: %d, Allow %q", r.status, r.header.Get("Allow"))

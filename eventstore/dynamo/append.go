@@ -174,7 +174,7 @@ func (s *Store) notSent(ctx context.Context, c *command) ([]eventstore.Record, e
 	case done:
 		return records, err
 	}
-	return nil, domain.Errorf(domain.TooLarge, "An order can have at most %d events; this one has %d.", domain.MaxOrderEvents, c.expect)
+	return nil, domain.Errorf(domain.TooLarge, "An order can have at most %s events; this one has %s.", domain.Number(domain.MaxOrderEvents), domain.Number(c.expect))
 }
 
 // write sends the one request. The SDK builds its bytes once and retries them, and gives the last attempt's error: what the ones before it leave

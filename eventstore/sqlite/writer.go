@@ -260,7 +260,7 @@ func (w *writer) refuse(ctx context.Context, c *command, cause error) ([]eventst
 		return w.repeat(ctx, c, head)
 	}
 	if head+len(c.records) > domain.MaxOrderEvents {
-		return nil, domain.Errorf(domain.TooLarge, "An order can have at most %d events; this one has %d.", domain.MaxOrderEvents, head)
+		return nil, domain.Errorf(domain.TooLarge, "An order can have at most %s events; this one has %s.", domain.Number(domain.MaxOrderEvents), domain.Number(head))
 	}
 	var holder string
 	if err := w.do.byID.QueryRowContext(ctx, string(c.metadata.CausationID), c.records[0].EventID).Scan(&holder); err != nil {

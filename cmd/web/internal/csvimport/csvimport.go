@@ -318,8 +318,8 @@ func (p *parser) item(d *draft, row itemRow, currency domain.Currency) domain.It
 	case quantity == "":
 		p.fail(d, row.line, colQuantity, "A quantity is required.")
 	default:
-		p.fail(d, row.line, colQuantity, "The quantity must be a whole number from %d to %d, not %s.",
-			domain.MinQuantity, domain.MaxQuantity, quoted(quantity))
+		p.fail(d, row.line, colQuantity, "The quantity must be a whole number from %d to %s, not %s.",
+			domain.MinQuantity, domain.Number(domain.MaxQuantity), quoted(quantity))
 	}
 	switch {
 	case price == "":

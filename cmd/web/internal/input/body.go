@@ -98,7 +98,7 @@ func (in *Body) parseForm(body string) error {
 		return &domain.Error{Kind: domain.Malformed, Message: "The form could not be read.", Cause: err}
 	}
 	if len(fields) > maxFields {
-		return domain.Errorf(domain.TooLarge, "A form can have at most %d fields.", maxFields)
+		return domain.Errorf(domain.TooLarge, "A form can have at most %s fields.", domain.Number(maxFields))
 	}
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		switch texts := fields[name]; {
@@ -128,7 +128,7 @@ func (in *Body) closeGaps() error {
 			continue
 		}
 		if n > MaxLineIndex {
-			return domain.MalformedField(name, "A form can have at most %d lines.", MaxLineIndex)
+			return domain.MalformedField(name, "A form can have at most %s lines.", domain.Number(MaxLineIndex))
 		}
 		lines[n] = append(lines[n], name)
 	}
@@ -206,7 +206,7 @@ func (in *Body) walk(tokens *json.Decoder, at string, depth int) error {
 		return domain.MalformedField(at, "The JSON nests deeper than %d levels.", maxDepth)
 	}
 	if len(in.values) > maxFields {
-		return domain.Errorf(domain.TooLarge, "A body can have at most %d values.", maxFields)
+		return domain.Errorf(domain.TooLarge, "A body can have at most %s values.", domain.Number(maxFields))
 	}
 	if _, twice := in.values[at]; twice {
 		return domain.MalformedField(at, "The field “%s” appears twice.", at)
@@ -320,7 +320,7 @@ func (in *Body) Version(field, what string, optional bool) int {
 	}
 	n := in.whole(field, what)
 	if n < 1 || n > domain.MaxOrderEvents {
-		in.Complain(field, "%s must be from 1 to %d.", what, domain.MaxOrderEvents)
+		in.Complain(field, "%s must be from 1 to %s.", what, domain.Number(domain.MaxOrderEvents))
 		return 0
 	}
 	return int(n)
@@ -349,9 +349,9 @@ func (in *Body) Item(at string, currency domain.Currency) domain.Item {
 	case in.Complained(at + "price"):
 	case price == "":
 		in.Complain(at+"price", "The price is required.")
-	case !currency.Known(): // said at the currency
 	case strings.HasPrefix(price, "-"):
 		in.Complain(at+"price", "The price cannot be negative.")
+	case !currency.Known(): // said at the currency
 	default:
 		var err error
 		if item.Price, err = domain.ParseMoney(price, currency); err != nil {

@@ -15,7 +15,7 @@ import (
 	"headway/projections"
 )
 
-// maxText is how long a search may be, in bytes.
+// maxText is how long a search, or another value of an address, may be, in characters.
 const maxText = 500
 
 // Query is the query of a URL, checked: only names that the page knows, each once (but for those that repeat), in valid UTF-8.
@@ -44,14 +44,22 @@ func ParseQuery(r *http.Request, once []string, many ...string) *Query {
 			switch text = strings.TrimSpace(text); {
 			case !utf8.ValidString(text):
 				q.Complain(name, "“%s” is not valid UTF-8.", name)
-			case len(text) > maxText && name != "cursor" && name != "before":
-				q.Complain(name, "“%s” can be at most %d bytes long.", name, maxText)
+			case utf8.RuneCountInString(text) > maxText && name != "cursor" && name != "before":
+				q.Complain(name, "%s can have at most %d characters.", nameOf(name), maxText)
 			case text != "":
 				q.values.Add(name, text)
 			}
 		}
 	}
 	return q
+}
+
+// nameOf is what a sentence calls a name.
+func nameOf(name string) string {
+	if name == "q" {
+		return "A search"
+	}
+	return "“" + name + "”"
 }
 
 // Complain says what is wrong with a name.
