@@ -1,27 +1,13 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { test, expect, serve } from './test.mjs';
 import { confirmOrder, live, orderBody } from './person.mjs';
-import { program } from './server.mjs';
 
 const server = serve();
-
-// lock keeps the projections from writing until the function it answers is called.
-async function lock() {
-  const child = spawn(program('lock'), [server.data], { stdio: ['pipe', 'pipe', 'inherit'] });
-  await once(child.stdout, 'data');
-  return async () => {
-    const gone = once(child, 'exit');
-    child.stdin.end();
-    await gone;
-  };
-}
 
 test('a receipt says how long it waits and why, and in the end how long it took', async ({ page }) => {
   const order = await server.order();
   await page.goto(`${server.url}/orders/${order.id}`);
   await live(page);
-  const unlock = await lock();
+  const unlock = await server.lock();
   const ticks = page.locator('[data-receipt][data-version="2"] [data-tick-words]');
   try {
     await confirmOrder(page);

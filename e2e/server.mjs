@@ -76,6 +76,17 @@ export class Server {
     this.#child.kill('SIGCONT');
   }
 
+  /** Keeps the projections from writing rows into their file until the function it answers is called. */
+  async lock() {
+    const child = spawn(program('lock'), [this.data], { stdio: ['pipe', 'pipe', 'inherit'] });
+    await once(child.stdout, 'data');
+    return async () => {
+      const gone = once(child, 'exit');
+      child.stdin.end();
+      await gone;
+    };
+  }
+
   /** Asks it to stop, and insists that it does so by itself and with exit code 0. */
   async stop() {
     if (!this.#child || this.#child.exitCode !== null || this.#child.signalCode !== null) return;

@@ -197,9 +197,18 @@ export function redraw(document, state, now) {
   }
   for (const bar of document.querySelectorAll('[data-headway]')) drawBar(bar, listStampOf(state, bar.dataset.headway, now));
   drawWaits(document, state, now);
+  tellCaughtUp(document, state, now);
   drawConnection(document, state, now);
   drawNew(document, newOf(state));
   if (state.otherBuild) offerReload(document);
+}
+
+// tellCaughtUp has an empty list read again, once it lacks no events.
+function tellCaughtUp(document, state, now) {
+  const list = document.querySelector('[data-so-far]');
+  if (!list || listStampOf(state, list.dataset.soFar, now)?.state !== 'current') return;
+  delete list.dataset.soFar;
+  document.dispatchEvent(new CustomEvent('headway:caught-up'));
 }
 
 function drawBar(bar, stamp) {

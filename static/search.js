@@ -25,14 +25,17 @@ function follow(document, form) {
     running.abort();
     document.querySelector('[data-results]')?.removeAttribute('aria-busy');
   };
-  form.addEventListener('input', (event) => {
-    if (event.target.type !== 'search') return; // the other fields have a button
+  const soon = () => {
     cancel();
     timer = setTimeout(() => {
       running = new AbortController();
       ask(document, urlOf(form.getAttribute('action'), new FormData(form)), running.signal);
     }, waitFor);
+  };
+  form.addEventListener('input', (event) => {
+    if (event.target.type === 'search') soon(); // the other fields have a button
   });
+  document.addEventListener('headway:caught-up', soon);
   form.addEventListener('submit', cancel);
   addEventListener('pagehide', cancel);
 }

@@ -139,12 +139,12 @@ func Customers(f Frame, m CustomersPage) templ.Component {
 				}
 			} else if m.Problem == "" {
 				if m.Text != "" {
-					templ_7745c5c3_Err = empty(soFar("No customer matches.", m.Stamp), "Show all customers", "/customers").Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = emptySoFar(m.Stamp, "No customer matches.", "Show all customers", "/customers").Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 				} else {
-					templ_7745c5c3_Err = empty(soFar("There are no customers yet: a customer appears with their first order.", m.Stamp), "Create the first order", "/orders/new").Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = emptySoFar(m.Stamp, "There are no customers yet: a customer appears with their first order.", "Create the first order", "/orders/new").Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

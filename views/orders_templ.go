@@ -295,7 +295,7 @@ func Orders(f Frame, m OrdersPage) templ.Component {
 				}
 			} else if m.Problem == "" && len(m.Errors) == 0 {
 				if m.Filter.Narrows() {
-					templ_7745c5c3_Err = empty(soFar("No order matches.", m.Stamp), "Show all orders", "/orders").Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = emptySoFar(m.Stamp, "No order matches.", "Show all orders", "/orders").Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -305,7 +305,7 @@ func Orders(f Frame, m OrdersPage) templ.Component {
 						return templ_7745c5c3_Err
 					}
 				} else {
-					templ_7745c5c3_Err = empty(soFar("There are no orders yet.", m.Stamp), "Create the first order", "/orders/new").Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = emptySoFar(m.Stamp, "There are no orders yet.", "Create the first order", "/orders/new").Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

@@ -33,9 +33,12 @@ func stampState(s projections.Stamp) string {
 	return string(projections.StampUnknown)
 }
 
+// lacks tells whether a list lacks events, or may lack some.
+func (s Stamp) lacks() bool { return s.Projection != "" && s.State != projections.StampCurrent }
+
 // soFar is the sentence of an empty list. A list that lacks events, or may lack some, does not say that nothing is there.
 func soFar(sentence string, s Stamp) string {
-	if s.Projection == "" || s.State == projections.StampCurrent {
+	if !s.lacks() {
 		return sentence
 	}
 	sentence = strings.TrimSuffix(sentence, ".")
