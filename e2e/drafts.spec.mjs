@@ -1,7 +1,7 @@
 import { test, expect, serve, answered } from './test.mjs';
 import { form, line, main, orderBody } from './person.mjs';
 
-const server = serve();
+const server = serve({ flags: ['--demo', '--demo-traffic', '0'] });
 
 // Each way in which a person leaves the answer to a form and comes to it again.
 const ways = {
@@ -120,4 +120,12 @@ test('an address that takes only POST leads a person to its order', async ({ pag
     expect(new URL(page.url()).pathname).toBe(`/orders/${order.id}`);
     expect((await server.ask('GET', `/orders/${order.id}/${command}`)).status).toBe(405);
   }
+});
+
+test('who acts as somebody else stays where they are, with what they typed', async ({ page }) => {
+  await twoLines(page);
+  await page.locator('.menu summary').click();
+  await page.getByRole('button', { name: 'operator2' }).click();
+  await expect(main(page)).toContainText('you act as operator2');
+  await expectTwoLines(page);
 });

@@ -80,6 +80,7 @@ export function start(document) {
   });
   document.addEventListener('submit', (event) => {
     const form = event.target;
+    if (event.submitter?.name === 'staff') chooseStaff(event);
     if (event.defaultPrevented || !form.querySelector(once)) return;
     if (sending.has(form)) {
       event.preventDefault();
@@ -99,6 +100,16 @@ export function start(document) {
 
   for (const form of document.querySelectorAll('form:has([data-running-total])')) runTotal(form);
   returnToPlace(document);
+}
+
+// chooseStaff acts as somebody else, and loads the page again where it is: its entry of the history has what was typed.
+async function chooseStaff(event) {
+  const { body: { dataset }, location } = event.target.ownerDocument;
+  if (dataset.home && dataset.home !== location.pathname) return; // it would be sent again: the server leads back
+  event.preventDefault();
+  const body = new URLSearchParams(new FormData(event.target, event.submitter));
+  await fetch(event.target.action, { method: 'POST', body, redirect: 'manual' }).catch(() => {});
+  location.reload();
 }
 
 function disable(form) {
