@@ -635,6 +635,32 @@ func TestCustomerOfAHeldOrder(t *testing.T) {
 	page.wants(t, 200, "held: order "+string(id)+" at version 2")
 }
 
+// A receipt says how long it waits for a projection, and why if that is more than a moment.
+func TestReceiptSaysWhyItWaits(t *testing.T) {
+	c := openConsole(t)
+	id := string(c.newOrder("R-1").OrderID)
+	c.project()
+	c.postJSON("/orders/"+id+"/confirm", `{"commandId":"`+uuid.NewString()+`","expectedVersion":1}`).wants(t, 200)
+	lease, err := c.app.Read.Lease(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.app.Read.Write(t.Context(), projections.Batch{
+		Projection: projections.OrderList, Epoch: lease.Epoch, Holds: []projections.Hold{
+			{Projection: projections.OrderList, OrderID: domain.OrderID(id), Version: 2, Reason: "Unknown event type.", Since: time.Now()},
+		},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	page := c.get("/orders/" + id + "?after=" + id + "@2")
+	for projection, why := range map[string]string{"order_list": ", held at version 2: Unknown event type", "customer_order_summary": ""} {
+		want := regexp.MustCompile(`data-tick="` + projection + `" data-state="waiting" data-since-ms="\d+"[^>]*>[^<]*<span data-tick-words aria-live="off">waiting for [\d.]+ m?s` + why + `</span>`)
+		if !want.MatchString(page.body) {
+			t.Errorf("the receipt of %s does not say %s", projection, want)
+		}
+	}
+}
+
 // A hold changes no version, so pages that show the order are asked to read themselves again.
 func TestHoldReachesPages(t *testing.T) {
 	c := openConsole(t)
