@@ -18,7 +18,7 @@ func messageFor(errors []domain.FieldError, field string) string {
 	return ""
 }
 
-// summaryOf is the message where its field is not in sight: "Line 3: The name is required."
+// summaryOf is the message where its field is not in sight. It says which line it is of.
 func summaryOf(e domain.FieldError) string {
 	digits, _, _ := strings.Cut(strings.TrimPrefix(e.Field, "items["), "]")
 	if n, err := strconv.Atoi(digits); err == nil {

@@ -14,13 +14,13 @@ import (
 )
 
 func main() {
-	if err := run(context.Background(), os.Args[1:]); err != nil {
+	if err := run(context.Background(), os.Args[1:], os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "lock:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, args []string) error {
+func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
 	if len(args) != 1 {
 		return fmt.Errorf("want a data folder, not %q", args)
 	}
@@ -33,8 +33,8 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println("locked")
-	_, err = io.Copy(io.Discard, os.Stdin)
+	fmt.Fprintln(out, "locked")
+	_, err = io.Copy(io.Discard, in)
 	if rollback := tx.Rollback(); err == nil {
 		err = rollback
 	}
