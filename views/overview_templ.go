@@ -388,16 +388,17 @@ func sparkWords(perMinute []int) string {
 	for _, n := range known {
 		sum += n
 	}
-	bound := "; only the newest " + number(MaxCountedEvents) + " events are counted"
 	switch {
 	case len(perMinute) == 0:
 		return "not known"
 	case len(known) == 0:
-		return number(MaxCountedEvents) + " or more now" + bound
-	case len(known) == len(perMinute):
-		bound = ""
+		return number(MaxCountedEvents) + " or more now"
 	}
-	return fmt.Sprintf("%s now, at most %s, %s in %s", number(known[len(known)-1]), number(slices.Max(known)), number(sum), count(len(known), "minute")) + bound
+	words := fmt.Sprintf("%s now, at most %s, %s in %s", number(known[len(known)-1]), number(slices.Max(known)), number(sum), count(len(known), "minute"))
+	if len(known) < len(perMinute) {
+		words += "; " + number(MaxCountedEvents-sum) + " or more in the minute before"
+	}
+	return words
 }
 
 func todayHref(m OverviewPage, f Frame) templ.SafeURL {

@@ -199,9 +199,9 @@ func TestEventsAMinuteCountWholeMinutesOnly(t *testing.T) {
 		want      string
 	}{
 		{[]int{2, 0, 5, 1}, 4, "1 now, at most 5, 8 in 4 minutes"},
-		{[]int{0, most - 30, 20, 10}, 2, "10 now, at most 20, 30 in 2 minutes; only the newest 1,000 events are counted"},
-		{[]int{most - 1, 1}, 1, "1 now, at most 1, 1 in 1 minute; only the newest 1,000 events are counted"},
-		{[]int{0, most}, 0, "1,000 or more now; only the newest 1,000 events are counted"},
+		{[]int{0, most - 30, 20, 10}, 2, "10 now, at most 20, 30 in 2 minutes; 970 or more in the minute before"},
+		{[]int{most - 1, 1}, 1, "1 now, at most 1, 1 in 1 minute; 999 or more in the minute before"},
+		{[]int{0, most}, 0, "1,000 or more now"},
 		{nil, 0, "not known"},
 	} {
 		html := render(t, views.Overview(views.Frame{}, views.OverviewPage{PerMinute: c.perMinute}))
