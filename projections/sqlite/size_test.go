@@ -218,6 +218,44 @@ func TestASecondHasSoManyPlaces(t *testing.T) {
 	}
 }
 
+// A second that was crowded is read to its end, and a few of its rows are kept.
+func TestACrowdedSecondIsNotKept(t *testing.T) {
+	s := sized(t, filepath.Join(t.TempDir(), "read.db"), 0)
+	for chunk := range 3 {
+		var b projections.Batch
+		b.Projection = projections.OrderList
+		for i := range projections.BatchOrders {
+			id := domain.OrderID(fmt.Sprintf("%08x-0000-4000-8000-%012x", i*7919, chunk))
+			b.Rows = append(b.Rows, projections.OrderRow{
+				ID: id, CustomerID: "ada", Status: domain.Created, Total: domain.Money{Currency: "EUR"}, CreatedAt: longAgo, Version: 1, Words: []string{"tea"},
+			})
+		}
+		if err := s.Write(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o, err := newOrderSearch(projections.OrderQuery{Text: "tea"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.snapshot(t.Context(), func(tx reader) error {
+		o.ctx, o.tx, o.isCrowded = t.Context(), tx, true
+		for _, r := range o.regions() {
+			rows, err := o.inRegion(r, anyMatch, match(o.words), nil, 10)
+			if err != nil {
+				return err
+			}
+			if len(rows) < 10 || len(rows) > 4*10 {
+				t.Errorf("the region of %d keeps %d rows", r.base, len(rows))
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // A row's number follows its status, also of an order that one batch names more than once: the matches of each status are counted by their numbers alone.
 func TestANumberFollowsTheStatus(t *testing.T) {
 	s := sized(t, filepath.Join(t.TempDir(), "read.db"), 3)
