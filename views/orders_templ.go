@@ -272,7 +272,7 @@ func Orders(f Frame, m OrdersPage) templ.Component {
 			}
 			if len(m.Rows) > 0 {
 				if by, _ := m.Filter.Sort.By(); by == "total" && severalCurrencies(m.Rows) {
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 28, "<p class=\"note sorted\">Sorted by currency, then by total.</p>")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 28, "<p class=\"note\">Sorted by currency, then by total.</p>")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
