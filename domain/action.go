@@ -1,5 +1,7 @@
 package domain
 
+import "headway/fault"
+
 // Action says whether a command would be allowed now, and if not, which rule blocks it.
 type Action struct {
 	Allowed bool   `json:"allowed"`
@@ -26,9 +28,9 @@ func Blocked(reason string) Actions {
 
 func actionOf(err error) Action {
 	if err != nil {
-		return Action{Reason: Sentence(err)}
+		return Action{Reason: fault.Sentence(err)}
 	}
 	return Action{Allowed: true}
 }
 
-func errNoOrder() error { return Errorf(NotFound, "There is no such order.") }
+func errNoOrder() error { return fault.Errorf(fault.NotFound, "There is no such order.") }

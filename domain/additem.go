@@ -1,5 +1,7 @@
 package domain
 
+import "headway/fault"
+
 // AddItem adds one line, in the order's currency, while the order is created.
 type AddItem struct {
 	Item Item `json:"item"`
@@ -37,5 +39,5 @@ func canAddItem(o Order) error {
 	case o.Status == Created:
 		return nil
 	}
-	return Errorf(Refused, "Items can be added only while an order is created; this one is %s.", o.Status)
+	return fault.Errorf(fault.Refused, "Items can be added only while an order is created; this one is %s.", o.Status)
 }

@@ -21,16 +21,17 @@ const module = "headway"
 // introduces them to each other and may import all of them. A room that is not listed may import nothing of ours.
 func arrows() map[string][]string {
 	return map[string][]string{
-		"domain":               {},
-		"eventstore":           {"domain"},
-		"eventstore/sqlite":    {"eventstore", "domain"},
-		"eventstore/dynamo":    {"eventstore", "domain"},
-		"eventstore/storetest": {"eventstore", "domain"},
-		"projections":          {"eventstore", "domain"},
-		"projections/sqlite":   {"projections", "eventstore", "domain"},
-		"projections/elastic":  {"projections", "eventstore", "domain"},
-		"projections/readtest": {"projections", "eventstore", "domain"},
-		"views":                {"projections", "domain"},
+		"fault":                {},
+		"domain":               {"fault"},
+		"eventstore":           {"fault", "domain"},
+		"eventstore/sqlite":    {"fault", "eventstore", "domain"},
+		"eventstore/dynamo":    {"fault", "eventstore", "domain"},
+		"eventstore/storetest": {"fault", "eventstore", "domain"},
+		"projections":          {"fault", "eventstore", "domain"},
+		"projections/sqlite":   {"fault", "projections", "eventstore", "domain"},
+		"projections/elastic":  {"fault", "projections", "eventstore", "domain"},
+		"projections/readtest": {"fault", "projections", "eventstore", "domain"},
+		"views":                {"fault", "projections", "domain"},
 		"live":                 {},
 		"static":               {},
 		"cmd":                  {"*"},
@@ -245,7 +246,7 @@ func TestNoInitAndNoStateOfAPackage(t *testing.T) {
 }
 
 // holdsState tells whether a variable is one that anybody may change: a map, a channel, a lock, an atomic, or one without a value.
-// Tables are arrays, functions or maps by domain.Kind; errors, embedded files and assertions of interfaces are no state.
+// Tables are arrays, functions or maps by fault.Kind; errors, embedded files and assertions of interfaces are no state.
 func holdsState(v *ast.ValueSpec) bool {
 	if v.Names[0].Name == "_" {
 		return false
@@ -297,7 +298,7 @@ func TestWhatCountsAsStateOfAPackage(t *testing.T) {
 		`var mu sync.Mutex`:                     true,
 		`var once = sync.Once{}`:                true,
 		`var p atomic.Pointer[int]`:             true,
-		`var statuses = map[domain.Kind]int{}`:  false,
+		`var statuses = map[fault.Kind]int{}`:   false,
 		`var names = [...]string{"a"}`:          false,
 		`var errGone = errors.New("gone")`:      false,
 		`var files embed.FS`:                    false,

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"headway/fault"
 	"maps"
 	"slices"
 	"strconv"
@@ -17,9 +18,9 @@ import (
 func DecodeByMaps(c Codec, r Raw) (Event, error) {
 	switch {
 	case !slices.Contains(EventTypes(), r.EventType):
-		return nil, Errorf(Invalid, "Unknown event type %s.", quote(r.EventType))
+		return nil, fault.Errorf(fault.Invalid, "Unknown event type %s.", quote(r.EventType))
 	case r.SchemaVersion != historicSchema && r.SchemaVersion != SchemaVersion:
-		return nil, Errorf(Invalid, "Unknown schema version %d of %s.", r.SchemaVersion, quote(r.EventType))
+		return nil, fault.Errorf(fault.Invalid, "Unknown schema version %d of %s.", r.SchemaVersion, quote(r.EventType))
 	}
 	d := mapDecoder{historic: r.SchemaVersion == historicSchema, currency: cmp.Or(c.DefaultCurrency, "USD")}
 	var e Event
@@ -46,7 +47,7 @@ const deepest = 8
 type mapDecoder struct {
 	historic bool     // schema 1
 	currency Currency // of every price in schema 1
-	err      *Error
+	err      *fault.Error
 }
 
 func (d *mapDecoder) orderCreated(data any) OrderCreated {
@@ -223,7 +224,7 @@ func (d *mapDecoder) wrong(at, want string) {
 
 func (d *mapDecoder) fail(format string, args ...any) {
 	if d.err == nil {
-		d.err = Errorf(Invalid, format, args...)
+		d.err = fault.Errorf(fault.Invalid, format, args...)
 	}
 }
 

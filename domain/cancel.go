@@ -1,5 +1,7 @@
 package domain
 
+import "headway/fault"
+
 // CancelOrder ends an order, with a reason.
 type CancelOrder struct {
 	Reason string `json:"reason"`
@@ -31,7 +33,7 @@ func canCancel(o Order) error {
 	case !o.Exists():
 		return errNoOrder()
 	case o.Status == Cancelled:
-		return Errorf(Refused, "This order is cancelled already.")
+		return fault.Errorf(fault.Refused, "This order is cancelled already.")
 	}
 	return nil
 }

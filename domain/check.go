@@ -2,16 +2,17 @@ package domain
 
 import (
 	"fmt"
+	"headway/fault"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
 // fieldErrors collects everything that is wrong with a command, in the order of its fields, at most one sentence a field.
-type fieldErrors []FieldError
+type fieldErrors []fault.FieldError
 
 func (f *fieldErrors) add(field, format string, args ...any) {
-	*f = append(*f, FieldError{field, fmt.Sprintf(format, args...)})
+	*f = append(*f, fault.FieldError{Field: field, Message: fmt.Sprintf(format, args...)})
 }
 
 // line checks a text of one line, from shortest to longest characters.
@@ -40,7 +41,7 @@ func (f *fieldErrors) text(field, name, s string, shortest, longest int) {
 	case n < shortest:
 		f.add(field, "%s is required.", name)
 	case n > longest:
-		f.add(field, "%s can have at most %d characters, not %s.", name, longest, Number(n))
+		f.add(field, "%s can have at most %d characters, not %s.", name, longest, fault.Number(n))
 	case strings.TrimSpace(s) != s:
 		f.add(field, "%s must not begin or end with a space.", name)
 	case strings.ContainsFunc(s, turnsText):
@@ -59,7 +60,7 @@ func (f *fieldErrors) item(at string, item Item) {
 	f.line(at+"sku", "The SKU", item.SKU, 1, MaxSKULength)
 	f.line(at+"name", "The name", item.Name, 1, MaxNameLength)
 	if item.Quantity < MinQuantity || item.Quantity > MaxQuantity {
-		f.add(at+"quantity", "The quantity must be from %d to %s.", MinQuantity, Number(MaxQuantity))
+		f.add(at+"quantity", "The quantity must be from %d to %s.", MinQuantity, fault.Number(MaxQuantity))
 	}
 	if item.Price.Minor < 0 {
 		f.add(at+"price", "The price cannot be negative.")
@@ -90,5 +91,5 @@ func (f fieldErrors) err() error {
 	if len(f) == 0 {
 		return nil
 	}
-	return &Error{Kind: Invalid, Message: f[0].Message, Fields: f}
+	return &fault.Error{Kind: fault.Invalid, Message: f[0].Message, Fields: f}
 }

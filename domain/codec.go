@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"headway/fault"
 	"slices"
 	"strconv"
 
@@ -29,13 +30,13 @@ type Codec struct {
 // TooLarge over MaxEventBytes.
 func (c Codec) Encode(e Event) (eventType string, data []byte, err error) {
 	if e == nil {
-		return "", nil, Errorf(Internal, "There is no event to encode.")
+		return "", nil, fault.Errorf(fault.Internal, "There is no event to encode.")
 	}
 	if data, err = marshal(e); err != nil {
 		return "", nil, err
 	}
 	if len(data) > MaxEventBytes {
-		return "", nil, Errorf(TooLarge, "One event can have at most %d bytes of JSON; this one would have %d.", MaxEventBytes, len(data))
+		return "", nil, fault.Errorf(fault.TooLarge, "One event can have at most %d bytes of JSON; this one would have %d.", MaxEventBytes, len(data))
 	}
 	return e.Type(), data, nil
 }
@@ -46,9 +47,9 @@ func (c Codec) Encode(e Event) (eventType string, data []byte, err error) {
 func (c Codec) Decode(r Raw) (Event, error) {
 	switch {
 	case !slices.Contains(EventTypes(), r.EventType):
-		return nil, Errorf(Invalid, "Unknown event type %s.", quote(r.EventType))
+		return nil, fault.Errorf(fault.Invalid, "Unknown event type %s.", quote(r.EventType))
 	case r.SchemaVersion != historicSchema && r.SchemaVersion != SchemaVersion:
-		return nil, Errorf(Invalid, "Unknown schema version %d of %s.", r.SchemaVersion, quote(r.EventType))
+		return nil, fault.Errorf(fault.Invalid, "Unknown schema version %d of %s.", r.SchemaVersion, quote(r.EventType))
 	}
 	d := decoder{eventType: r.EventType, historic: r.SchemaVersion == historicSchema, currency: cmp.Or(c.DefaultCurrency, "USD")}
 	return d.decode(r.Data)
@@ -79,7 +80,7 @@ func marshal(e Event) ([]byte, error) {
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(e); err != nil {
-		return nil, &Error{Kind: Internal, Message: "The event cannot be encoded.", Cause: err}
+		return nil, &fault.Error{Kind: fault.Internal, Message: "The event cannot be encoded.", Cause: err}
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"headway/domain"
+	"headway/fault"
 )
 
 var update = flag.Bool("update", false, "write the golden files again")
@@ -149,7 +150,7 @@ func TestSchema1IsReadInTheConfiguredCurrency(t *testing.T) {
 			t.Errorf("in %q the price is %v, not %v", currency, got, want)
 		}
 	}
-	if _, err := (domain.Codec{DefaultCurrency: "EURO"}).Decode(raw); domain.KindOf(err) != domain.Invalid {
+	if _, err := (domain.Codec{DefaultCurrency: "EURO"}).Decode(raw); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("an unknown default currency gave %v", err)
 	}
 }
@@ -243,11 +244,11 @@ func TestWhatCannotBeReadIsInvalidAndNamed(t *testing.T) {
 		t.Run(c.rule, func(t *testing.T) {
 			raw := domain.Raw{OrderID: orderID, Version: 1, EventType: c.eventType, SchemaVersion: c.schema, Data: []byte(c.data)}
 			event, err := domain.Codec{}.Decode(raw)
-			if event != nil || domain.KindOf(err) != domain.Invalid || domain.Sentence(err) != c.sentence {
+			if event != nil || fault.KindOf(err) != fault.Invalid || fault.Sentence(err) != c.sentence {
 				t.Errorf("got %v, %v\nwant %s", event, err, c.sentence)
 			}
 			_, shown, err := domain.Codec{}.Upcast(raw)
-			if shown != nil || domain.Sentence(err) != c.sentence {
+			if shown != nil || fault.Sentence(err) != c.sentence {
 				t.Errorf("upcast gave %s, %v", shown, err)
 			}
 			if string(raw.Data) != c.data {
@@ -274,7 +275,7 @@ func TestAnEventHasABoundedSize(t *testing.T) {
 		switch {
 		case kind == "" && (err != nil || len(data) != size):
 			t.Errorf("%d bytes: %d, %v", size, len(data), err)
-		case kind != "" && (err == nil || domain.KindOf(err).String() != kind || data != nil):
+		case kind != "" && (err == nil || fault.KindOf(err).String() != kind || data != nil):
 			t.Errorf("%d bytes: %v", size, err)
 		}
 	}
@@ -285,7 +286,7 @@ func TestNoItemsAreWrittenAsAnEmptyListAndNoEventAsAnError(t *testing.T) {
 	if want := `{"customerId":"c","currency":"EUR","reference":"","items":[]}`; err != nil || string(data) != want {
 		t.Errorf("%s, %v", data, err)
 	}
-	if _, _, err := (domain.Codec{}).Encode(nil); domain.KindOf(err) != domain.Internal {
+	if _, _, err := (domain.Codec{}).Encode(nil); fault.KindOf(err) != fault.Internal {
 		t.Error(err)
 	}
 }

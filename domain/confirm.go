@@ -1,5 +1,7 @@
 package domain
 
+import "headway/fault"
+
 // ConfirmOrder confirms a created order.
 type ConfirmOrder struct{}
 
@@ -24,7 +26,7 @@ func canConfirm(o Order) error {
 	case o.Status == Created:
 		return nil
 	case o.Status == Confirmed:
-		return Errorf(Refused, "This order is confirmed already.")
+		return fault.Errorf(fault.Refused, "This order is confirmed already.")
 	}
-	return Errorf(Refused, "Only a created order can be confirmed; this one is %s.", o.Status)
+	return fault.Errorf(fault.Refused, "Only a created order can be confirmed; this one is %s.", o.Status)
 }

@@ -2,6 +2,7 @@ package domain
 
 import (
 	"fmt"
+	"headway/fault"
 	"slices"
 )
 
@@ -29,7 +30,7 @@ func (c CreateOrder) Check() error {
 	case len(c.Items) == 0:
 		f.add("items", "An order needs at least one item.")
 	case len(c.Items) > MaxCommandItems:
-		f.add("items", "One command can carry at most %d items, not %s.", MaxCommandItems, Number(len(c.Items)))
+		f.add("items", "One command can carry at most %d items, not %s.", MaxCommandItems, fault.Number(len(c.Items)))
 	default:
 		total := Money{Currency: c.Currency}
 		for i, item := range c.Items {
@@ -45,7 +46,7 @@ func (c CreateOrder) Check() error {
 // Decide refuses to create an order a second time.
 func (c CreateOrder) Decide(o Order) ([]Event, error) {
 	if o.Exists() {
-		return nil, Errorf(Refused, "This order exists already.")
+		return nil, fault.Errorf(fault.Refused, "This order exists already.")
 	}
 	if err := c.Check(); err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package domain
 import (
 	"bytes"
 	"errors"
+	"headway/fault"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,9 +31,9 @@ type decoder struct {
 	currency  Currency // of every price in schema 1
 	tokens    *jsontext.Decoder
 	event     Event
-	end       error  // why the rest of the data is not read
-	where     string // the path at which that was
-	wrong     *Error // the schema's complaint about the value that was read last
+	end       error        // why the rest of the data is not read
+	where     string       // the path at which that was
+	wrong     *fault.Error // the schema's complaint about the value that was read last
 }
 
 // decode reads the whole data.
@@ -40,7 +41,7 @@ func (d *decoder) decode(data []byte) (Event, error) {
 	// Half a surrogate pair, \ud800, is read as U+FFFD, as encoding/json does. Bytes that are no UTF-8 are refused.
 	halves := jsontext.AllowInvalidUTF8(true)
 	if !utf8.Valid(data) {
-		return nil, Errorf(Invalid, "The data is not valid JSON.")
+		return nil, fault.Errorf(fault.Invalid, "The data is not valid JSON.")
 	}
 	err := json.Unmarshal(data, d, halves)
 	switch {
@@ -49,11 +50,11 @@ func (d *decoder) decode(data []byte) (Event, error) {
 	case err == nil:
 		return nil, d.wrong
 	case d.end == nil || !jsontext.Value(data).IsValid(halves, jsontext.AllowDuplicateNames(true)):
-		return nil, Errorf(Invalid, "The data is not valid JSON.")
+		return nil, fault.Errorf(fault.Invalid, "The data is not valid JSON.")
 	case errors.Is(d.end, jsontext.ErrDuplicateName):
-		return nil, Errorf(Invalid, "The field %s appears twice.", quote(d.where))
+		return nil, fault.Errorf(fault.Invalid, "The field %s appears twice.", quote(d.where))
 	}
-	return nil, Errorf(Invalid, "The data is not valid JSON, or nests too deep.")
+	return nil, fault.Errorf(fault.Invalid, "The data is not valid JSON, or nests too deep.")
 }
 
 // UnmarshalJSONFrom is called by json.Unmarshal, which lends the tokens.
@@ -168,7 +169,7 @@ func (d *decoder) object(optional string, fields ...string) func(yield func(stri
 		}
 		var seen uint // a bit for each field
 		var unknown []string
-		var wrong *Error // what is wrong with the first of the fields that are
+		var wrong *fault.Error // what is wrong with the first of the fields that are
 		first := len(fields)
 		for i := 0; d.more(); i++ {
 			var name []byte
@@ -227,7 +228,7 @@ func (d *decoder) list() func(yield func() bool) {
 		if !d.opens('[', "a list") {
 			return
 		}
-		var wrong *Error // of the first element that is
+		var wrong *fault.Error // of the first element that is
 		for d.more() {
 			yield()
 			if wrong == nil {
@@ -398,7 +399,7 @@ func (d *decoder) mustBe(want string) {
 // complain is about the value that was read last.
 func (d *decoder) complain(format string, args ...any) {
 	if d.end == nil {
-		d.wrong = Errorf(Invalid, format, args...)
+		d.wrong = fault.Errorf(fault.Invalid, format, args...)
 	}
 }
 

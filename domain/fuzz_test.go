@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"headway/domain"
+	"headway/fault"
 )
 
 // seedEvents starts from every golden file, each under both schemas.
@@ -46,7 +47,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		sameAsByMaps(t, domain.Codec{}, raw, e, err)
 		if err != nil {
-			if sentence := domain.Sentence(err); e != nil || domain.KindOf(err) != domain.Invalid || !utf8.ValidString(sentence) ||
+			if sentence := fault.Sentence(err); e != nil || fault.KindOf(err) != fault.Invalid || !utf8.ValidString(sentence) ||
 				len(sentence) > 1000 {
 				t.Fatalf("%v beside %v", e, err)
 			}
@@ -60,14 +61,14 @@ func FuzzDecode(f *testing.F) {
 			if back, err := (domain.Codec{}).Decode(raw); err != nil || !reflect.DeepEqual(back, e) {
 				t.Fatalf("%#v is written %s and read as %#v, %v", e, again, back, err)
 			}
-		} else if domain.KindOf(err) != domain.TooLarge {
+		} else if fault.KindOf(err) != fault.TooLarge {
 			t.Fatal(err)
 		}
 		var o domain.Order
 		if _, creates := e.(domain.OrderCreated); !creates {
 			o = given(t, histories()["a created order"]...)
 		}
-		if err := o.Apply(orderID, o.Version+1, day(1), e); err != nil && domain.KindOf(err) != domain.Invalid {
+		if err := o.Apply(orderID, o.Version+1, day(1), e); err != nil && fault.KindOf(err) != fault.Invalid {
 			t.Fatal(err)
 		}
 	})
@@ -106,7 +107,7 @@ func FuzzMoney(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s, c string) {
 		m, err := domain.ParseMoney(s, domain.Currency(c))
 		if err != nil {
-			if domain.KindOf(err) != domain.Invalid || m != (domain.Money{}) || !utf8.ValidString(domain.Sentence(err)) {
+			if fault.KindOf(err) != fault.Invalid || m != (domain.Money{}) || !utf8.ValidString(fault.Sentence(err)) {
 				t.Fatalf("%v beside %v", m, err)
 			}
 			return

@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"headway/fault"
 	"math"
 	"math/bits"
 	"strconv"
@@ -23,20 +24,20 @@ func ParseMoney(s string, c Currency) (Money, error) {
 	digits := c.Digits()
 	switch {
 	case s == "":
-		return Money{}, Errorf(Invalid, "An amount is required.")
+		return Money{}, fault.Errorf(fault.Invalid, "An amount is required.")
 	case len(s) > MaxAmountLength:
-		return Money{}, Errorf(Invalid, "An amount can have at most %d characters.", MaxAmountLength)
+		return Money{}, fault.Errorf(fault.Invalid, "An amount can have at most %d characters.", MaxAmountLength)
 	case !allDigits(whole) || dot && !allDigits(fraction):
-		return Money{}, Errorf(Invalid, "%s is not an amount; write digits and at most one dot, such as %s.",
+		return Money{}, fault.Errorf(fault.Invalid, "%s is not an amount; write digits and at most one dot, such as %s.",
 			quote(s), Money{exampleMinor(digits), c}.Decimal())
 	case len(fraction) > digits && digits == 0:
-		return Money{}, Errorf(Invalid, "An amount in %s has no digits after the dot.", c)
+		return Money{}, fault.Errorf(fault.Invalid, "An amount in %s has no digits after the dot.", c)
 	case len(fraction) > digits:
-		return Money{}, Errorf(Invalid, "An amount in %s has at most %d digits after the dot, not %d.", c, digits, len(fraction))
+		return Money{}, fault.Errorf(fault.Invalid, "An amount in %s has at most %d digits after the dot, not %d.", c, digits, len(fraction))
 	}
 	minor, err := strconv.ParseInt(whole+fraction+strings.Repeat("0", digits-len(fraction)), 10, 64)
 	if err != nil { // only digits are left, so it does not fit
-		return Money{}, Errorf(Invalid, "The amount is too large.")
+		return Money{}, fault.Errorf(fault.Invalid, "The amount is too large.")
 	}
 	return Money{minor, c}, nil
 }
@@ -54,7 +55,7 @@ func (m Money) Decimal() string {
 // String is for people: "1,299.00 EUR".
 func (m Money) String() string {
 	sign, whole, fraction := m.parts()
-	amount := sign + grouped(whole)
+	amount := sign + fault.Grouped(whole)
 	if fraction != "" {
 		amount += "." + fraction
 	}
@@ -76,11 +77,11 @@ func (m Money) parts() (sign, whole, fraction string) {
 // Plus adds two amounts; Invalid if the currencies differ or the sum does not fit.
 func (m Money) Plus(n Money) (Money, error) {
 	if m.Currency != n.Currency {
-		return Money{}, Errorf(Invalid, "An amount in %s cannot be added to one in %s.", n.Currency, m.Currency)
+		return Money{}, fault.Errorf(fault.Invalid, "An amount in %s cannot be added to one in %s.", n.Currency, m.Currency)
 	}
 	sum := m.Minor + n.Minor
 	if (n.Minor > 0 && sum < m.Minor) || (n.Minor < 0 && sum > m.Minor) {
-		return Money{}, Errorf(Invalid, "The total is too large.")
+		return Money{}, fault.Errorf(fault.Invalid, "The total is too large.")
 	}
 	return Money{sum, m.Currency}, nil
 }
@@ -88,20 +89,20 @@ func (m Money) Plus(n Money) (Money, error) {
 // Times multiplies by a count of at least 0; Invalid if the product does not fit or an operand is negative.
 func (m Money) Times(n int64) (Money, error) {
 	if m.Minor < 0 || n < 0 {
-		return Money{}, Errorf(Invalid, "Amounts and quantities cannot be negative.")
+		return Money{}, fault.Errorf(fault.Invalid, "Amounts and quantities cannot be negative.")
 	}
 	hi, lo := bits.Mul64(uint64(m.Minor), uint64(n))
 	if hi != 0 || lo > math.MaxInt64 {
-		return Money{}, Errorf(Invalid, "The total is too large.")
+		return Money{}, fault.Errorf(fault.Invalid, "The total is too large.")
 	}
 	return Money{int64(lo), m.Currency}, nil
 }
 
-func errUnknownCurrency(c Currency) *Error {
+func errUnknownCurrency(c Currency) *fault.Error {
 	if c == "" {
-		return Errorf(Invalid, "A currency is required.")
+		return fault.Errorf(fault.Invalid, "A currency is required.")
 	}
-	return Errorf(Invalid, "%s is not a currency of ISO 4217; write three capital letters, such as EUR.", quote(string(c)))
+	return fault.Errorf(fault.Invalid, "%s is not a currency of ISO 4217; write three capital letters, such as EUR.", quote(string(c)))
 }
 
 // exampleMinor is an amount that shows every digit: 12, 12.99, 12.999.

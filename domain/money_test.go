@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"headway/domain"
+	"headway/fault"
 )
 
 func TestDigitsAreThoseOfISO4217(t *testing.T) {
@@ -89,7 +90,7 @@ func TestMoneyIsReadFromDigitsAndOneDot(t *testing.T) {
 			switch {
 			case c.sentence == "" && (err != nil || got != domain.Money{Minor: c.want, Currency: c.currency}):
 				t.Errorf("%q is %v, %v", c.typed, got, err)
-			case c.sentence != "" && (domain.KindOf(err) != domain.Invalid || domain.Sentence(err) != c.sentence):
+			case c.sentence != "" && (fault.KindOf(err) != fault.Invalid || fault.Sentence(err) != c.sentence):
 				t.Errorf("%q is %v, %v; want %s", c.typed, got, err, c.sentence)
 			}
 		})
@@ -97,7 +98,7 @@ func TestMoneyIsReadFromDigitsAndOneDot(t *testing.T) {
 	for _, typed := range []string{
 		"-1", "+1", "1e3", "1,000", "1,5", "1 000", " 1", "1 ", "1.2.3", ".5", "5.", ".", "0x10", "1_000", "١٢", "12.9９", "NaN", "Inf", "1\x00", "\xff",
 	} {
-		if got, err := domain.ParseMoney(typed, "EUR"); domain.KindOf(err) != domain.Invalid || err == nil {
+		if got, err := domain.ParseMoney(typed, "EUR"); fault.KindOf(err) != fault.Invalid || err == nil {
 			t.Errorf("%q is %v, %v", typed, got, err)
 		}
 	}
@@ -173,7 +174,7 @@ func TestSumsAndProductsThatDoNotFitAreInvalid(t *testing.T) {
 		switch {
 		case c.sentence == "" && (err != nil || got != usd(c.want)):
 			t.Errorf("%s: %v, %v", c.rule, got, err)
-		case c.sentence != "" && (domain.KindOf(err) != domain.Invalid || domain.Sentence(err) != c.sentence):
+		case c.sentence != "" && (fault.KindOf(err) != fault.Invalid || fault.Sentence(err) != c.sentence):
 			t.Errorf("%s: %v, %v", c.rule, got, err)
 		}
 	}

@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"headway/fault"
 	"slices"
 	"time"
 )
@@ -59,12 +60,12 @@ func (o Order) Exists() bool { return o.Version > 0 }
 // from both copies, Clone one first.
 func (o *Order) Apply(id OrderID, version int, at time.Time, e Event) error {
 	if version != o.Version+1 {
-		return Errorf(Invalid, "Version %d does not follow version %d.", version, o.Version)
+		return fault.Errorf(fault.Invalid, "Version %d does not follow version %d.", version, o.Version)
 	}
 	if _, creates := e.(OrderCreated); creates && o.Exists() {
-		return Errorf(Invalid, "The order is created a second time at version %d.", version)
+		return fault.Errorf(fault.Invalid, "The order is created a second time at version %d.", version)
 	} else if !creates && !o.Exists() {
-		return Errorf(Invalid, "%s comes before the order is created.", e.Type())
+		return fault.Errorf(fault.Invalid, "%s comes before the order is created.", e.Type())
 	}
 	before := *o
 	o.ID, o.Version = id, version

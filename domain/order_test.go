@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"headway/domain"
+	"headway/fault"
 )
 
 func eur(minor int64) domain.Money { return domain.Money{Minor: minor, Currency: "EUR"} }
@@ -48,12 +49,12 @@ func histories() map[string][]domain.Event {
 func TestCommandsInEveryPlaceOfAnOrdersLife(t *testing.T) {
 	type answer struct {
 		event    domain.Event
-		kind     domain.Kind
+		kind     fault.Kind
 		sentence string
 	}
 	gives := func(e domain.Event) answer { return answer{event: e} }
-	refused := func(sentence string) answer { return answer{kind: domain.Refused, sentence: sentence} }
-	noOrder := answer{kind: domain.NotFound, sentence: "There is no such order."}
+	refused := func(sentence string) answer { return answer{kind: fault.Refused, sentence: sentence} }
+	noOrder := answer{kind: fault.NotFound, sentence: "There is no such order."}
 	twice := refused("This order exists already.")
 	created := gives(domain.OrderCreated{CustomerID: "ada", Currency: "EUR", Reference: "A-1", Items: []domain.Item{tea()}})
 	added := gives(domain.OrderItemAdded{Item: mug()})
@@ -88,7 +89,7 @@ func TestCommandsInEveryPlaceOfAnOrdersLife(t *testing.T) {
 					if err != nil || !reflect.DeepEqual(events, []domain.Event{when.then.event}) {
 						t.Errorf("gave %v, %v", events, err)
 					}
-				} else if events != nil || domain.KindOf(err) != when.then.kind || domain.Sentence(err) != when.then.sentence {
+				} else if events != nil || fault.KindOf(err) != when.then.kind || fault.Sentence(err) != when.then.sentence {
 					t.Errorf("gave %v, %v; want %s", events, err, when.then.sentence)
 				}
 			})
@@ -102,7 +103,7 @@ func TestTheRuleIsSaidBeforeTheField(t *testing.T) {
 		"a confirmed order":               domain.AddItem{},
 		"an order cancelled when created": domain.CancelOrder{},
 	} {
-		if _, err := command.Decide(given(t, histories()[place]...)); domain.KindOf(err) != domain.Refused {
+		if _, err := command.Decide(given(t, histories()[place]...)); fault.KindOf(err) != fault.Refused {
 			t.Errorf("a wrong %s on %s gave %v", command.Kind(), place, err)
 		}
 	}
@@ -163,7 +164,7 @@ func TestWhatLeavesNoMeaningfulOrderIsNotApplied(t *testing.T) {
 			o := given(t, c.given...)
 			before := o.Clone()
 			err := o.Apply(orderID, c.version, day(9), c.event)
-			if domain.KindOf(err) != domain.Invalid || domain.Sentence(err) != c.sentence {
+			if fault.KindOf(err) != fault.Invalid || fault.Sentence(err) != c.sentence {
 				t.Errorf("gave %v; want %s", err, c.sentence)
 			}
 			if !reflect.DeepEqual(o, before) {
@@ -222,7 +223,7 @@ func TestButtonsSayWhatDecidingSays(t *testing.T) {
 			_, err := c.command.Decide(o)
 			want := domain.Action{Allowed: true}
 			if err != nil {
-				want = domain.Action{Reason: domain.Sentence(err)}
+				want = domain.Action{Reason: fault.Sentence(err)}
 			}
 			if c.action != want {
 				t.Errorf("%s on %s: the button says %+v, deciding says %+v", c.command.Kind(), name, c.action, want)
@@ -252,9 +253,9 @@ func (f field) check(t *testing.T) {
 			}
 			continue
 		}
-		e, ok := err.(*domain.Error)
-		if !ok || e.Kind != domain.Invalid || len(e.Fields) != 1 ||
-			e.Fields[0] != (domain.FieldError{Field: f.field, Message: f.sentence}) || e.Message != f.sentence {
+		e, ok := err.(*fault.Error)
+		if !ok || e.Kind != fault.Invalid || len(e.Fields) != 1 ||
+			e.Fields[0] != (fault.FieldError{Field: f.field, Message: f.sentence}) || e.Message != f.sentence {
 			t.Errorf("%s: %+v; want %s: %s", asked, err, f.field, f.sentence)
 		}
 	}
@@ -401,12 +402,12 @@ func TestWhatOnlyTheOrderCanTellAboutAnItem(t *testing.T) {
 		item := mug()
 		item.Price = c.price
 		_, err := domain.AddItem{Item: item}.Decide(o)
-		e, _ := err.(*domain.Error)
+		e, _ := err.(*fault.Error)
 		switch {
 		case c.sentence == "" && err != nil:
 			t.Errorf("%s: %v", c.rule, err)
-		case c.sentence != "" && (e == nil || e.Kind != domain.Invalid ||
-			!reflect.DeepEqual(e.Fields, []domain.FieldError{{Field: "price", Message: c.sentence}})):
+		case c.sentence != "" && (e == nil || e.Kind != fault.Invalid ||
+			!reflect.DeepEqual(e.Fields, []fault.FieldError{{Field: "price", Message: c.sentence}})):
 			t.Errorf("%s: %v; want %s", c.rule, err, c.sentence)
 		}
 	}
@@ -417,7 +418,7 @@ func TestEverythingThatIsWrongIsSaidAtOnceInTheOrderOfTheForm(t *testing.T) {
 		CustomerID: "", Reference: " x", Currency: "EUR",
 		Items: []domain.Item{tea(), {SKU: "", Name: "a\nb", Quantity: 0, Price: eur(-1)}},
 	}.Check()
-	e, ok := err.(*domain.Error)
+	e, ok := err.(*fault.Error)
 	if !ok {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"headway/domain"
+	"headway/fault"
 )
 
 func drawItem(t *rapid.T) domain.Item {
@@ -138,7 +139,7 @@ func TestButtonsAgreeWithDecidingInEveryHistory(t *testing.T) {
 			domain.ConfirmOrder{}:              actions.Confirm,
 			domain.CancelOrder{Reason: "gone"}: actions.Cancel,
 		} {
-			if _, err := command.Decide(o); action.Allowed != (err == nil) || err != nil && action.Reason != domain.Sentence(err) {
+			if _, err := command.Decide(o); action.Allowed != (err == nil) || err != nil && action.Reason != fault.Sentence(err) {
 				t.Fatalf("%s: the button says %+v, deciding says %v", command.Kind(), action, err)
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"headway/domain"
+	"headway/fault"
 )
 
 // orderNamespace makes the order id of a create from its command id, so that a repeat finds the same order.
@@ -99,7 +100,7 @@ func ExecuteWith(ctx context.Context, store Store, codec domain.Codec, snapshots
 		return resultOf(req.OrderID, done, true), err
 	}
 	if isCreate(req.Command) && req.Expect != 0 {
-		return Result{}, domain.InvalidField("expectedVersion", "A new order has no version yet.")
+		return Result{}, fault.InvalidField("expectedVersion", "A new order has no version yet.")
 	}
 	if h.head != req.Expect {
 		return Result{}, movedOrMissing(req, MovedOn(req.Expect, h.head))
@@ -121,8 +122,8 @@ func ExecuteWith(ctx context.Context, store Store, codec domain.Codec, snapshots
 
 // movedOrMissing turns the Conflict with an order that does not exist, or no longer does, into a NotFound.
 func movedOrMissing(req Request, err error) error {
-	if conflict, ok := errors.AsType[*domain.Error](err); ok && conflict.Kind == domain.Conflict && conflict.Head == 0 {
-		return domain.Errorf(domain.NotFound, "There is no order %s.", req.OrderID)
+	if conflict, ok := errors.AsType[*fault.Error](err); ok && conflict.Kind == fault.Conflict && conflict.Head == 0 {
+		return fault.Errorf(fault.NotFound, "There is no order %s.", req.OrderID)
 	}
 	return err
 }
@@ -130,14 +131,14 @@ func movedOrMissing(req Request, err error) error {
 // Decide is Command.Decide on a stream: a held order refuses every command.
 func Decide(s Stream, c domain.Command) ([]domain.Event, error) {
 	if s.Hold != nil {
-		return nil, domain.Errorf(domain.Refused, "This order is held at version %d: %s", s.Hold.Version, s.Hold.Reason)
+		return nil, fault.Errorf(fault.Refused, "This order is held at version %d: %s", s.Hold.Version, s.Hold.Reason)
 	}
 	return c.Decide(s.Order)
 }
 
 // MovedOn is the Conflict of an order that is at head and not at expect.
 func MovedOn(expect, head int) error {
-	err := domain.Errorf(domain.Conflict, "The order is at version %d, not at version %d.", head, expect)
+	err := fault.Errorf(fault.Conflict, "The order is at version %d, not at version %d.", head, expect)
 	err.Head = head
 	return err
 }
@@ -147,31 +148,31 @@ func MovedOn(expect, head int) error {
 func prepare(req Request) (Request, string, error) {
 	id, err := uuid.Parse(string(req.CommandID))
 	if err != nil {
-		return req, "", domain.InvalidField("commandId", "The command id must be a UUID.")
+		return req, "", fault.InvalidField("commandId", "The command id must be a UUID.")
 	}
 	req.CommandID = domain.CommandID(id.String())
 	if isCreate(req.Command) {
 		made := OrderIDFor(req.CommandID)
 		if req.OrderID != "" && req.OrderID != made {
-			return req, "", domain.InvalidField("orderId", "The id of a new order follows from its command id; it cannot be chosen.")
+			return req, "", fault.InvalidField("orderId", "The id of a new order follows from its command id; it cannot be chosen.")
 		}
 		req.OrderID = made
 	}
 	if req.Expect < 0 {
-		return req, "", domain.InvalidField("expectedVersion", "The expected version cannot be negative.")
+		return req, "", fault.InvalidField("expectedVersion", "The expected version cannot be negative.")
 	}
 	if req.Seen == 0 {
 		req.Seen = req.Expect
 	}
 	if req.Seen < 0 || req.Seen > req.Expect {
-		return req, "", domain.InvalidField("seenVersion", "The version seen must lie between 1 and the expected version.")
+		return req, "", fault.InvalidField("seenVersion", "The version seen must lie between 1 and the expected version.")
 	}
 	if req.CorrelationID == "" {
 		req.CorrelationID = string(req.CommandID)
 	}
 	req.Timestamp = req.Timestamp.UTC().Truncate(time.Microsecond)
 	if year := req.Timestamp.Year(); year < 1 || year > 9999 {
-		return req, "", domain.InvalidField("timestamp", "The time must lie between the years 1 and 9999.")
+		return req, "", fault.InvalidField("timestamp", "The time must lie between the years 1 and 9999.")
 	}
 	hash, err := HashOf(req.OrderID, req.Command)
 	return req, hash, err
@@ -195,7 +196,7 @@ func repeatOf(req Request, hash string, records []Record) ([]Record, error) {
 
 // OtherContent is the Invalid of a command id that was used before for something else.
 func OtherContent() error {
-	return domain.InvalidField("commandId", "This command id was used before with other content.")
+	return fault.InvalidField("commandId", "This command id was used before with other content.")
 }
 
 func resultOf(id domain.OrderID, records []Record, repeat bool) Result {

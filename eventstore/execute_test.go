@@ -14,6 +14,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/eventstore/sqlite"
+	"headway/fault"
 )
 
 var at = time.Date(2024, 5, 6, 7, 8, 9, 123_456_000, time.UTC)
@@ -62,9 +63,9 @@ func mustExecute(t *testing.T, s eventstore.Store, req eventstore.Request) event
 	return result
 }
 
-func checkError(t *testing.T, err error, kind domain.Kind, field string) {
+func checkError(t *testing.T, err error, kind fault.Kind, field string) {
 	t.Helper()
-	e, ok := errors.AsType[*domain.Error](err)
+	e, ok := errors.AsType[*fault.Error](err)
 	if !ok || e.Kind != kind || (field != "" && (len(e.Fields) != 1 || e.Fields[0].Field != field)) {
 		t.Errorf("got the error %v, want the kind %s and the field %q", err, kind, field)
 	}
@@ -105,7 +106,7 @@ func TestExecute(t *testing.T) {
 	if err != nil || m != want || stream.Records[1].EventID != eventstore.EventID(add.CommandID, 0) {
 		t.Errorf("the event's metadata is %+v, want %+v", m, want)
 	}
-	if _, err := eventstore.Load(t.Context(), s, domain.Codec{}, "missing"); domain.KindOf(err) != domain.NotFound {
+	if _, err := eventstore.Load(t.Context(), s, domain.Codec{}, "missing"); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("loading a missing order got %v", err)
 	}
 }
@@ -183,12 +184,12 @@ func TestOtherContent(t *testing.T) {
 		again := add
 		again.Command = c
 		_, err := execute(s, again)
-		checkError(t, err, domain.Invalid, "commandId")
+		checkError(t, err, fault.Invalid, "commandId")
 	}
 	other := create
 	other.Command = domain.CreateOrder{CustomerID: "bob", Currency: "EUR", Items: []domain.Item{tea(1)}}
 	_, err := execute(s, other)
-	checkError(t, err, domain.Invalid, "commandId")
+	checkError(t, err, fault.Invalid, "commandId")
 	checkHead(t, s, id, 2)
 }
 
@@ -199,15 +200,15 @@ func TestMovedOrMissing(t *testing.T) {
 	mustExecute(t, s, request(id, 1, domain.CancelOrder{Reason: "x"}))
 	for _, expect := range []int{0, 1, 3} {
 		_, err := execute(s, request(id, expect, domain.ConfirmOrder{}))
-		checkError(t, err, domain.Conflict, "")
-		if e, ok := errors.AsType[*domain.Error](err); ok && e.Head != 2 {
+		checkError(t, err, fault.Conflict, "")
+		if e, ok := errors.AsType[*fault.Error](err); ok && e.Head != 2 {
 			t.Errorf("the conflict carries the head %d", e.Head)
 		}
 	}
 	missing := domain.OrderID(uuid.NewString())
 	for _, expect := range []int{0, 1, 7} {
 		_, err := execute(s, request(missing, expect, domain.ConfirmOrder{}))
-		checkError(t, err, domain.NotFound, "")
+		checkError(t, err, fault.NotFound, "")
 	}
 	checkHead(t, s, missing, 0)
 }
@@ -218,7 +219,7 @@ func TestOvertaken(t *testing.T) {
 	id := mustExecute(t, s, createRequest()).OrderID
 	overtaking := overtakes{s, func() { mustExecute(t, s, request(id, 1, domain.ConfirmOrder{})) }}
 	_, err := execute(overtaking, request(id, 1, domain.AddItem{Item: tea(1)}))
-	checkError(t, err, domain.Conflict, "")
+	checkError(t, err, fault.Conflict, "")
 
 	// And a twin that was overtaken by itself gets its own result.
 	cancel := request(id, 2, domain.CancelOrder{Reason: "x"})
@@ -253,9 +254,9 @@ func TestHold(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := execute(s, request(id, 2, domain.ConfirmOrder{}))
-	checkError(t, err, domain.Refused, "")
-	if !strings.Contains(domain.Sentence(err), "held at version 2") {
-		t.Errorf("the sentence is %q", domain.Sentence(err))
+	checkError(t, err, fault.Refused, "")
+	if !strings.Contains(fault.Sentence(err), "held at version 2") {
+		t.Errorf("the sentence is %q", fault.Sentence(err))
 	}
 	if got := mustExecute(t, s, create); !got.Repeat || got.Version != 1 {
 		t.Errorf("the repeat got %+v", got)
@@ -290,7 +291,7 @@ func TestInvalidRequest(t *testing.T) {
 			req := request(id, 1, domain.AddItem{Item: tea(1)})
 			c.change(&req)
 			_, err := execute(s, req)
-			checkError(t, err, domain.Invalid, c.field)
+			checkError(t, err, fault.Invalid, c.field)
 			checkHead(t, s, id, 1)
 		})
 	}
@@ -352,7 +353,7 @@ func TestLoadedBefore(t *testing.T) {
 		t.Errorf("the command answered %+v", added)
 	}
 	_, err := execute(s, second)
-	checkError(t, err, domain.Conflict, "")
+	checkError(t, err, fault.Conflict, "")
 	if again := mustExecute(t, s, first); again.Version != 2 || len(again.Records) != 1 {
 		t.Errorf("sent again with what was loaded before, it answered %+v", again)
 	}
@@ -360,7 +361,7 @@ func TestLoadedBefore(t *testing.T) {
 	if again := mustExecute(t, s, first); !again.Repeat || again.Version != 2 {
 		t.Errorf("with what was loaded for another command it answered %+v", again)
 	}
-	if _, err := eventstore.LoadFor(t.Context(), s, domain.Codec{}, "missing", 1, first.CommandID); domain.KindOf(err) != domain.NotFound {
+	if _, err := eventstore.LoadFor(t.Context(), s, domain.Codec{}, "missing", 1, first.CommandID); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("loading a missing order got %v", err)
 	}
 	checkHead(t, s, made.OrderID, 2)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"headway/domain"
+	"headway/fault"
 )
 
 // The bounds of snapshots.
@@ -64,7 +65,7 @@ func NewSnapshot(codec domain.Codec, stream Stream) (s Snapshot, ok bool) {
 
 // SnapshotTooLarge is the answer of a store to a snapshot that it does not take.
 func SnapshotTooLarge(s Snapshot) error {
-	return domain.Errorf(domain.TooLarge, "A snapshot can have at most %d KiB; this one has %d.", MaxSnapshotBytes>>10, len(s.Data)>>10)
+	return fault.Errorf(fault.TooLarge, "A snapshot can have at most %d KiB; this one has %d.", MaxSnapshotBytes>>10, len(s.Data)>>10)
 }
 
 // Order is the state in the snapshot. It fails if the snapshot is broken, another order's, or of another layout, shape or rules than this
@@ -99,7 +100,7 @@ func LoadFor(
 ) (Loaded, error) {
 	h, err := Snapshots{}.load(ctx, store, codec, id, version, command)
 	if err == nil && h.head == 0 {
-		err = domain.Errorf(domain.NotFound, "There is no order %s.", id)
+		err = fault.Errorf(fault.NotFound, "There is no order %s.", id)
 	}
 	return Loaded{h.order, h, command}, err
 }

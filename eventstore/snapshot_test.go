@@ -13,6 +13,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/eventstore/sqlite"
+	"headway/fault"
 )
 
 // often takes a snapshot at each third version.
@@ -141,9 +142,9 @@ func TestSnapshotBeforeAHold(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := executeOften(t.Context(), s, request(id, 4, domain.ConfirmOrder{}))
-	checkError(t, err, domain.Refused, "")
-	if !strings.Contains(domain.Sentence(err), "held at version 4") {
-		t.Errorf("the sentence is %q", domain.Sentence(err))
+	checkError(t, err, fault.Refused, "")
+	if !strings.Contains(fault.Sentence(err), "held at version 4") {
+		t.Errorf("the sentence is %q", fault.Sentence(err))
 	}
 	held, err := eventstore.Load(t.Context(), s, domain.Codec{}, id)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"headway/domain"
+	"headway/fault"
 )
 
 // Stream is an order as its events tell it.
@@ -58,7 +59,7 @@ func foldOn(codec domain.Codec, o *domain.Order, records []Record) *Hold {
 }
 
 func holdAt(r Record, err error) *Hold {
-	return &Hold{Version: r.Version, Reason: domain.Sentence(err)}
+	return &Hold{Version: r.Version, Reason: fault.Sentence(err)}
 }
 
 // decoded is the event in a record, or why there is none.
@@ -121,7 +122,7 @@ func Load(ctx context.Context, store Store, codec domain.Codec, id domain.OrderI
 		return Stream{}, err
 	}
 	if len(records) == 0 {
-		return Stream{}, domain.Errorf(domain.NotFound, "There is no order %s.", id)
+		return Stream{}, fault.Errorf(fault.NotFound, "There is no order %s.", id)
 	}
 	return Fold(codec, records), nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 )
 
 // FoldContribution continues what an order adds to its customer's row. It promises what FoldOrderList promises.
@@ -35,7 +36,7 @@ func (c *Contribution) apply(record eventstore.Record, event domain.Event) (err 
 	case domain.OrderCancelled:
 		c.Status = domain.Cancelled
 	default:
-		err = domain.Errorf(domain.Invalid, "The customer summary does not know %s.", event.Type())
+		err = fault.Errorf(fault.Invalid, "The customer summary does not know %s.", event.Type())
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 )
 
 // Gap is the error of a fold whose next event is missing: the order must be read again.
@@ -39,7 +40,7 @@ func eachNew(
 			err = apply(r, event)
 		}
 		if err != nil {
-			return &eventstore.Hold{Version: r.Version, Reason: domain.Sentence(err)}, nil
+			return &eventstore.Hold{Version: r.Version, Reason: fault.Sentence(err)}, nil
 		}
 		at = r.Version
 	}
@@ -51,9 +52,9 @@ func follows(at int, event domain.Event) error {
 	_, creates := event.(domain.OrderCreated)
 	switch {
 	case creates && at > 0:
-		return domain.Errorf(domain.Invalid, "The order is created a second time.")
+		return fault.Errorf(fault.Invalid, "The order is created a second time.")
 	case !creates && at == 0:
-		return domain.Errorf(domain.Invalid, "%s comes before the order is created.", event.Type())
+		return fault.Errorf(fault.Invalid, "%s comes before the order is created.", event.Type())
 	}
 	return nil
 }

@@ -8,7 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"headway/domain"
+	"headway/fault"
 )
 
 // StampState is the word of a stamp, on the wire and on pages.
@@ -114,7 +114,7 @@ func (l Lag) words() string {
 	case l.Events == 1:
 		words = "1 event behind"
 	case l.Events > 1:
-		words = domain.Number(l.Events) + " events behind"
+		words = fault.Number(l.Events) + " events behind"
 	}
 	if l.Age > 0 {
 		words += ", " + Span(l.Age)

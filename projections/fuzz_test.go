@@ -9,7 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"headway/domain"
+	"headway/fault"
 	"headway/projections"
 )
 
@@ -64,8 +64,8 @@ func FuzzPageCursor(f *testing.F) {
 		var number, n int64
 		var word, id, w, i string
 		if err := projections.DecodeCursor(cursor, mark, &number, &word, &id); err != nil {
-			e, ok := errors.AsType[*domain.Error](err)
-			if !ok || e.Kind != domain.Malformed || len(e.Fields) != 1 || e.Fields[0].Field != "cursor" || e.Fields[0].Message == "" {
+			e, ok := errors.AsType[*fault.Error](err)
+			if !ok || e.Kind != fault.Malformed || len(e.Fields) != 1 || e.Fields[0].Field != "cursor" || e.Fields[0].Message == "" {
 				t.Fatalf("refused with %#v", err)
 			}
 			return

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"headway/domain"
+	"headway/fault"
 )
 
 // The bounds of a lease.
@@ -48,12 +48,12 @@ func (l Lease) released() Lease { return Lease{"", l.Epoch, l.Renewals + 1} }
 
 // Stale is the error of a write whose epoch is older than the lease's.
 func Stale() error {
-	return domain.Errorf(domain.Conflict, "Another process runs the projections now.")
+	return fault.Errorf(fault.Conflict, "Another process runs the projections now.")
 }
 
 // Moved is the error of a checkpoint that does not continue the stored one.
 func Moved() error {
-	return domain.Errorf(domain.Conflict, "The checkpoint is not the one that was read.")
+	return fault.Errorf(fault.Conflict, "The checkpoint is not the one that was read.")
 }
 
 // holderName names this process for people, and no other ever.
@@ -123,7 +123,7 @@ func (t *tenure) look(ctx context.Context) error {
 	next, ours := found.next(t.me, now.Sub(t.seenAt), t.alone, now)
 	if ours {
 		switch err := t.read.SwapLease(ctx, found, next); {
-		case domain.KindOf(err) == domain.Conflict && err != nil:
+		case fault.KindOf(err) == fault.Conflict && err != nil:
 			t.doubt() // what it is now, the next look tells
 			return nil
 		case err != nil:

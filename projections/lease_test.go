@@ -13,6 +13,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 	"headway/projections"
 	readsqlite "headway/projections/sqlite"
 )
@@ -417,7 +418,7 @@ func TestWhatWasReadBeforeSomethingNewerWasToldIsNotTold(t *testing.T) {
 // step has a process look, project and tell as fast as it can until the context ends. That the lease was taken away meanwhile is no failure.
 func (p *process) step(ctx context.Context, t *testing.T) {
 	for ctx.Err() == nil {
-		if _, err := p.Step(ctx); err != nil && domain.KindOf(err) != domain.Conflict && ctx.Err() == nil {
+		if _, err := p.Step(ctx); err != nil && fault.KindOf(err) != fault.Conflict && ctx.Err() == nil {
 			t.Errorf("a step failed: %v", err)
 			return
 		}
@@ -515,7 +516,7 @@ func TestTwoProjectorsOverOneStoreUnderLoad(t *testing.T) {
 		err = w.read.SwapLease(ctx, lease, projections.Lease{Holder: names[to], Epoch: lease.Epoch + 1})
 		if err == nil {
 			swaps[to]++
-		} else if domain.KindOf(err) != domain.Conflict { // which is a renewal
+		} else if fault.KindOf(err) != fault.Conflict { // which is a renewal
 			t.Fatal(err)
 		}
 	}

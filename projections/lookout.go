@@ -8,6 +8,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 )
 
 // Lookout tells again and again how the projections are. Each look follows the feed from where the last one ended and remembers only what is
@@ -205,7 +206,7 @@ func (c *counting) follow(ctx context.Context) error {
 	}
 	for range maxLookPages {
 		m := c.moved(ctx)
-		if domain.KindOf(m.err) == domain.Malformed && c.cursor != "" {
+		if fault.KindOf(m.err) == fault.Malformed && c.cursor != "" {
 			c.cursor = "" // of another log: all of this one is missing
 			continue
 		}

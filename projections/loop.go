@@ -10,6 +10,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 )
 
 // loop keeps one projection up with the log.
@@ -165,7 +166,7 @@ func (l *loop) beat(ctx context.Context) error {
 
 // doubt has everything looked at again that a conflict denies: who holds the lease, and the checkpoint.
 func (l *loop) doubt(err error) {
-	if err != nil && domain.KindOf(err) == domain.Conflict {
+	if err != nil && fault.KindOf(err) == fault.Conflict {
 		l.loaded = false
 		l.lease.doubt()
 	}
@@ -333,7 +334,7 @@ func (l *loop) load(ctx context.Context) (moved int, err error) {
 
 func (l *loop) moved(ctx context.Context, after eventstore.Cursor) ([]eventstore.Head, eventstore.Cursor, error) {
 	heads, next, err := l.events.Moved(ctx, after, feedPage)
-	if after != "" && domain.KindOf(err) == domain.Malformed {
+	if after != "" && fault.KindOf(err) == fault.Malformed {
 		l.opts.Log.Warn("the checkpoint is of another log: beginning again", "projection", l.name)
 		l.remaking = true
 		heads, next, err = l.events.Moved(ctx, "", feedPage)

@@ -3,6 +3,7 @@ package projections
 import (
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 )
 
 // FoldOrderList continues a row with the events of its order, oldest first; the zero row begins one. Events that the row has
@@ -34,7 +35,7 @@ func (r *OrderRow) apply(record eventstore.Record, event domain.Event) (err erro
 	case domain.OrderCancelled:
 		r.Status, r.CancelledAt = domain.Cancelled, at
 	default:
-		err = domain.Errorf(domain.Invalid, "The order list does not know %s.", event.Type())
+		err = fault.Errorf(fault.Invalid, "The order list does not know %s.", event.Type())
 	}
 	return err
 }

@@ -11,6 +11,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 )
 
 // The bounds of a projector.
@@ -186,7 +187,7 @@ func reasonOf(err error) string {
 		return ""
 	case !ok:
 		return "Something went wrong; it is tried again."
-	case domain.KindOf(err) == domain.Unavailable:
+	case fault.KindOf(err) == fault.Unavailable:
 		return fmt.Sprintf("The %s cannot be reached; it is tried again.", e.store)
 	}
 	return fmt.Sprintf("The %s answered with an error; it is tried again.", e.store)

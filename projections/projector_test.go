@@ -17,6 +17,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	eventsqlite "headway/eventstore/sqlite"
+	"headway/fault"
 	"headway/projections"
 	readsqlite "headway/projections/sqlite"
 )
@@ -342,7 +343,7 @@ func (f *failing) Beat(ctx context.Context, s projections.State) error {
 }
 
 func gone() error {
-	return domain.Unreachable(errors.New("connection refused"), "The read store cannot be reached.")
+	return fault.Unreachable(errors.New("connection refused"), "The read store cannot be reached.")
 }
 
 func TestAReadStoreThatIsAwayHoldsNothing(t *testing.T) {
@@ -358,7 +359,7 @@ func TestAReadStoreThatIsAwayHoldsNothing(t *testing.T) {
 			}
 			return nil
 		})
-		if _, err := p.Step(t.Context()); domain.KindOf(err) != domain.Unavailable {
+		if _, err := p.Step(t.Context()); fault.KindOf(err) != fault.Unavailable {
 			t.Errorf("%s: the failure comes back: %v", method, err)
 		}
 		if len(told) != 2 || told[0].Reason != "The read store cannot be reached; it is tried again." {

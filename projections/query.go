@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"headway/domain"
+	"headway/fault"
 )
 
 // MaxCursor is how long a cursor may be, in bytes.
@@ -46,7 +47,7 @@ func (q OrderQuery) Checked() (OrderQuery, error) {
 	}
 	for _, s := range q.Statuses {
 		if !slices.Contains(domain.Statuses(), s) {
-			return q, domain.MalformedField("status", "A status is created, confirmed or cancelled.")
+			return q, fault.MalformedField("status", "A status is created, confirmed or cancelled.")
 		}
 	}
 	q.Statuses = slices.Clone(q.Statuses)
@@ -70,7 +71,7 @@ func (q CustomerQuery) Checked() (CustomerQuery, error) {
 }
 
 func unknownSort(known []string) error {
-	return domain.MalformedField("sort", "A list can be sorted by %s, each also with a minus before it.", strings.Join(known, ", "))
+	return fault.MalformedField("sort", "A list can be sorted by %s, each also with a minus before it.", strings.Join(known, ", "))
 }
 
 func pageLimit(limit int) int {
@@ -114,7 +115,7 @@ func EncodeCursor(fingerprint string, values ...any) string {
 // DecodeCursor reads the sort values of a cursor into the *string and *int64 given. Malformed with the field "cursor" if it is not
 // ours, or of another query.
 func DecodeCursor(cursor, fingerprint string, into ...any) error {
-	notOurs := domain.MalformedField("cursor", "This is not a place in this list. Go back to its first page.")
+	notOurs := fault.MalformedField("cursor", "This is not a place in this list. Go back to its first page.")
 	if len(cursor) > MaxCursor {
 		return notOurs
 	}

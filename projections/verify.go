@@ -11,6 +11,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 )
 
 // The bounds of a verification.
@@ -496,7 +497,7 @@ func (v *verification) sumAgain(wrong map[string]bool) ([]Difference, error) {
 	for _, id := range slices.Sorted(maps.Keys(wrong)) {
 		row, err := v.read.Customer(v.ctx, id)
 		got := &row
-		if domain.KindOf(err) == domain.NotFound {
+		if fault.KindOf(err) == fault.NotFound {
 			got = nil
 		} else if err != nil {
 			return nil, err

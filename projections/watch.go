@@ -7,6 +7,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 )
 
 // maxTold is how many orders the watch remembers what it told of; what it forgets it may tell twice.
@@ -80,7 +81,7 @@ func (w *watch) pass(ctx context.Context) error {
 	w.begin(ctx)
 	for {
 		heads, next, err := w.events.Moved(ctx, w.cursor, eventstore.MaxPage)
-		if domain.KindOf(err) == domain.Malformed && w.cursor != "" {
+		if fault.KindOf(err) == fault.Malformed && w.cursor != "" {
 			w.cursor = "" // of another log: begin again
 			continue
 		}

@@ -11,7 +11,7 @@ import templruntime "github.com/a-h/templ/runtime"
 import (
 	"strconv"
 
-	"headway/domain"
+	"headway/fault"
 )
 
 // Error is every answer that has no page of its own: what happened, what was kept, what to do next.
@@ -384,27 +384,27 @@ func requestID(status int, id string) templ.Component {
 	})
 }
 
-func errorTitle(kind domain.Kind) string {
+func errorTitle(kind fault.Kind) string {
 	switch kind {
-	case domain.Malformed:
+	case fault.Malformed:
 		return "The request cannot be read"
-	case domain.Invalid:
+	case fault.Invalid:
 		return "A value is not allowed"
-	case domain.Refused:
+	case fault.Refused:
 		return "A rule of the order forbids this"
-	case domain.NotFound:
+	case fault.NotFound:
 		return "Not found"
-	case domain.Conflict:
+	case fault.Conflict:
 		return "The order moved meanwhile"
-	case domain.TooLarge:
+	case fault.TooLarge:
 		return "That is too large"
-	case domain.Unavailable:
+	case fault.Unavailable:
 		return "A store cannot answer now"
-	case domain.Forbidden:
+	case fault.Forbidden:
 		return "You may not do this"
-	case domain.Unauthenticated:
+	case fault.Unauthenticated:
 		return "Nobody is signed in"
-	case domain.Internal:
+	case fault.Internal:
 	}
 	return "Something went wrong"
 }
@@ -415,10 +415,10 @@ func (m ErrorPage) kept() string {
 		return m.Kept
 	}
 	switch m.Kind {
-	case domain.Unavailable, domain.Internal:
+	case fault.Unavailable, fault.Internal:
 		return "If you sent a command, it may or may not have been stored. Sending the same form again is safe: it is stored at most once."
-	case domain.Malformed, domain.Invalid, domain.Refused, domain.NotFound, domain.Conflict, domain.TooLarge, domain.Forbidden,
-		domain.Unauthenticated:
+	case fault.Malformed, fault.Invalid, fault.Refused, fault.NotFound, fault.Conflict, fault.TooLarge, fault.Forbidden,
+		fault.Unauthenticated:
 	}
 	return "Nothing was changed."
 }

@@ -5,11 +5,11 @@ import (
 	"strconv"
 	"strings"
 
-	"headway/domain"
+	"headway/fault"
 )
 
 // messageFor is the first sentence about a field; empty if there is none.
-func messageFor(errors []domain.FieldError, field string) string {
+func messageFor(errors []fault.FieldError, field string) string {
 	for _, e := range errors {
 		if e.Field == field {
 			return e.Message
@@ -19,7 +19,7 @@ func messageFor(errors []domain.FieldError, field string) string {
 }
 
 // summaryOf is the message where its field is not in sight. It says which line it is of.
-func summaryOf(e domain.FieldError) string {
+func summaryOf(e fault.FieldError) string {
 	digits, _, _ := strings.Cut(strings.TrimPrefix(e.Field, "items["), "]")
 	if n, err := strconv.Atoi(digits); err == nil {
 		return fmt.Sprintf("Line %d: %s", n+1, e.Message)

@@ -1,6 +1,9 @@
 package views
 
-import "headway/domain"
+import (
+	"headway/domain"
+	"headway/fault"
+)
 
 // NewOrderPage is GET /orders/new, and what POST /orders answers when nothing was stored: after a line was added or removed, or
 // with Errors. Everything is as typed.
@@ -9,12 +12,12 @@ type NewOrderPage struct {
 	CustomerID string
 	Currency   string
 	Reference  string
-	Lines      []Line              // at least one is shown
-	Customers  []string            // suggestions
-	Total      *domain.Money       // of the lines; nil if it cannot be told yet
-	Errors     []domain.FieldError // by the field names of the form: customerId, items, items[0].price …
-	Problem    string              // a sentence about no field, such as a store that is away
-	CopyOf     *OrderName          // the order this one is a duplicate of
+	Lines      []Line             // at least one is shown
+	Customers  []string           // suggestions
+	Total      *domain.Money      // of the lines; nil if it cannot be told yet
+	Errors     []fault.FieldError // by the field names of the form: customerId, items, items[0].price …
+	Problem    string             // a sentence about no field, such as a store that is away
+	CopyOf     *OrderName         // the order this one is a duplicate of
 }
 
 // Line is one line of an order as typed.

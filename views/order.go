@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"headway/domain"
+	"headway/fault"
 	"headway/projections"
 )
 
@@ -54,9 +55,9 @@ type Form struct {
 	CommandID string
 	Expected  int
 	Seen      int
-	Action    domain.Action       // whether the command would be allowed, else why not
-	Errors    []domain.FieldError // beside the fields
-	Open      bool                // unfolded: somebody was typing into it
+	Action    domain.Action      // whether the command would be allowed, else why not
+	Errors    []fault.FieldError // beside the fields
+	Open      bool               // unfolded: somebody was typing into it
 }
 
 // AddItemForm is POST /orders/{id}/items. The values are as typed.

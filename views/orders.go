@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"headway/domain"
+	"headway/fault"
 	"headway/projections"
 )
 
@@ -28,7 +29,7 @@ type OrdersPage struct {
 	ByStatus     map[domain.Status]projections.Count // the tabs
 	Stamp        Stamp                               // of the list
 	Alike        []string                            // customers who may have been meant, when no order matches the whole name
-	Errors       []domain.FieldError                 // of the query; then there are no rows
+	Errors       []fault.FieldError                  // of the query; then there are no rows
 	Problem      string                              // a sentence when the list cannot be read now; then there are no rows
 }
 

@@ -13,7 +13,7 @@ import (
 	"math"
 	"strconv"
 
-	"headway/domain"
+	"headway/fault"
 	"headway/projections"
 )
 
@@ -471,7 +471,7 @@ func problem(title, sentence string) templ.Component {
 }
 
 // errorSummary lists what is wrong, each with a link to its field.
-func errorSummary(prefix, title string, errors []domain.FieldError) templ.Component {
+func errorSummary(prefix, title string, errors []fault.FieldError) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -559,7 +559,7 @@ type input struct {
 	mode                       string // inputmode
 	list                       string // id of a datalist
 	optional                   bool
-	errors                     []domain.FieldError
+	errors                     []fault.FieldError
 	error                      string // instead of the one found in errors
 }
 

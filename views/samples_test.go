@@ -7,6 +7,7 @@ import (
 	"github.com/a-h/templ"
 
 	"headway/domain"
+	"headway/fault"
 	"headway/projections"
 	"headway/views"
 )
@@ -233,13 +234,13 @@ func samples() []sample {
 	none := views.OrdersPage{Today: today, Filter: views.OrderFilter{Text: "nothing"}, TotalIsExact: true, Stamp: stampOf("order_list", projections.StampCurrent)}
 	wrong := views.OrdersPage{
 		Today: today, Filter: views.OrderFilter{From: "yesterday"}, Stamp: stampOf("order_list", projections.StampUnknown),
-		Errors: []domain.FieldError{{Field: "from", Message: "“yesterday” is not a date."}},
+		Errors: []fault.FieldError{{Field: "from", Message: "“yesterday” is not a date."}},
 	}
 
 	mistakes := views.NewOrderPage{
 		CommandID: "d0000000-0000-4000-8000-000000000001", CustomerID: "Annie Easley", Currency: "XXQ", Reference: "PO-55",
 		Lines: []views.Line{{"A-1", "Anvil", "1", "80.00"}, {"", "Chisel", "0", "9.999"}}, Customers: []string{"Annie Easley", "Mary Jackson"},
-		Errors: []domain.FieldError{
+		Errors: []fault.FieldError{
 			{Field: "currency", Message: "“XXQ” is not a currency of ISO 4217."},
 			{Field: "items[1].sku", Message: "A SKU is required."},
 			{Field: "items[1].quantity", Message: "The quantity must be from 1 to 1,000,000."},
@@ -269,7 +270,7 @@ func samples() []sample {
 	nothing := views.OrderBody{ID: deskID, Head: 1, Hold: &views.Held{Version: 1, Type: "OrderCreated", Schema: 7, Reason: "Schema 7 is not known.", Raw: "{}"}, Timeline: []views.Happening{unread}}
 	mistaken := openForms()
 	mistaken.AddItem.Line = views.Line{SKU: "PEN-2", Name: "Fountain pen", Quantity: "0", Price: "1.999"}
-	mistaken.AddItem.Errors = []domain.FieldError{{Field: "quantity", Message: "The quantity must be from 1 to 1,000,000."}}
+	mistaken.AddItem.Errors = []fault.FieldError{{Field: "quantity", Message: "The quantity must be from 1 to 1,000,000."}}
 	cancelled := body()
 	cancelled.Order.Status, cancelled.Order.CancelledAt, cancelled.Order.CancelReason = domain.Cancelled, noon, "Ordered twice"
 	cancelled.Timeline, cancelled.Earlier = append([]views.Happening{cancelledHappening()}, cancelled.Timeline...), 120
@@ -309,7 +310,7 @@ func samples() []sample {
 		{"neworder", views.NewOrder(newOrder, views.NewOrderPage{CommandID: "d0000000-0000-4000-8000-000000000001"})},
 		{"neworder-mistakes", views.NewOrder(newOrder, mistakes)},
 		{"neworder-copy", views.NewOrder(newOrder, copied)},
-		{"neworder-noitems", views.NewOrder(newOrder, views.NewOrderPage{Errors: []domain.FieldError{{Field: "items", Message: "An order needs at least one item."}}})},
+		{"neworder-noitems", views.NewOrder(newOrder, views.NewOrderPage{Errors: []fault.FieldError{{Field: "items", Message: "An order needs at least one item."}}})},
 		{"order", views.Order(order, views.OrderPage{Body: createdBody(), Forms: openForms(), Receipt: receipt(false)})},
 		{"order-receipt", views.Order(order, views.OrderPage{Body: body(), Forms: forms(), Receipt: receipt(true)})},
 		{"order-mistake", views.Order(order, views.OrderPage{Body: createdBody(), Forms: mistaken})},
@@ -332,8 +333,8 @@ func samples() []sample {
 		{"projection-noholds", views.Projection(frame("Order list", views.NavProjections), views.ProjectionPage{Card: cards()[1]})},
 		{"conflict", views.Conflict(order, conflict())},
 		{"conflict-refused", views.Conflict(order, refusedConflict())},
-		{"error", views.Error(frame("Unavailable", views.NavNone), views.ErrorPage{Kind: domain.Unavailable, Status: 503, Message: "The event store cannot answer now.", RetryIn: 2, RequestID: "req-7f3a"})},
-		{"error-query", views.Error(frame("Malformed", views.NavEvents), views.ErrorPage{Kind: domain.Malformed, Status: 400, Message: "This cursor is not ours.", Fields: []domain.FieldError{{Field: "before", Message: "This cursor is not ours."}}, Next: []views.Link{{Label: "Newest events", Href: "/events"}}})},
+		{"error", views.Error(frame("Unavailable", views.NavNone), views.ErrorPage{Kind: fault.Unavailable, Status: 503, Message: "The event store cannot answer now.", RetryIn: 2, RequestID: "req-7f3a"})},
+		{"error-query", views.Error(frame("Malformed", views.NavEvents), views.ErrorPage{Kind: fault.Malformed, Status: 400, Message: "This cursor is not ours.", Fields: []fault.FieldError{{Field: "before", Message: "This cursor is not ours."}}, Next: []views.Link{{Label: "Newest events", Href: "/events"}}})},
 		{"notfound", views.NotFound(frame("Not found", views.NavNone), views.NotFoundPage{Message: "There is no order 00000000.", Text: "00000000", RequestID: "req-7f3a"})},
 	}
 }

@@ -3,7 +3,7 @@ package views
 import (
 	"time"
 
-	"headway/domain"
+	"headway/fault"
 )
 
 // The shapes of a time in text.
@@ -42,7 +42,7 @@ func rfc3339(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.00
 
 // number groups a count: 12,345.
 func number[N int | int64](n N) string {
-	return domain.Number(n)
+	return fault.Number(n)
 }
 
 // atLeast is a count that may stop at a bound: "1,000+".

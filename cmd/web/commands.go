@@ -14,6 +14,7 @@ import (
 	"headway/cmd/web/internal/wire"
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 	"headway/projections"
 	"headway/views"
 )
@@ -39,7 +40,7 @@ func (s *server) request(r *http.Request, in *input.Body, c domain.Command) (eve
 	}
 	if len(req.CorrelationID) > maxCorrelationID ||
 		strings.ContainsFunc(req.CorrelationID, func(c rune) bool { return c <= ' ' || c > '~' }) {
-		return req, domain.MalformedField("X-Correlation-Id", "A correlation id is at most %d visible ASCII characters.", maxCorrelationID)
+		return req, fault.MalformedField("X-Correlation-Id", "A correlation id is at most %d visible ASCII characters.", maxCorrelationID)
 	}
 	return req, in.Finish(c)
 }
@@ -94,15 +95,15 @@ func (s *server) command(
 	var result eventstore.Result
 	if err == nil {
 		result, err = eventstore.Execute(r.Context(), s.events, s.codec, req)
-	} else if _, missing := s.load(r.Context(), in, id); domain.KindOf(missing) == domain.NotFound {
+	} else if _, missing := s.load(r.Context(), in, id); fault.KindOf(missing) == fault.NotFound {
 		err = missing // nothing in the body matters then
 	}
 	switch {
 	case err == nil:
 		return s.stored(r, result, http.StatusOK), nil
-	case domain.KindOf(err) == domain.Conflict:
+	case fault.KindOf(err) == fault.Conflict:
 		return answer{}, s.conflict(r.Context(), in, req, err)
-	case in.IsForm() && domain.KindOf(err) != domain.NotFound:
+	case in.IsForm() && fault.KindOf(err) != fault.NotFound:
 		return answer{}, s.orderAgain(r.Context(), in, id, c, err)
 	}
 	return answer{}, err
@@ -137,7 +138,7 @@ func (s *server) orderAgain(ctx context.Context, in *input.Body, id domain.Order
 	}
 	form.Expected = max(in.Version("expectedVersion", "", true), 1)
 	form.Seen = in.Version("seenVersion", "", true)
-	hidden := slices.ContainsFunc(p.fields, func(f domain.FieldError) bool {
+	hidden := slices.ContainsFunc(p.fields, func(f fault.FieldError) bool {
 		return slices.Contains([]string{"commandId", "expectedVersion", "seenVersion"}, f.Field)
 	})
 	if hidden {

@@ -9,6 +9,7 @@ import (
 	"headway/cmd/web/internal/wire"
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 	"headway/views"
 )
 
@@ -31,7 +32,7 @@ func (s *server) conflict(ctx context.Context, in *input.Body, req eventstore.Re
 
 	redecided := domain.Action{Allowed: true}
 	if _, err := eventstore.Decide(stream, req.Command); err != nil {
-		redecided = domain.Action{Reason: domain.Sentence(err)}
+		redecided = domain.Action{Reason: fault.Sentence(err)}
 	}
 	m := views.ConflictPage{
 		Order: views.OrderName{ID: req.OrderID, Reference: stream.Order.Reference}, Seen: seen, Head: head, Earlier: earlier,

@@ -14,6 +14,7 @@ import (
 	"headway/cmd/web/internal/wire"
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 	"headway/projections"
 	"headway/views"
 )
@@ -123,10 +124,10 @@ func (s *server) newOrderAgain(ctx context.Context, in *input.Body, c domain.Cre
 	switch {
 	case p.status >= http.StatusInternalServerError || len(p.fields) == 0:
 		m.Problem = p.message
-	case slices.ContainsFunc(p.fields, func(f domain.FieldError) bool { return f.Field == "commandId" }):
+	case slices.ContainsFunc(p.fields, func(f fault.FieldError) bool { return f.Field == "commandId" }):
 		m.CommandID, m.Problem = string(eventstore.NewCommandID()), p.message+" Send the form again to make another order of it."
-		m.Errors = slices.DeleteFunc(slices.Clone(p.fields), func(f domain.FieldError) bool { return f.Field == "commandId" })
-	case !slices.ContainsFunc(p.fields, func(f domain.FieldError) bool { return onForm(f.Field) }):
+		m.Errors = slices.DeleteFunc(slices.Clone(p.fields), func(f fault.FieldError) bool { return f.Field == "commandId" })
+	case !slices.ContainsFunc(p.fields, func(f fault.FieldError) bool { return onForm(f.Field) }):
 		m.Problem = p.message
 	}
 	return &shown{err: err, answer: s.newOrderPage(ctx, m)}
@@ -159,14 +160,14 @@ func (s *server) editLines(ctx context.Context, in *input.Body, do string) (answ
 	digits, remove := strings.CutPrefix(do, "remove-line:")
 	switch n, err := strconv.Atoi(digits); {
 	case do == "add-line" && len(m.Lines) >= domain.MaxCommandItems:
-		m.Errors = []domain.FieldError{{Field: "items", Message: fmt.Sprintf("An order can be made with at most %d items.", domain.MaxCommandItems)}}
+		m.Errors = []fault.FieldError{{Field: "items", Message: fmt.Sprintf("An order can be made with at most %d items.", domain.MaxCommandItems)}}
 	case do == "add-line":
 		m.Lines = append(m.Lines, views.Line{Quantity: "1"})
 	case remove && err == nil && n >= 0 && n < len(m.Lines):
 		m.Lines = slices.Delete(m.Lines, n, n+1)
 		m.Total = totalOf(c, in, n)
 	default:
-		return answer{}, domain.MalformedField("do", "The form cannot do “%s”.", input.Clip(do))
+		return answer{}, fault.MalformedField("do", "The form cannot do “%s”.", input.Clip(do))
 	}
 	a := s.newOrderPage(ctx, m)
 	a.json = func() any { return struct{}{} }

@@ -18,6 +18,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/eventstore/storetest"
+	"headway/fault"
 )
 
 // remote is the event store as clients of the program know it: a command that adds an item is an Append, an order's page a Read.
@@ -42,15 +43,15 @@ func (r remote) ask(ctx context.Context, method, path string, body map[string]an
 	request.Header.Set("Accept", "application/json")
 	response, err := r.http.Do(request)
 	if err != nil {
-		return 0, nil, domain.Unreachable(err, "no answer")
+		return 0, nil, fault.Unreachable(err, "no answer")
 	}
 	defer response.Body.Close()
 	answer, err = io.ReadAll(response.Body)
 	switch {
 	case err != nil:
-		return 0, nil, domain.Unreachable(err, "half an answer")
+		return 0, nil, fault.Unreachable(err, "half an answer")
 	case response.StatusCode == http.StatusServiceUnavailable:
-		return 0, nil, domain.Errorf(domain.Unavailable, "%s", answer)
+		return 0, nil, fault.Errorf(fault.Unavailable, "%s", answer)
 	}
 	return response.StatusCode, answer, nil
 }
@@ -80,7 +81,7 @@ func (r remote) Append(ctx context.Context, id domain.OrderID, expect int, m eve
 		if err := json.Unmarshal(answer, &p); err != nil {
 			return nil, err
 		}
-		return nil, &domain.Error{Kind: domain.Conflict, Head: p.Head}
+		return nil, &fault.Error{Kind: fault.Conflict, Head: p.Head}
 	}
 	return nil, fmt.Errorf("%d %s", status, answer)
 }
@@ -200,7 +201,7 @@ func (c *crowdClient) work(
 			c.expect, c.m.CausationID = len(records), domain.CommandID(uuid.NewString())
 		}
 		_, err := history.Append(ctx, store, c.order, c.expect, c.m, domain.OrderItemAdded{})
-		if err != nil && domain.KindOf(err) != domain.Conflict {
+		if err != nil && fault.KindOf(err) != fault.Conflict {
 			return unlessUnavailable(err)
 		}
 		if err == nil {
@@ -214,7 +215,7 @@ func (c *crowdClient) work(
 }
 
 func unlessUnavailable(err error) error {
-	if domain.KindOf(err) == domain.Unavailable {
+	if fault.KindOf(err) == fault.Unavailable {
 		return nil
 	}
 	return err

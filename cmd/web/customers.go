@@ -9,8 +9,8 @@ import (
 
 	"headway/cmd/web/internal/input"
 	"headway/cmd/web/internal/wire"
-	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 	"headway/projections"
 	"headway/views"
 )
@@ -34,7 +34,7 @@ func (s *server) customers(r *http.Request) (answer, error) {
 	m.Stamp = stamp
 	version := s.bridge.moment()
 	page, err := s.read.Customers(r.Context(), query)
-	if domain.KindOf(err) == domain.Malformed && err != nil {
+	if fault.KindOf(err) == fault.Malformed && err != nil {
 		return answer{}, err
 	}
 	if err != nil {

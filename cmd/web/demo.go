@@ -2,13 +2,13 @@ package main
 
 import (
 	"headway/cmd/web/internal/demo"
-	"headway/domain"
+	"headway/fault"
 )
 
 // checkDemo is Invalid if the traffic asked for is not a number of commands a minute that the demo makes.
 func (s Settings) checkDemo() error {
 	if s.DemoTraffic < 0 || s.DemoTraffic > demo.MaxTraffic {
-		return domain.Errorf(domain.Invalid, "--demo-traffic must be from 0 to %d commands a minute, not %d.", demo.MaxTraffic, s.DemoTraffic)
+		return fault.Errorf(fault.Invalid, "--demo-traffic must be from 0 to %d commands a minute, not %d.", demo.MaxTraffic, s.DemoTraffic)
 	}
 	return nil
 }

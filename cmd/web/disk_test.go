@@ -60,7 +60,7 @@ func TestEveryOperationUnderAConsoleFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for how, fault := range map[string]faultydisk.Fault{"once": {Half: true}, "the disk is full": {Stays: true, Full: true}} {
+	for how, broken := range map[string]faultydisk.Fault{"once": {Half: true}, "the disk is full": {Stays: true, Full: true}} {
 		t.Run(how, func(t *testing.T) {
 			var disk *faultydisk.Disk
 			c := openConsole(t, func(app *App) {
@@ -71,8 +71,8 @@ func TestEveryOperationUnderAConsoleFails(t *testing.T) {
 			})
 			want, refused := 0, 0
 			for n, hit := 1+rand.IntN(faultydisk.Every()), 1; hit > 0; n += faultydisk.Every() {
-				fault.N = n
-				disk.Break(fault)
+				broken.N = n
+				disk.Break(broken)
 				ids := []string{uuid.NewString(), uuid.NewString()}
 				stored, storedForm := refusedReadably(t, c, ids[0], ids[1])
 				for _, path := range []string{"/", "/orders", "/orders/new", "/events", "/healthz"} {

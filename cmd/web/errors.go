@@ -7,7 +7,7 @@ import (
 	"strconv"
 
 	"headway/cmd/web/internal/input"
-	"headway/domain"
+	"headway/fault"
 )
 
 // retryAfter is what an Unavailable answer asks for, in seconds.
@@ -27,7 +27,7 @@ type problem struct {
 	status  int
 	kind    string
 	message string
-	fields  []domain.FieldError
+	fields  []fault.FieldError
 }
 
 // problemOf is the one table from errors to answers: nothing else translates.
@@ -40,41 +40,41 @@ func problemOf(err error) problem {
 			"Send the body as application/json or as a form (application/x-www-form-urlencoded).", nil}
 	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		err = domain.Errorf(domain.TooLarge, "The request is larger than %d KiB.", MaxBodyBytes>>10)
+		err = fault.Errorf(fault.TooLarge, "The request is larger than %d KiB.", MaxBodyBytes>>10)
 	}
-	if _, ours := errors.AsType[*domain.Error](err); !ours && errors.Is(err, context.DeadlineExceeded) {
-		err = domain.Unreachable(err, "That took too long; nothing is lost by asking again.")
+	if _, ours := errors.AsType[*fault.Error](err); !ours && errors.Is(err, context.DeadlineExceeded) {
+		err = fault.Unreachable(err, "That took too long; nothing is lost by asking again.")
 	}
-	kind := domain.KindOf(err)
-	o := problem{status: statusOf(kind), kind: kind.String(), message: domain.Sentence(err)}
-	if e, ok := errors.AsType[*domain.Error](err); ok {
+	kind := fault.KindOf(err)
+	o := problem{status: statusOf(kind), kind: kind.String(), message: fault.Sentence(err)}
+	if e, ok := errors.AsType[*fault.Error](err); ok {
 		o.fields = e.Fields
 	}
-	if kind == domain.Internal { // even an Error of this kind is a defect: its words are for the log
+	if kind == fault.Internal { // even an Error of this kind is a defect: its words are for the log
 		o.message = "Something went wrong."
 	}
 	return o
 }
 
-func statusOf(kind domain.Kind) int {
+func statusOf(kind fault.Kind) int {
 	switch kind {
-	case domain.Malformed:
+	case fault.Malformed:
 		return http.StatusBadRequest
-	case domain.Invalid, domain.Refused:
+	case fault.Invalid, fault.Refused:
 		return http.StatusUnprocessableEntity
-	case domain.NotFound:
+	case fault.NotFound:
 		return http.StatusNotFound
-	case domain.Conflict:
+	case fault.Conflict:
 		return http.StatusConflict
-	case domain.TooLarge:
+	case fault.TooLarge:
 		return http.StatusRequestEntityTooLarge
-	case domain.Unavailable:
+	case fault.Unavailable:
 		return http.StatusServiceUnavailable
-	case domain.Forbidden:
+	case fault.Forbidden:
 		return http.StatusForbidden
-	case domain.Unauthenticated:
+	case fault.Unauthenticated:
 		return http.StatusUnauthorized
-	case domain.Internal:
+	case fault.Internal:
 	}
 	return http.StatusInternalServerError
 }

@@ -16,6 +16,7 @@ import (
 	"headway/cmd/web/internal/wire"
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 	"headway/projections"
 	"headway/views"
 )
@@ -38,7 +39,7 @@ func (s *server) allEvents(r *http.Request) (answer, error) {
 	records, next, err := s.findEvents(r.Context(), eventType, text, eventstore.Cursor(before))
 	if err != nil {
 		err = cursorField(err, "before")
-		if domain.KindOf(err) == domain.Malformed {
+		if fault.KindOf(err) == fault.Malformed {
 			return answer{}, err
 		}
 		return answer{}, s.listError(a, err, nil, &m.Problem)
@@ -93,8 +94,8 @@ func (s *server) findEvents(
 
 // cursorField names the parameter that a cursor came by.
 func cursorField(err error, name string) error {
-	if domain.KindOf(err) == domain.Malformed {
-		return domain.MalformedField(name, "This place in the list is not one of ours: “%s” must be the “next” of the page before.", name)
+	if fault.KindOf(err) == fault.Malformed {
+		return fault.MalformedField(name, "This place in the list is not one of ours: “%s” must be the “next” of the page before.", name)
 	}
 	return err
 }
@@ -230,7 +231,7 @@ func (s *server) event(r *http.Request) (answer, error) {
 	}
 	version, err := strconv.Atoi(r.PathValue("version"))
 	if err != nil || version < 1 || version > stream.Head() {
-		return answer{}, domain.Errorf(domain.NotFound, "Order %s has no event at version “%s”.", id, input.Clip(r.PathValue("version")))
+		return answer{}, fault.Errorf(fault.NotFound, "Order %s has no event at version “%s”.", id, input.Clip(r.PathValue("version")))
 	}
 	record := stream.Records[version-1]
 	m := views.EventPage{
@@ -238,7 +239,7 @@ func (s *server) event(r *http.Request) (answer, error) {
 	}
 	var upcast *wire.Event
 	if _, data, err := s.codec.Upcast(record.Raw()); err != nil {
-		m.Unreadable = domain.Sentence(err)
+		m.Unreadable = fault.Sentence(err)
 	} else {
 		e := wire.UpcastEvent(s.codec, record)
 		m.Upcast, upcast = string(data), &e

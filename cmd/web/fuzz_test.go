@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"headway/cmd/web/internal/input"
-	"headway/domain"
+	"headway/fault"
 )
 
 // Whatever is asked, the answer is one: never a 500, and never unavailable while the stores are not; JSON is JSON, a refusal has a sentence and a
@@ -153,7 +153,7 @@ func FuzzEngine(f *testing.F) {
 			events, read, err := set.engines()
 			said := events.String() + " " + read.String()
 			if err != nil {
-				if said = domain.Sentence(err); domain.KindOf(err) != domain.Invalid || !strings.HasPrefix(said, "--") {
+				if said = fault.Sentence(err); fault.KindOf(err) != fault.Invalid || !strings.HasPrefix(said, "--") {
 					t.Fatalf("%q is %v", text, err)
 				}
 			}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"headway/domain"
+	"headway/fault"
 	"headway/views"
 )
 
@@ -22,12 +23,12 @@ func (s *server) healthz(w http.ResponseWriter, _ *http.Request) {
 func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
 	parts := map[string]string{"events": "ok", "read": "ok"}
 	ready := true
-	fault := func(part, sentence string) { parts[part], ready = sentence, false }
+	fail := func(part, sentence string) { parts[part], ready = sentence, false }
 	if _, err := s.events.Heads(r.Context(), noOrder); err != nil {
-		fault("events", domain.Sentence(err))
+		fail("events", fault.Sentence(err))
 	}
 	if _, err := s.read.States(r.Context()); err != nil {
-		fault("read", domain.Sentence(err))
+		fail("read", fault.Sentence(err))
 	}
 	for _, c := range s.cards(r.Context()) {
 		parts[c.Name] = string(c.State)

@@ -10,7 +10,7 @@ import (
 	"headway/cmd/web/internal/csvimport"
 	"headway/cmd/web/internal/importer"
 	"headway/cmd/web/internal/terminal"
-	"headway/domain"
+	"headway/fault"
 )
 
 // ImportCmd makes orders from a file.
@@ -70,7 +70,7 @@ func (c ImportCmd) read(stdin io.Reader) ([]byte, error) {
 		return nil, err
 	}
 	if len(data) > csvimport.MaxBytes {
-		return nil, domain.Errorf(domain.TooLarge,
+		return nil, fault.Errorf(fault.TooLarge,
 			"A file can have at most %d MiB. Split it; what is imported already is not imported twice.", csvimport.MaxBytes>>20)
 	}
 	return data, nil

@@ -17,7 +17,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"headway/domain"
+	"headway/fault"
 )
 
 // gcPercent has garbage collected less often than usual: a page makes some hundred KB of it and next to nothing stays, so that a fifth of a
@@ -80,10 +80,10 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 		return int(code)
 	}
 	if err != nil {
-		if _, ours := errors.AsType[*domain.Error](err); !ours {
+		if _, ours := errors.AsType[*fault.Error](err); !ours {
 			fmt.Fprintln(stderr, "web:", err)
 		} else {
-			fmt.Fprintln(stderr, "web:", domain.Sentence(err))
+			fmt.Fprintln(stderr, "web:", fault.Sentence(err))
 		}
 		return 1
 	}

@@ -13,6 +13,7 @@ import (
 	"headway/cmd/web/internal/wire"
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 	"headway/projections"
 	"headway/views"
 )
@@ -40,10 +41,10 @@ func (s *server) order(r *http.Request) (answer, error) {
 		return answer{}, err
 	}
 	if isAt && (at < 1 || at > stream.Head()) {
-		return answer{}, domain.Errorf(domain.NotFound, "Order %s has no version %d; its versions are 1 to %d.", id, at, stream.Head())
+		return answer{}, fault.Errorf(fault.NotFound, "Order %s has no version %d; its versions are 1 to %d.", id, at, stream.Head())
 	}
 	if after > stream.Head() {
-		return answer{}, domain.MalformedField("after", "Order %s has no version %d yet.", id, after)
+		return answer{}, fault.MalformedField("after", "Order %s has no version %d yet.", id, after)
 	}
 	if isAt {
 		return s.orderAt(stream, at), nil

@@ -10,7 +10,7 @@ import (
 
 	"headway/cmd/web/internal/input"
 	"headway/cmd/web/internal/wire"
-	"headway/domain"
+	"headway/fault"
 	"headway/projections"
 	"headway/views"
 )
@@ -46,7 +46,7 @@ func (s *server) orders(r *http.Request) (answer, error) {
 		m.Alike = s.alike(r.Context(), query.Customer)
 	}
 	if !query.To.IsZero() && !query.From.Before(query.To) { // a program gets the empty list that it asked for
-		m.Errors = []domain.FieldError{{Field: "to", Message: "“Until before” must be later than “From”: for one day, it is the day after."}}
+		m.Errors = []fault.FieldError{{Field: "to", Message: "“Until before” must be later than “From”: for one day, it is the day after."}}
 	}
 	stamps := s.rowStamps(r.Context(), page.Rows)
 	m.Rows = s.orderRows(page.Rows, stamps)
@@ -78,8 +78,8 @@ func (s *server) alike(ctx context.Context, text string) []string {
 }
 
 // listError shows a list that cannot be read, with its filter: what is wrong beside the fields, else a sentence above.
-func (s *server) listError(a answer, err error, fields *[]domain.FieldError, sentence *string) error {
-	if e, ok := errors.AsType[*domain.Error](err); ok && e.Kind == domain.Malformed && len(e.Fields) > 0 && fields != nil {
+func (s *server) listError(a answer, err error, fields *[]fault.FieldError, sentence *string) error {
+	if e, ok := errors.AsType[*fault.Error](err); ok && e.Kind == fault.Malformed && len(e.Fields) > 0 && fields != nil {
 		*fields = e.Fields
 	} else {
 		*sentence = problemOf(err).message

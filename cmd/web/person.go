@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"headway/cmd/web/internal/input"
-	"headway/domain"
+	"headway/fault"
 )
 
 const (
@@ -60,7 +60,7 @@ func (s *server) choose(w http.ResponseWriter, r *http.Request, cookie, field st
 	}
 	choice := in.Text(field)
 	if !slices.Contains(allowed, choice) {
-		s.fail(w, r, domain.InvalidField(field, "“%s” is not one of %s.", input.Clip(choice), strings.Join(allowed, ", ")))
+		s.fail(w, r, fault.InvalidField(field, "“%s” is not one of %s.", input.Clip(choice), strings.Join(allowed, ", ")))
 		return
 	}
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure would lose it on plain http, which the loopback is

@@ -10,7 +10,7 @@ import (
 
 	"headway/cmd/web/internal/input"
 	"headway/cmd/web/internal/wire"
-	"headway/domain"
+	"headway/fault"
 	"headway/projections"
 	"headway/views"
 )
@@ -42,7 +42,7 @@ func (s *server) projection(r *http.Request) (answer, error) {
 	}
 	name := r.PathValue("name")
 	if !slices.Contains(projections.Names(), name) {
-		return answer{}, domain.Errorf(domain.NotFound, "There is no projection “%s”.", input.Clip(name))
+		return answer{}, fault.Errorf(fault.NotFound, "There is no projection “%s”.", input.Clip(name))
 	}
 	i := slices.Index(projections.Names(), name) // which is also the order of a look
 	st, list := s.look(r.Context())[i], s.projectionsOf(r.Context())

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"headway/cmd/web/internal/input"
-	"headway/domain"
+	"headway/fault"
 	"headway/static"
 )
 
@@ -74,7 +74,7 @@ func (s *server) routed(mux *http.ServeMux) http.HandlerFunc {
 			s.fail(w, r, &httpError{http.StatusMethodNotAllowed, "method_not_allowed", "This address does not take " + r.Method + "."})
 			return
 		}
-		s.fail(w, r, domain.Errorf(domain.NotFound, "There is no page at this address."))
+		s.fail(w, r, fault.Errorf(fault.NotFound, "There is no page at this address."))
 	}
 }
 

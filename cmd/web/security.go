@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"headway/domain"
+	"headway/fault"
 )
 
 // The bounds of one request and one connection.
@@ -45,7 +45,7 @@ func secure(next http.Handler) http.Handler {
 func (s *server) knownHost(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !isLoopback(r.Host) {
-			s.fail(w, r, domain.Errorf(domain.Forbidden, "Headway answers only under the names localhost and 127.0.0.1."))
+			s.fail(w, r, fault.Errorf(fault.Forbidden, "Headway answers only under the names localhost and 127.0.0.1."))
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -56,7 +56,7 @@ func (s *server) knownHost(next http.Handler) http.Handler {
 func (s *server) sameOrigin(next http.Handler) http.Handler {
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.fail(w, r, domain.Errorf(domain.Forbidden, "Another site's page sent this, so nothing was done."))
+		s.fail(w, r, fault.Errorf(fault.Forbidden, "Another site's page sent this, so nothing was done."))
 	}))
 	return guard.Handler(next)
 }

@@ -9,8 +9,8 @@ import (
 	"net/http"
 	"sync"
 
-	"headway/domain"
 	eventsqlite "headway/eventstore/sqlite"
+	"headway/fault"
 )
 
 // ServeCmd serves the console until its context ends.
@@ -20,14 +20,14 @@ type ServeCmd struct{}
 // projector ends, the stores close.
 func (ServeCmd) Run(app *App) error {
 	if !isLoopback(app.Settings.Addr) {
-		return domain.Errorf(domain.Refused, "Headway serves only this machine until it has a sign-in, so --addr must be on 127.0.0.1 or localhost, "+
+		return fault.Errorf(fault.Refused, "Headway serves only this machine until it has a sign-in, so --addr must be on 127.0.0.1 or localhost, "+
 			"not “%s”.", app.Settings.Addr)
 	}
 	if err := app.Settings.checkDemo(); err != nil {
 		return err
 	}
 	if set := app.Settings; set.Demo && (set.Events != "" || set.Read != "") {
-		return domain.Errorf(domain.Refused, "--demo keeps its own data in %s, so it cannot be given --events or --read.", set.Folder())
+		return fault.Errorf(fault.Refused, "--demo keeps its own data in %s, so it cannot be given --events or --read.", set.Folder())
 	}
 	files, err := app.Settings.usesFolder()
 	if err != nil {
@@ -45,7 +45,7 @@ func (ServeCmd) Run(app *App) error {
 	}
 	listener, err := new(net.ListenConfig).Listen(app.Context, "tcp", app.Settings.Addr)
 	if err != nil {
-		return domain.Unreachable(err, "The address %s cannot be used. Is something else serving there? Choose another with --addr.", app.Settings.Addr)
+		return fault.Unreachable(err, "The address %s cannot be used. Is something else serving there? Choose another with --addr.", app.Settings.Addr)
 	}
 	if err := app.Open(); err != nil {
 		return errors.Join(err, listener.Close())

@@ -17,6 +17,7 @@ import (
 	"headway/cmd/web/internal/wire"
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 	"headway/live"
 	"headway/projections"
 	"headway/static"
@@ -163,11 +164,11 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		own.answer.status = p.status
 		s.writePage(w, r, own.answer, s.hub.Seq())
 	default:
-		s.writePage(w, r, s.errorPage(r, p, domain.KindOf(err)), s.hub.Seq())
+		s.writePage(w, r, s.errorPage(r, p, fault.KindOf(err)), s.hub.Seq())
 	}
 }
 
-func (s *server) errorPage(r *http.Request, p problem, kind domain.Kind) answer {
+func (s *server) errorPage(r *http.Request, p problem, kind fault.Kind) answer {
 	a, id := answer{status: p.status, title: p.message, search: r.URL.Query().Get("q")}, requestID(r.Context())
 	if p.status == http.StatusNotFound {
 		a.title = "Not found"
@@ -177,8 +178,8 @@ func (s *server) errorPage(r *http.Request, p problem, kind domain.Kind) answer 
 		return a
 	}
 	m := views.ErrorPage{Kind: kind, Status: p.status, Message: p.message, Fields: p.fields, RequestID: id}
-	if p.status < http.StatusInternalServerError && kind == domain.Internal { // 405 and 415 are the asker's to mend
-		m.Kind = domain.Malformed
+	if p.status < http.StatusInternalServerError && kind == fault.Internal { // 405 and 415 are the asker's to mend
+		m.Kind = fault.Malformed
 	}
 	if len(p.fields) == 1 && p.fields[0].Message == p.message {
 		m.Fields = nil // said already

@@ -24,20 +24,21 @@ import (
 	"headway/cmd/web/internal/wire"
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 	"headway/projections"
 )
 
 // Every kind of error has its status, its name on the wire, and words that give nothing away.
 func TestErrorTable(t *testing.T) {
-	for kind, status := range map[domain.Kind]int{
-		domain.Malformed: 400, domain.Invalid: 422, domain.Refused: 422, domain.NotFound: 404, domain.Conflict: 409, domain.TooLarge: 413,
-		domain.Unavailable: 503, domain.Forbidden: 403, domain.Unauthenticated: 401, domain.Internal: 500,
+	for kind, status := range map[fault.Kind]int{
+		fault.Malformed: 400, fault.Invalid: 422, fault.Refused: 422, fault.NotFound: 404, fault.Conflict: 409, fault.TooLarge: 413,
+		fault.Unavailable: 503, fault.Forbidden: 403, fault.Unauthenticated: 401, fault.Internal: 500,
 	} {
-		p := problemOf(&domain.Error{Kind: kind, Message: "A sentence.", Cause: fmt.Errorf("password=secret")})
+		p := problemOf(&fault.Error{Kind: kind, Message: "A sentence.", Cause: fmt.Errorf("password=secret")})
 		if p.status != status || p.kind != kind.String() {
 			t.Errorf("%s: %d %s, want %d", kind, p.status, p.kind, status)
 		}
-		if strings.Contains(p.message, "secret") || (kind == domain.Internal) != (p.message == "Something went wrong.") {
+		if strings.Contains(p.message, "secret") || (kind == fault.Internal) != (p.message == "Something went wrong.") {
 			t.Errorf("%s says %q", kind, p.message)
 		}
 	}
@@ -435,7 +436,7 @@ const awaySentence = "The read store cannot be reached."
 // away is a read store of which nothing can be read.
 type away struct{ projections.Store }
 
-func errAway() error { return domain.Unreachable(io.ErrUnexpectedEOF, awaySentence) }
+func errAway() error { return fault.Unreachable(io.ErrUnexpectedEOF, awaySentence) }
 
 func (away) Orders(context.Context, projections.OrderQuery) (projections.OrderPage, error) {
 	return projections.OrderPage{}, errAway()

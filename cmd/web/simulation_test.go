@@ -27,6 +27,7 @@ import (
 	"headway/cmd/web/internal/simulation"
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 	"headway/projections"
 	"headway/static"
 )
@@ -608,7 +609,7 @@ func (w *world) send(ctx context.Context, r *rand.Rand, request eventstore.Reque
 			}
 			return &result
 		}
-		if domain.KindOf(err) != domain.Unavailable || !pause(ctx, time.Duration(r.IntN(1000))*time.Millisecond) {
+		if fault.KindOf(err) != fault.Unavailable || !pause(ctx, time.Duration(r.IntN(1000))*time.Millisecond) {
 			return nil
 		}
 	}

@@ -10,10 +10,10 @@ import (
 	"regexp"
 	"strings"
 
-	"headway/domain"
 	"headway/eventstore"
 	"headway/eventstore/dynamo"
 	eventsqlite "headway/eventstore/sqlite"
+	"headway/fault"
 	"headway/projections"
 	"headway/projections/elastic"
 	readsqlite "headway/projections/sqlite"
@@ -58,7 +58,7 @@ func (s Settings) engines() (events, read engine, err error) {
 		return events, read, err
 	}
 	if events.name == dynamoEngine && !tablePrefixes.MatchString(events.place) {
-		return events, read, domain.Errorf(domain.Invalid,
+		return events, read, fault.Errorf(fault.Invalid,
 			"--events: the prefix of the tables is 1 to 200 letters, digits, dots, minus signs and underscores.")
 	}
 	if read.name == elasticEngine {
@@ -76,10 +76,10 @@ func (s Settings) engine(flag, value, distributed, forms, usual string) (engine,
 	}
 	name, place, _ := strings.Cut(value, ":")
 	if name != sqliteEngine && name != distributed { // the rest of the value may hold a password
-		return engine{}, domain.Errorf(domain.Invalid, "%s: “%s” is not an engine that it can name; write %s.", flag, name, forms)
+		return engine{}, fault.Errorf(fault.Invalid, "%s: “%s” is not an engine that it can name; write %s.", flag, name, forms)
 	}
 	if place == "" {
-		return engine{}, domain.Errorf(domain.Invalid, "%s: “%s” does not say where; write %s.", flag, name, forms)
+		return engine{}, fault.Errorf(fault.Invalid, "%s: “%s” does not say where; write %s.", flag, name, forms)
 	}
 	return engine{name: name, place: place}, nil
 }
@@ -88,11 +88,11 @@ func (s Settings) engine(flag, value, distributed, forms, usual string) (engine,
 func (e *engine) address() error {
 	u, err := url.Parse(e.place)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return domain.Errorf(domain.Invalid, "--read: the address of Elasticsearch must begin with http:// or https:// and name a host.")
+		return fault.Errorf(fault.Invalid, "--read: the address of Elasticsearch must begin with http:// or https:// and name a host.")
 	}
 	for name := range u.Query() {
 		if name != "prefix" {
-			return domain.Errorf(domain.Invalid, "--read: the address of Elasticsearch can be asked for its “prefix”, not for “%s”.", name)
+			return fault.Errorf(fault.Invalid, "--read: the address of Elasticsearch can be asked for its “prefix”, not for “%s”.", name)
 		}
 	}
 	e.prefix = u.Query().Get("prefix")
@@ -203,7 +203,7 @@ func makeFolder(dir string) error {
 		}
 	}
 	if err != nil {
-		return domain.Unreachable(err, "The data folder %s cannot be made.", dir)
+		return fault.Unreachable(err, "The data folder %s cannot be made.", dir)
 	}
 	return nil
 }

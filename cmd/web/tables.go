@@ -3,8 +3,8 @@ package main
 import (
 	"fmt"
 
-	"headway/domain"
 	"headway/eventstore/dynamo"
+	"headway/fault"
 )
 
 // TablesCmd is what can be done with the tables of a DynamoDB event store.
@@ -57,7 +57,7 @@ func (a *App) tablesAsked() (dynamo.Options, error) {
 		return dynamo.Options{}, err
 	}
 	if events.name != dynamoEngine {
-		return dynamo.Options{}, domain.Errorf(domain.Invalid, "Only DynamoDB has tables to make or check; name them with --events dynamodb:PREFIX.")
+		return dynamo.Options{}, fault.Errorf(fault.Invalid, "Only DynamoDB has tables to make or check; name them with --events dynamodb:PREFIX.")
 	}
 	return a.tables(events), nil
 }

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"headway/domain"
+	"headway/fault"
 	"headway/static"
 )
 
@@ -98,7 +98,7 @@ func (s *server) inTurn(next http.Handler) http.Handler {
 }
 
 func tooBusy() error {
-	return domain.Errorf(domain.Unavailable, "There is too much to do at the moment. Asking again is safe.")
+	return fault.Errorf(fault.Unavailable, "There is too much to do at the moment. Asking again is safe.")
 }
 
 // readAhead is a body that has been read; whoever reads it gets the error at its place.

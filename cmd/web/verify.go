@@ -9,7 +9,7 @@ import (
 
 	"headway/cmd/web/internal/terminal"
 	"headway/cmd/web/internal/wire"
-	"headway/domain"
+	"headway/fault"
 	"headway/projections"
 )
 
@@ -61,7 +61,7 @@ func (c VerifyCmd) Run(app *App) (err error) {
 func (a *App) project() (stop func(), err error) {
 	ctx, cancel := context.WithCancel(a.Context)
 	own := a.projector()
-	if _, err := own.Step(ctx); err != nil && domain.KindOf(err) != domain.Conflict { // a server that has just begun
+	if _, err := own.Step(ctx); err != nil && fault.KindOf(err) != fault.Conflict { // a server that has just begun
 		cancel()
 		return nil, err
 	}

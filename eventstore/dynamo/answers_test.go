@@ -9,6 +9,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 )
 
 // stingy has the engine answer one item at a time, as it does, near its limits, with large ones: a page of one, of many keys the first.
@@ -153,11 +154,11 @@ func TestAFeedThatIsReadInPart(t *testing.T) {
 	id := newOrder()
 	move(t, s, id, 0)
 	w.mu.Lock()
-	w.fault = func(operation string, _ int) fault {
+	w.injected = func(operation string, _ int) injected {
 		if operation == "Scan" {
 			return refuses("AccessDeniedException")
 		}
-		return fault{}
+		return injected{}
 	}
 	w.mu.Unlock()
 	for told := false; !told; {
@@ -165,15 +166,15 @@ func TestAFeedThatIsReadInPart(t *testing.T) {
 		switch {
 		case err == nil:
 			told, cursor = slices.ContainsFunc(heads, func(h eventstore.Head) bool { return h.OrderID == id }), next
-		case domain.KindOf(err) != domain.Unavailable:
+		case fault.KindOf(err) != fault.Unavailable:
 			t.Fatal(err)
 		}
 	}
-	if _, _, err := s.Moved(t.Context(), cursor, 5); domain.KindOf(err) != domain.Unavailable {
+	if _, _, err := s.Moved(t.Context(), cursor, 5); fault.KindOf(err) != fault.Unavailable {
 		t.Errorf("what could not be read is told as %v", err)
 	}
 	w.mu.Lock()
-	w.fault = nil
+	w.injected = nil
 	w.mu.Unlock()
 	next := newOrder()
 	move(t, s, next, 0)

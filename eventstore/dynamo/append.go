@@ -20,6 +20,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 )
 
 // Append is eventstore.Store's: one TransactWriteItems, and no other request unless its answer is a refusal or does not arrive.
@@ -85,17 +86,17 @@ func (c *command) token(table string) string {
 func (s *Store) command(id domain.OrderID, expect int, m eventstore.Metadata, events []domain.Event) (*command, error) {
 	switch {
 	case m.CausationID == "":
-		return nil, domain.Errorf(domain.Internal, "An append needs the id of its command.")
+		return nil, fault.Errorf(fault.Internal, "An append needs the id of its command.")
 	case len(events) == 0:
-		return nil, domain.Errorf(domain.Internal, "An append needs at least one event.")
+		return nil, fault.Errorf(fault.Internal, "An append needs at least one event.")
 	case len(events) > eventstore.MaxAppend:
-		return nil, domain.Errorf(domain.TooLarge, "One command can store at most %d events, not %d.", eventstore.MaxAppend, len(events))
+		return nil, fault.Errorf(fault.TooLarge, "One command can store at most %d events, not %d.", eventstore.MaxAppend, len(events))
 	case !fits(string(id)):
-		return nil, domain.InvalidField("orderId", "The id of an order has 1 to %d bytes of text.", MaxKeyBytes)
+		return nil, fault.InvalidField("orderId", "The id of an order has 1 to %d bytes of text.", MaxKeyBytes)
 	case !fits(string(m.CausationID)):
-		return nil, domain.InvalidField("commandId", "The id of a command has 1 to %d bytes of text.", MaxKeyBytes)
+		return nil, fault.InvalidField("commandId", "The id of a command has 1 to %d bytes of text.", MaxKeyBytes)
 	case len(m.CorrelationID) > MaxKeyBytes:
-		return nil, domain.Errorf(domain.TooLarge, "A correlation id can have at most %d bytes.", MaxKeyBytes)
+		return nil, fault.Errorf(fault.TooLarge, "A correlation id can have at most %d bytes.", MaxKeyBytes)
 	}
 	m.Timestamp = m.Timestamp.UTC().Truncate(time.Microsecond)
 	c := &command{order: id, expect: expect}
@@ -105,7 +106,7 @@ func (s *Store) command(id domain.OrderID, expect int, m eventstore.Metadata, ev
 			return nil, err
 		}
 		if len(data) > domain.MaxEventBytes {
-			return nil, domain.Errorf(domain.TooLarge, "One event can hold at most %d KiB.", domain.MaxEventBytes>>10)
+			return nil, fault.Errorf(fault.TooLarge, "One event can hold at most %d KiB.", domain.MaxEventBytes>>10)
 		}
 		c.records = append(c.records, eventstore.Record{
 			EventID: eventstore.EventID(m.CausationID, i), OrderID: id, Version: expect + i + 1, EventType: eventType,
@@ -117,12 +118,12 @@ func (s *Store) command(id domain.OrderID, expect int, m eventstore.Metadata, ev
 	for _, r := range c.records {
 		size := sizeOf(eventItem(r, expect+len(events)))
 		if size > MaxItemBytes {
-			return nil, domain.Errorf(domain.TooLarge, "One event with all that is known of it can hold at most %d KiB.", MaxItemBytes>>10)
+			return nil, fault.Errorf(fault.TooLarge, "One event with all that is known of it can hold at most %d KiB.", MaxItemBytes>>10)
 		}
 		total += size
 	}
 	if total > MaxAppendBytes {
-		return nil, domain.Errorf(domain.TooLarge, "One command can store at most %d MiB.", MaxAppendBytes>>20)
+		return nil, fault.Errorf(fault.TooLarge, "One command can store at most %d MiB.", MaxAppendBytes>>20)
 	}
 	return c, nil
 }
@@ -139,7 +140,7 @@ func (s *Store) append(ctx context.Context, c *command) ([]eventstore.Record, er
 		}
 		next := c.judge(err)
 		if next == hopeless {
-			return nil, domain.Unreachable(err, unwritable)
+			return nil, fault.Unreachable(err, unwritable)
 		}
 		if next == later { // nothing was stored, and the command's new time is late enough
 			continue
@@ -158,9 +159,9 @@ func (s *Store) append(ctx context.Context, c *command) ([]eventstore.Record, er
 		}
 		if pause(ctx, backoff(attempt)) != nil {
 			if c.unsure {
-				return nil, domain.Unreachable(err, unknownOutcome)
+				return nil, fault.Unreachable(err, unknownOutcome)
 			}
-			return nil, domain.Unreachable(err, unwritable)
+			return nil, fault.Unreachable(err, unwritable)
 		}
 	}
 }
@@ -174,7 +175,7 @@ func (s *Store) notSent(ctx context.Context, c *command) ([]eventstore.Record, e
 	case done:
 		return records, err
 	}
-	return nil, domain.Errorf(domain.TooLarge, "An order can have at most %s events; this one has %s.", domain.Number(domain.MaxOrderEvents), domain.Number(c.expect))
+	return nil, fault.Errorf(fault.TooLarge, "An order can have at most %s events; this one has %s.", fault.Number(domain.MaxOrderEvents), fault.Number(c.expect))
 }
 
 // write sends the one request. The SDK builds its bytes once and retries them, and gives the last attempt's error: what the ones before it leave

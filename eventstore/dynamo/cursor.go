@@ -8,6 +8,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 )
 
 // cursorKind begins every cursor of one listing, with the version of its form; a cursor of one listing means nothing in another.
@@ -50,7 +51,7 @@ func (s *Store) unseal(kind cursorKind, c eventstore.Cursor) (*content, error) {
 const maxCursor = 4096
 
 func notOurs() error {
-	return domain.MalformedField("cursor", "This place in the list is not one that this store gave out.")
+	return fault.MalformedField("cursor", "This place in the list is not one that this store gave out.")
 }
 
 // content reads numbers and strings in the order in which they were written.

@@ -21,14 +21,14 @@ import (
 type wire struct {
 	mu       sync.Mutex
 	requests map[string]int
-	fault    func(operation string, n int) fault          // of the n-th request of an operation, from 1; nil means none
+	injected func(operation string, n int) injected       // of the n-th request of an operation, from 1; nil means none
 	ask      func(operation, asked string) string         // of a request; nil means none
 	change   func(operation, asked, answer string) string // of an answer; nil means none
 	late     sync.WaitGroup                               // requests that are still to arrive
 }
 
-// fault is what happens to one request.
-type fault struct {
+// injected is what happens to one request.
+type injected struct {
 	unsent bool          // it never arrives
 	lost   bool          // it is carried out, and its answer is lost
 	late   time.Duration // it is carried out so long after its client has given it up
@@ -37,7 +37,7 @@ type fault struct {
 	body   string        // of that answer
 }
 
-func (f fault) err() error {
+func (f injected) err() error {
 	if f.failed == nil {
 		return syscall.ECONNRESET
 	}
@@ -57,9 +57,9 @@ func (w *wire) Do(r *http.Request) (*http.Response, error) {
 		w.requests = map[string]int{}
 	}
 	w.requests[operation]++
-	var f fault
-	if w.fault != nil {
-		f = w.fault(operation, w.requests[operation])
+	var f injected
+	if w.injected != nil {
+		f = w.injected(operation, w.requests[operation])
 	}
 	w.mu.Unlock()
 	switch {
@@ -110,7 +110,7 @@ func (w *wire) later(r *http.Request, asked []byte, after time.Duration) {
 	})
 }
 
-func answer(r *http.Request, f fault) *http.Response {
+func answer(r *http.Request, f injected) *http.Response {
 	return &http.Response{
 		StatusCode: f.status, Status: http.StatusText(f.status), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,
 		Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}}, ContentLength: int64(len(f.body)),
@@ -128,7 +128,7 @@ func (w *wire) take() map[string]int {
 }
 
 // refuses is an error as the engine spells it.
-func refuses(code string, reasons ...string) fault {
+func refuses(code string, reasons ...string) injected {
 	body := map[string]any{"__type": "com.amazonaws.dynamodb.v20120810#" + code, "message": code}
 	var list []map[string]string
 	for _, r := range reasons {
@@ -141,18 +141,18 @@ func refuses(code string, reasons ...string) fault {
 	if err != nil {
 		panic(err)
 	}
-	return fault{status: http.StatusBadRequest, body: string(text)}
+	return injected{status: http.StatusBadRequest, body: string(text)}
 }
 
 // after is the same answer, but to a request that was carried out.
-func (f fault) after() fault {
+func (f injected) after() injected {
 	f.lost = true
 	return f
 }
 
 // faults by name.
-func faults() map[string]fault {
-	return map[string]fault{
+func faults() map[string]injected {
+	return map[string]injected{
 		"the connection breaks before":              {unsent: true},
 		"the answer is lost":                        {lost: true},
 		"the time is over before":                   {unsent: true, failed: os.ErrDeadlineExceeded},
@@ -183,14 +183,14 @@ func nobodyThere() error { return &net.OpError{Op: "dial", Net: "tcp", Err: sysc
 // chance is how likely one of some faults is.
 type chance struct {
 	of     float64
-	faults []fault
+	faults []injected
 }
 
 // seeded draws faults for the requests as they come: the seed says which. What is lost or late is so only for the operations that write: an
 // answer that a reader does not get is one that was not given.
-func seeded(seed uint64, chances ...chance) func(string, int) fault {
+func seeded(seed uint64, chances ...chance) func(string, int) injected {
 	draw := rand.New(rand.NewPCG(seed, seed)) // the same every time
-	return func(operation string, _ int) fault {
+	return func(operation string, _ int) injected {
 		x := draw.Float64()
 		for _, c := range chances {
 			if x -= c.of; x >= 0 {
@@ -198,11 +198,11 @@ func seeded(seed uint64, chances ...chance) func(string, int) fault {
 			}
 			f := c.faults[draw.IntN(len(c.faults))]
 			if operation != "TransactWriteItems" && (f.lost || f.late > 0) {
-				return fault{unsent: true}
+				return injected{unsent: true}
 			}
 			return f
 		}
-		return fault{}
+		return injected{}
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/eventstore/storetest"
+	"headway/fault"
 )
 
 func newOrder() domain.OrderID { return domain.OrderID(uuid.NewString()) }
@@ -76,18 +77,18 @@ func TestLimitsAreCheckedBeforeTheCall(t *testing.T) {
 		id     domain.OrderID
 		m      eventstore.Metadata
 		events []domain.Event
-		kind   domain.Kind
+		kind   fault.Kind
 	}{
-		"the bytes of a transaction":    {newOrder(), newCommand(), slices.Repeat([]domain.Event{large}, 25), domain.TooLarge},
-		"the bytes of an item":          {newOrder(), longName, []domain.Event{cancelled("x")}, domain.TooLarge},
-		"the bytes of a key":            {newOrder(), longCorrelation, []domain.Event{cancelled("x")}, domain.TooLarge},
-		"a command id that is too long": {newOrder(), longCommand, []domain.Event{cancelled("x")}, domain.Invalid},
-		"an order id that is no key":    {"", newCommand(), []domain.Event{cancelled("x")}, domain.Invalid},
+		"the bytes of a transaction":    {newOrder(), newCommand(), slices.Repeat([]domain.Event{large}, 25), fault.TooLarge},
+		"the bytes of an item":          {newOrder(), longName, []domain.Event{cancelled("x")}, fault.TooLarge},
+		"the bytes of a key":            {newOrder(), longCorrelation, []domain.Event{cancelled("x")}, fault.TooLarge},
+		"a command id that is too long": {newOrder(), longCommand, []domain.Event{cancelled("x")}, fault.Invalid},
+		"an order id that is no key":    {"", newCommand(), []domain.Event{cancelled("x")}, fault.Invalid},
 		"an order id that is too long": {
-			domain.OrderID(strings.Repeat("x", MaxKeyBytes+1)), newCommand(), []domain.Event{cancelled("x")}, domain.Invalid,
+			domain.OrderID(strings.Repeat("x", MaxKeyBytes+1)), newCommand(), []domain.Event{cancelled("x")}, fault.Invalid,
 		},
 	} {
-		if _, err := s.Append(t.Context(), c.id, 0, c.m, c.events...); domain.KindOf(err) != c.kind {
+		if _, err := s.Append(t.Context(), c.id, 0, c.m, c.events...); fault.KindOf(err) != c.kind {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
@@ -112,11 +113,11 @@ func TestEveryFaultOfAnAppend(t *testing.T) {
 					t.Fatal(err)
 				}
 				w.take()
-				w.fault = func(operation string, n int) fault {
+				w.injected = func(operation string, n int) injected {
 					if operation == "TransactWriteItems" && n <= times {
 						return f
 					}
-					return fault{}
+					return injected{}
 				}
 				got, err := s.Append(t.Context(), id, 1, m, cancelled("a"), cancelled("b"))
 				if err != nil || len(got) != 2 || got[0].Version != 2 || got[0].Metadata.CausationID != m.CausationID {
@@ -143,14 +144,14 @@ func TestEveryFaultOfAConflict(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.take()
-			w.fault = func(operation string, n int) fault {
+			w.injected = func(operation string, n int) injected {
 				if operation == "TransactWriteItems" && n == 1 {
 					return f
 				}
-				return fault{}
+				return injected{}
 			}
 			_, err := s.Append(t.Context(), id, 1, newCommand(), cancelled("c"))
-			if e, ok := errors.AsType[*domain.Error](err); !ok || e.Kind != domain.Conflict || e.Head != 2 {
+			if e, ok := errors.AsType[*fault.Error](err); !ok || e.Kind != fault.Conflict || e.Head != 2 {
 				t.Errorf("got %v", err)
 			}
 		})
@@ -162,22 +163,22 @@ func TestEngineAway(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	for name, c := range map[string]struct {
-		first, rest fault
+		first, rest injected
 		want        string
 	}{
 		"throttled":                 {refuses("ThrottlingException"), refuses("ThrottlingException"), unwritable},
-		"nobody is there":           {fault{unsent: true, failed: nobodyThere()}, fault{unsent: true, failed: nobodyThere()}, unwritable},
+		"nobody is there":           {injected{unsent: true, failed: nobodyThere()}, injected{unsent: true, failed: nobodyThere()}, unwritable},
 		"forbidden":                 {refuses("AccessDeniedException"), refuses("AccessDeniedException"), unwritable},
-		"lost":                      {fault{lost: true}, fault{lost: true}, unknownOutcome},
-		"lost once, then throttled": {fault{lost: true}, refuses("ThrottlingException"), unknownOutcome},
-		"lost once, then forbidden": {fault{lost: true}, refuses("AccessDeniedException"), unknownOutcome},
+		"lost":                      {injected{lost: true}, injected{lost: true}, unknownOutcome},
+		"lost once, then throttled": {injected{lost: true}, refuses("ThrottlingException"), unknownOutcome},
+		"lost once, then forbidden": {injected{lost: true}, refuses("AccessDeniedException"), unknownOutcome},
 		"a token of other bytes":    {refuses("IdempotentParameterMismatchException"), refuses("ThrottlingException"), unknownOutcome},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, w := overWire(t, p)
 			id, m := newOrder(), newCommand()
-			w.fault = func(operation string, n int) fault {
+			w.injected = func(operation string, n int) injected {
 				if operation == "TransactWriteItems" && n == 1 {
 					return c.first
 				}
@@ -185,17 +186,17 @@ func TestEngineAway(t *testing.T) {
 			}
 			began := time.Now()
 			_, err := s.Append(t.Context(), id, 0, m, cancelled("x"))
-			if domain.KindOf(err) != domain.Unavailable || domain.Sentence(err) != c.want {
+			if fault.KindOf(err) != fault.Unavailable || fault.Sentence(err) != c.want {
 				t.Errorf("got %v", err)
 			}
 			if took := time.Since(began); took > AppendTimeout+AttemptTimeout {
 				t.Errorf("it took %v", took)
 			}
-			if _, err := s.Read(t.Context(), id, 0); domain.KindOf(err) != domain.Unavailable {
+			if _, err := s.Read(t.Context(), id, 0); fault.KindOf(err) != fault.Unavailable {
 				t.Errorf("a read got %v", err)
 			}
 			w.mu.Lock()
-			w.fault = nil
+			w.injected = nil
 			w.mu.Unlock()
 			again, err := s.Append(t.Context(), id, 0, m, cancelled("x"))
 			stored, err2 := s.Read(t.Context(), id, 0)
@@ -209,18 +210,18 @@ func TestEngineAway(t *testing.T) {
 // A command whose answer was lost, and which is then refused for ever, is looked up: it was stored.
 func TestALostAnswerBeforeARefusal(t *testing.T) {
 	p := newPlace(t)
-	for name, refusal := range map[string]fault{
+	for name, refusal := range map[string]injected{
 		"forbidden":        refuses("AccessDeniedException"),
 		"said to be wrong": refuses("TransactionCanceledException", "ValidationError", "None"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, w := overWire(t, p)
-			w.fault = func(operation string, n int) fault {
+			w.injected = func(operation string, n int) injected {
 				switch {
 				case operation != "TransactWriteItems":
-					return fault{}
+					return injected{}
 				case n == 1:
-					return fault{lost: true}
+					return injected{lost: true}
 				}
 				return refusal
 			}
@@ -255,7 +256,7 @@ func TestOneOrderACommand(t *testing.T) {
 		ids[i] = newOrder()
 		all.Go(func() {
 			_, err := s.Append(t.Context(), ids[i], 0, m, cancelled("x"))
-			if e, ok := errors.AsType[*domain.Error](err); ok && e.Kind == domain.Invalid && e.Fields[0].Field == "commandId" {
+			if e, ok := errors.AsType[*fault.Error](err); ok && e.Kind == fault.Invalid && e.Fields[0].Field == "commandId" {
 				refused.Add(1)
 			} else if err == nil {
 				won.Add(1)
@@ -278,12 +279,12 @@ func TestOneOrderACommand(t *testing.T) {
 // nobody hears of a conflict with their own command. Of the requests 10 % lose their answer after they were carried out, 30 % are throttled,
 // and a few meet something rarer.
 func TestWritersOverABadWire(t *testing.T) {
-	lost := chance{0.10, []fault{{lost: true}, {status: http.StatusInternalServerError, lost: true}}}
-	throttled := chance{0.30, []fault{
+	lost := chance{0.10, []injected{{lost: true}, {status: http.StatusInternalServerError, lost: true}}}
+	throttled := chance{0.30, []injected{
 		refuses("ThrottlingException"), refuses("ProvisionedThroughputExceededException"),
 		refuses("TransactionCanceledException", "None", "ThrottlingError"),
 	}}
-	rare := chance{0.06, []fault{
+	rare := chance{0.06, []injected{
 		{unsent: true, failed: os.ErrDeadlineExceeded}, {lost: true, failed: os.ErrDeadlineExceeded},
 		{late: 50 * time.Millisecond, failed: os.ErrDeadlineExceeded}, {late: 400 * time.Millisecond, failed: os.ErrDeadlineExceeded},
 		refuses("TransactionCanceledException", "TransactionConflict", "None"),
@@ -297,7 +298,7 @@ func TestWritersOverABadWire(t *testing.T) {
 			for i := range stores {
 				var s *Store
 				s, wires[i] = overWire(t, p)
-				wires[i].fault, stores[i] = seeded(seed+uint64(i), lost, throttled, rare), s
+				wires[i].injected, stores[i] = seeded(seed+uint64(i), lost, throttled, rare), s
 			}
 			began := time.Now()
 			h := storetest.Crowd(t, seed, 8, stores...)

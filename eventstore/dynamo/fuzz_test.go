@@ -10,8 +10,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 )
 
 // Whatever a cursor says, also one that carries the right check, it is a place that its own cursor says again, or Malformed with a sentence
@@ -135,8 +135,8 @@ func FuzzItems(f *testing.F) {
 
 func refusedCursor(t *testing.T, err error) {
 	t.Helper()
-	e, ok := errors.AsType[*domain.Error](err)
-	if !ok || e.Kind != domain.Malformed || !slices.Equal(e.Fields, []domain.FieldError{{Field: "cursor", Message: e.Message}}) || e.Message == "" {
+	e, ok := errors.AsType[*fault.Error](err)
+	if !ok || e.Kind != fault.Malformed || !slices.Equal(e.Fields, []fault.FieldError{{Field: "cursor", Message: e.Message}}) || e.Message == "" {
 		t.Fatalf("refused with %#v", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 )
 
 // LoadSnapshot is eventstore.Store's. It reads without strong consistency, at half the price: an older snapshot is as true as the newest.
@@ -48,7 +49,7 @@ func (s *Store) SaveSnapshot(ctx context.Context, snapshot eventstore.Snapshot, 
 	case len(snapshot.Data) > eventstore.MaxSnapshotBytes:
 		return eventstore.SnapshotTooLarge(snapshot)
 	case !fits(string(snapshot.OrderID)):
-		return domain.InvalidField("orderId", "The id of an order has 1 to %d bytes of text.", MaxKeyBytes)
+		return fault.InvalidField("orderId", "The id of an order has 1 to %d bytes of text.", MaxKeyBytes)
 	}
 	bounded, cancel := context.WithTimeout(ctx, AppendTimeout)
 	defer cancel()
@@ -65,7 +66,7 @@ func (s *Store) SaveSnapshot(ctx context.Context, snapshot eventstore.Snapshot, 
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return domain.Unreachable(err, unwritable)
+	return fault.Unreachable(err, unwritable)
 }
 
 func snapshotItem(s eventstore.Snapshot) item {

@@ -27,6 +27,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 )
 
 // The bounds of one store.
@@ -128,7 +129,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 // connect makes a client from what the environment tells the SDK; it asks nothing of the engine.
 func connect(ctx context.Context, options Options) (*dynamodb.Client, error) {
 	if options.Prefix == "" {
-		return nil, domain.Errorf(domain.Invalid, "The tables of the event store need a prefix.")
+		return nil, fault.Errorf(fault.Invalid, "The tables of the event store need a prefix.")
 	}
 	client := awshttp.NewBuildableClient().WithTimeout(AttemptTimeout).WithTransportOptions(func(t *http.Transport) {
 		t.MaxIdleConns, t.MaxIdleConnsPerHost = MaxConns, MaxConns
@@ -149,13 +150,13 @@ func connect(ctx context.Context, options Options) (*dynamodb.Client, error) {
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, load...)
 	if err != nil {
-		return nil, domain.Unreachable(err, "The settings of AWS cannot be read.")
+		return nil, fault.Unreachable(err, "The settings of AWS cannot be read.")
 	}
 	if cfg.Region == "" {
-		return nil, domain.Errorf(domain.Invalid, "DynamoDB needs a region: set AWS_REGION, or a profile that names one.")
+		return nil, fault.Errorf(fault.Invalid, "DynamoDB needs a region: set AWS_REGION, or a profile that names one.")
 	}
 	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
-		return nil, domain.Unreachable(err, "DynamoDB needs credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or a role.")
+		return nil, fault.Unreachable(err, "DynamoDB needs credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or a role.")
 	}
 	return dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
 		// This version of the SDK warns of every checksum, because it decodes a body past the reader that computes it. TLS guards the bytes.
@@ -179,19 +180,19 @@ func (s *Store) check(ctx context.Context, prefix string) error {
 		sent := time.Now()
 		out, err := s.client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: aws.String(want.Name)})
 		if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
-			return &domain.Error{Kind: domain.Unavailable, Message: fmt.Sprintf(notReady, "the table "+want.Name+" is missing"), Cause: err}
+			return &fault.Error{Kind: fault.Unavailable, Message: fmt.Sprintf(notReady, "the table "+want.Name+" is missing"), Cause: err}
 		}
 		if err != nil {
 			return readFailed(ctx, err)
 		}
 		if differences := want.compare(out.Table); len(differences) > 0 {
-			return domain.Errorf(domain.Unavailable, notReady, differences[0])
+			return fault.Errorf(fault.Unavailable, notReady, differences[0])
 		}
 		if there, ok := middleware.GetServerTime(out.ResultMetadata); ok {
 			// The engine's clock is told in whole seconds, at some moment between the request and now.
 			off := max(sent.Sub(there)-time.Second, time.Until(there), 0)
 			if off > s.windows.MaxSkew {
-				return domain.Errorf(domain.Unavailable, "This machine's clock is %s away from the event store's; at most %s is allowed.",
+				return fault.Errorf(fault.Unavailable, "This machine's clock is %s away from the event store's; at most %s is allowed.",
 					off.Round(time.Second), s.windows.MaxSkew)
 			}
 		}
@@ -217,7 +218,7 @@ func (s *Store) enter(ctx context.Context) (leave func(), err error) {
 	s.open.RLock()
 	if s.closed {
 		s.open.RUnlock()
-		return nil, domain.Errorf(domain.Unavailable, storeIsClosed)
+		return nil, fault.Errorf(fault.Unavailable, storeIsClosed)
 	}
 	return s.open.RUnlock, nil
 }
@@ -237,10 +238,10 @@ func readFailed(caller context.Context, err error) error {
 	if ended := caller.Err(); ended != nil {
 		return ended
 	}
-	if _, ours := errors.AsType[*domain.Error](err); ours {
+	if _, ours := errors.AsType[*fault.Error](err); ours {
 		return err
 	}
-	return domain.Unreachable(err, unreadable)
+	return fault.Unreachable(err, unreadable)
 }
 
 // pause waits, or fails when the context ends first.

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
 
-	"headway/domain"
+	"headway/fault"
 )
 
 // The names in the tables.
@@ -108,7 +108,7 @@ func CreateTables(ctx context.Context, options Options) error {
 }
 
 func tablesFailed(t Table, what string, err error) error {
-	return domain.Unreachable(err, "The table %s could not be %s.", t.Name, what)
+	return fault.Unreachable(err, "The table %s could not be %s.", t.Name, what)
 }
 
 // protect turns on point-in-time recovery. It can only be asked for a moment after a table is made, and DynamoDB Local does not know it.

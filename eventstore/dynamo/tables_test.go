@@ -16,6 +16,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 )
 
 // Making the tables again changes nothing, and what was made is as it should be.
@@ -89,7 +90,7 @@ func TestCheckTables(t *testing.T) {
 				t.Errorf("the check says %q, %v; want one that ends with %q", differences, err, c.want)
 			}
 			s, err := Open(t.Context(), p.options)
-			if (err == nil) != c.works || (err != nil && domain.KindOf(err) != domain.Unavailable) {
+			if (err == nil) != c.works || (err != nil && fault.KindOf(err) != fault.Unavailable) {
 				t.Errorf("opening got %v", err)
 			}
 			if s != nil {
@@ -102,7 +103,7 @@ func TestCheckTables(t *testing.T) {
 		if differences, err := CheckTables(t.Context(), options); err != nil || len(differences) != 3 {
 			t.Errorf("the check says %q, %v", differences, err)
 		}
-		if _, err := Open(t.Context(), options); domain.KindOf(err) != domain.Unavailable || !strings.Contains(domain.Sentence(err), "web tables create") {
+		if _, err := Open(t.Context(), options); fault.KindOf(err) != fault.Unavailable || !strings.Contains(fault.Sentence(err), "web tables create") {
 			t.Errorf("opening got %v", err)
 		}
 	})
@@ -115,7 +116,7 @@ func TestCursorOfOtherTables(t *testing.T) {
 	must(t, err)
 	dropTables(t, p.options)
 	must(t, CreateTables(t.Context(), p.options))
-	if _, _, err := open(t, p.options).Moved(t.Context(), cursor, 5); domain.KindOf(err) != domain.Malformed {
+	if _, _, err := open(t, p.options).Moved(t.Context(), cursor, 5); fault.KindOf(err) != fault.Malformed {
 		t.Errorf("got %v", err)
 	}
 }

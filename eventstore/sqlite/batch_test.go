@@ -20,6 +20,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 )
 
 // The tests of this file are inside, to say exactly which commands share a transaction.
@@ -105,17 +106,17 @@ func TestNeighboursInOneTransaction(t *testing.T) {
 
 	cases := []struct {
 		command *command
-		version int         // of the last record, or
-		kind    domain.Kind // of the error, or
+		version int        // of the last record, or
+		kind    fault.Kind // of the error, or
 		err     error
 	}{
 		{command: newCommand(t, "a", 0, metadata(), "x", "y"), version: 2},
-		{command: newCommand(t, "old", 0, metadata(), "x"), kind: domain.Conflict},
+		{command: newCommand(t, "old", 0, metadata(), "x"), kind: fault.Conflict},
 		{command: ended, err: context.Canceled},
-		{command: notAllowed, kind: domain.Internal},
+		{command: notAllowed, kind: fault.Internal},
 		{command: newCommand(t, "d", 0, same, "x"), version: 1},
 		{command: newCommand(t, "d", 0, same, "x"), version: 1},
-		{command: newCommand(t, "d", 0, other, "x"), kind: domain.Invalid},
+		{command: newCommand(t, "d", 0, other, "x"), kind: fault.Invalid},
 		{command: newCommand(t, "d", 1, metadata(), "x", "y"), version: 3}, // follows what is not committed yet
 		{command: newCommand(t, "old", 9, old, "x"), version: 1},
 		{command: newCommand(t, "e", 0, metadata(), "x", "y"), version: 2},
@@ -128,7 +129,7 @@ func TestNeighboursInOneTransaction(t *testing.T) {
 		c := cases[i]
 		switch {
 		case c.err != nil && !errors.Is(got.err, c.err),
-			c.kind != 0 && domain.KindOf(got.err) != c.kind,
+			c.kind != 0 && fault.KindOf(got.err) != c.kind,
 			(c.kind != 0 || c.command == notAllowed) && got.err == nil,
 			c.version != 0 && (got.err != nil || got.records[len(got.records)-1].Version != c.version):
 			t.Errorf("command %d got %d records, %v", i, len(got.records), got.err)
@@ -208,7 +209,7 @@ func TestTransactionFails(t *testing.T) {
 				newCommand(t, "old", 0, metadata(), "a conflict that nobody may hear of"), newCommand(t, "c", 0, metadata(), "x"),
 			}
 			for i, got := range answersOf(t, w, commands...) {
-				if domain.KindOf(got.err) != domain.Unavailable || domain.Sentence(got.err) != unwritable {
+				if fault.KindOf(got.err) != fault.Unavailable || fault.Sentence(got.err) != unwritable {
 					t.Errorf("command %d got %v", i, got.err)
 				}
 			}
@@ -349,7 +350,7 @@ func TestQueue(t *testing.T) {
 					t.Fatalf("command %d: %v", i, err)
 				}
 			}
-			if err := q.put(c.next()); domain.KindOf(err) != domain.Unavailable || domain.Sentence(err) != queueIsFull {
+			if err := q.put(c.next()); fault.KindOf(err) != fault.Unavailable || fault.Sentence(err) != queueIsFull {
 				t.Errorf("one more got %v", err)
 			}
 			if got := len(q.take()); got != c.batch {
@@ -359,7 +360,7 @@ func TestQueue(t *testing.T) {
 				t.Errorf("with room again: %v", err)
 			}
 			q.close()
-			if err := q.put(c.next()); domain.Sentence(err) != storeIsClosed {
+			if err := q.put(c.next()); fault.Sentence(err) != storeIsClosed {
 				t.Errorf("a closed queue answers %v", err)
 			}
 			left := c.fit - c.batch + 1

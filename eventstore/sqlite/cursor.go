@@ -5,8 +5,8 @@ import (
 	"strconv"
 	"strings"
 
-	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 )
 
 // cursorKind begins every cursor of one listing, with the version of its form; a cursor of one listing means nothing in another.
@@ -59,5 +59,5 @@ func parseWalk(c eventstore.Cursor) (walkPlace, error) {
 }
 
 func notOurs() error {
-	return domain.MalformedField("cursor", "This place in the list is not one that this store gave out.")
+	return fault.MalformedField("cursor", "This place in the list is not one that this store gave out.")
 }

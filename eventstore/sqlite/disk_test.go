@@ -14,6 +14,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/eventstore/sqlite"
+	"headway/fault"
 	"headway/internal/faultydisk"
 )
 
@@ -80,8 +81,8 @@ func sendAll(t *testing.T, s *sqlite.Store, wishes []wish) (stored []bool) {
 		all.Go(func() {
 			err := w.send(s)
 			stored[i] = err == nil
-			if err != nil && (domain.KindOf(err) != domain.Unavailable || !strings.Contains(domain.Sentence(err), "is safe.")) {
-				t.Errorf("a person is told %q: %v", domain.Sentence(err), err)
+			if err != nil && (fault.KindOf(err) != fault.Unavailable || !strings.Contains(fault.Sentence(err), "is safe.")) {
+				t.Errorf("a person is told %q: %v", fault.Sentence(err), err)
 			}
 		})
 	}
@@ -95,7 +96,7 @@ func lookAt(t *testing.T, s *sqlite.Store, wishes []wish, stored []bool, broken 
 	for i, w := range wishes {
 		records, err := s.Read(context.Background(), w.order, w.expect)
 		switch {
-		case err != nil && broken && domain.KindOf(err) == domain.Unavailable:
+		case err != nil && broken && fault.KindOf(err) == fault.Unavailable:
 		case err != nil:
 			t.Errorf("order %s cannot be read: %v", w.order, err)
 		case len(records) != 0 && len(records) != len(w.events), stored[i] && len(records) == 0:
@@ -127,14 +128,14 @@ func TestEveryOperationOfAnAppendFails(t *testing.T) {
 	for group, orders := range map[string]int{"one command": 1, "a group of commands": 5} {
 		t.Run(group, func(t *testing.T) {
 			tried := 0
-			for how, fault := range faults() {
+			for how, broken := range faults() {
 				path, disk, done := newPlace(t)
 				t.Cleanup(done)
 				s := open(t, path, sqlite.Options{})
 				var all []wish
 				for n, hit := 1+rand.IntN(faultydisk.Every()), 1; hit > 0 && !t.Failed(); n += faultydisk.Every() {
-					fault.N = n
-					disk.Break(fault)
+					broken.N = n
+					disk.Break(broken)
 					wishes := wishesOf(fmt.Sprintf("%s, %d", how, n), orders, 3)
 					all = append(all, wishes...)
 					stored := sendAll(t, s, wishes)
@@ -188,7 +189,7 @@ func TestEveryOperationOfComingBackFails(t *testing.T) {
 	var all []wish
 	tried := 0
 	for _, first := range []faultydisk.Fault{{N: 1, Kinds: faultydisk.Write}, {N: 1, Kinds: faultydisk.Sync}} {
-		for how, fault := range faults() {
+		for how, broken := range faults() {
 			for n, hit := 1+rand.IntN(faultydisk.Every()), 1; hit > 0 && !t.Failed(); n += faultydisk.Every() {
 				wishes := wishesOf(fmt.Sprintf("%d, %s, %d", first.Kinds, how, n), 1, 2)
 				all = append(all, wishes...)
@@ -197,8 +198,8 @@ func TestEveryOperationOfComingBackFails(t *testing.T) {
 				if disk.Mend() == 0 || stored[0] {
 					t.Fatal("the append did not fail")
 				}
-				fault.N = n
-				disk.Break(fault)
+				broken.N = n
+				disk.Break(broken)
 				stored = sendAll(t, s, wishes)
 				lookAt(t, s, wishes, stored, true)
 				if hit = disk.Mend(); hit > 0 {
@@ -217,11 +218,11 @@ func TestEveryOperationOfComingBackFails(t *testing.T) {
 // Whichever operation fails while a new file is opened: the error is a sentence, and the next attempt gets the store.
 func TestEveryOperationOfAFreshFileFails(t *testing.T) {
 	tried := 0
-	for how, fault := range faults() {
+	for how, broken := range faults() {
 		for n, hit := 1+rand.IntN(faultydisk.Every()), 1; hit > 0 && !t.Failed(); n += faultydisk.Every() {
 			path, disk, done := newPlace(t)
-			fault.N = n
-			disk.Break(fault)
+			broken.N = n
+			disk.Break(broken)
 			wishes := wishesOf("o", 1, 2)
 			stored := []bool{false}
 			s, err := sqlite.Open(path, sqlite.Options{})
@@ -229,7 +230,7 @@ func TestEveryOperationOfAFreshFileFails(t *testing.T) {
 				stored = sendAll(t, s, wishes)
 				lookAt(t, s, wishes, stored, true)
 				_ = s.Close() // what it says is another test's
-			} else if domain.KindOf(err) != domain.Unavailable || domain.Sentence(err) == "" {
+			} else if fault.KindOf(err) != fault.Unavailable || fault.Sentence(err) == "" {
 				t.Errorf("%s, operation %d: %v", how, n, err)
 			}
 			if hit = disk.Mend(); hit > 0 {
@@ -261,17 +262,17 @@ func TestEveryOperationOfACheckpointFails(t *testing.T) {
 	sendAll(t, s, wishes)
 	left := disk.Cut(1)
 	tried := 0
-	for how, fault := range faults() {
+	for how, broken := range faults() {
 		for n, hit := 1+rand.IntN(faultydisk.Every()), 1; hit > 0 && !t.Failed(); n += faultydisk.Every() {
 			path, disk, done := newPlace(t)
 			must(t, left.Put(filepath.Dir(path)))
-			fault.N = n
-			disk.Break(fault)
+			broken.N = n
+			disk.Break(broken)
 			s, err := sqlite.Open(path, sqlite.Options{})
 			if err == nil {
 				lookAt(t, s, wishes, allOf(orders), true)
 				_ = s.Close()
-			} else if domain.KindOf(err) != domain.Unavailable {
+			} else if fault.KindOf(err) != fault.Unavailable {
 				t.Errorf("%s, operation %d: %v", how, n, err)
 			}
 			if hit = disk.Mend(); hit > 0 {
@@ -307,10 +308,10 @@ func TestOperationsOfLargeTransactionsFail(t *testing.T) {
 	}
 	faults := []faultydisk.Fault{{}, {Stays: true, Full: true, Half: true}}
 	for try := range tries {
-		fault := faults[try%len(faults)]
-		fault.N = 1 + rand.IntN(total*3/2)
+		broken := faults[try%len(faults)]
+		broken.N = 1 + rand.IntN(total*3/2)
 		w := newLarge(fmt.Sprintf("%d", try))
-		disk.Break(fault)
+		disk.Break(broken)
 		stored := sendAll(t, s, []wish{w})
 		lookAt(t, s, []wish{w}, stored, true)
 		hit += min(1, disk.Mend())
@@ -434,16 +435,16 @@ func powerCuts(t *testing.T, seed uint64) (cuts int) {
 		for _, p := range all { // whoever looks after a restart believes what they see
 			p.look(t, s)
 		}
-		var fault faultydisk.Fault
+		var broken faultydisk.Fault
 		switch chance.IntN(3) {
 		case 0:
-			fault = faultydisk.Fault{N: 1 + chance.IntN(12), Kinds: faultydisk.Sync, Half: chance.IntN(2) == 0}
+			broken = faultydisk.Fault{N: 1 + chance.IntN(12), Kinds: faultydisk.Sync, Half: chance.IntN(2) == 0}
 		case 1:
-			fault = faultydisk.Fault{N: 1 + chance.IntN(60), Half: true}
+			broken = faultydisk.Fault{N: 1 + chance.IntN(60), Half: true}
 		case 2:
-			fault = faultydisk.Fault{N: 1 << 30}
+			broken = faultydisk.Fault{N: 1 << 30}
 		}
-		disk.Break(fault)
+		disk.Break(broken)
 		var working sync.WaitGroup
 		for i, p := range all {
 			chance := rand.New(rand.NewPCG(seed, uint64(i+2)))
@@ -500,7 +501,7 @@ func (p *promised) step(t *testing.T, s *sqlite.Store, chance *rand.Rand) {
 	switch err := w.send(s); {
 	case err == nil:
 		p.seen.Store(to)
-	case domain.KindOf(err) != domain.Unavailable:
+	case fault.KindOf(err) != fault.Unavailable:
 		t.Errorf("a command at %d of %s: %v", w.expect, p.order, err)
 	}
 }
@@ -509,7 +510,7 @@ func (p *promised) step(t *testing.T, s *sqlite.Store, chance *rand.Rand) {
 func (p *promised) look(t *testing.T, s *sqlite.Store) {
 	records, err := s.Read(context.Background(), p.order, 0)
 	switch n := int64(len(records)); {
-	case err != nil && domain.KindOf(err) != domain.Unavailable:
+	case err != nil && fault.KindOf(err) != fault.Unavailable:
 		t.Error(err)
 	case err == nil && (n < p.seen.Load() || n > p.asked.Load()):
 		t.Errorf("%s has %d events; %d were seen, %d asked for", p.order, n, p.seen.Load(), p.asked.Load())

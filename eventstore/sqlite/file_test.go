@@ -13,6 +13,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/eventstore/sqlite"
+	"headway/fault"
 )
 
 func metadata() eventstore.Metadata {
@@ -117,24 +118,24 @@ func TestOpenAtOnce(t *testing.T) {
 func TestRefusedFiles(t *testing.T) {
 	for name, c := range map[string]struct {
 		make     func(t *testing.T, path string)
-		kind     domain.Kind
+		kind     fault.Kind
 		sentence string
 	}{
 		"text": {func(t *testing.T, path string) {
 			must(t, os.WriteFile(path, []byte(strings.Repeat("id,sku,quantity\n", 500)), 0o600))
-		}, domain.Refused, "is not an event store of Headway"},
+		}, fault.Refused, "is not an event store of Headway"},
 		"a database of another program": {func(t *testing.T, path string) {
 			db := raw(t, path)
 			execSQL(t, db, `CREATE TABLE events (id INTEGER)`)
 			must(t, db.Close())
-		}, domain.Refused, "is not an event store of Headway"},
+		}, fault.Refused, "is not an event store of Headway"},
 		"a newer event store": {func(t *testing.T, path string) {
 			must(t, open(t, path, sqlite.Options{}).Close())
 			db := raw(t, path)
 			execSQL(t, db, `PRAGMA user_version = 3`)
 			must(t, db.Close())
-		}, domain.Refused, "was written by a newer Headway"},
-		"a folder": {func(t *testing.T, path string) { must(t, os.Mkdir(path, 0o700)) }, domain.Unavailable, "cannot be opened"},
+		}, fault.Refused, "was written by a newer Headway"},
+		"a folder": {func(t *testing.T, path string) { must(t, os.Mkdir(path, 0o700)) }, fault.Unavailable, "cannot be opened"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "events.db")
@@ -144,7 +145,7 @@ func TestRefusedFiles(t *testing.T) {
 			if err == nil {
 				must(t, s.Close())
 			}
-			if sentence := domain.Sentence(err); domain.KindOf(err) != c.kind || !strings.Contains(sentence, c.sentence) {
+			if sentence := fault.Sentence(err); fault.KindOf(err) != c.kind || !strings.Contains(sentence, c.sentence) {
 				t.Errorf("got %v", err)
 			}
 			if after, _ := os.ReadFile(path); string(after) != string(before) {
@@ -154,7 +155,7 @@ func TestRefusedFiles(t *testing.T) {
 	}
 	t.Run("a folder that is missing", func(t *testing.T) {
 		_, err := sqlite.Open(filepath.Join(t.TempDir(), "missing", "events.db"), sqlite.Options{})
-		if domain.KindOf(err) != domain.Unavailable || !strings.Contains(domain.Sentence(err), "cannot be created") {
+		if fault.KindOf(err) != fault.Unavailable || !strings.Contains(fault.Sentence(err), "cannot be created") {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -241,7 +242,7 @@ func TestFeedBeyondTheEnd(t *testing.T) {
 	_, ahead, err := s.Moved(t.Context(), "", 9)
 	must(t, err)
 	fresh := open(t, filepath.Join(t.TempDir(), "events.db"), sqlite.Options{})
-	if _, _, err := fresh.Moved(t.Context(), ahead, 9); domain.KindOf(err) != domain.Malformed {
+	if _, _, err := fresh.Moved(t.Context(), ahead, 9); fault.KindOf(err) != fault.Malformed {
 		t.Errorf("got %v", err)
 	}
 }
@@ -253,13 +254,13 @@ func TestLockDir(t *testing.T) {
 		release, err := sqlite.LockDir(dir)
 		must(t, err)
 		_, err = sqlite.LockDir(dir)
-		if sentence := domain.Sentence(err); domain.KindOf(err) != domain.Refused ||
+		if sentence := fault.Sentence(err); fault.KindOf(err) != fault.Refused ||
 			!strings.HasPrefix(sentence, "Another server (process ") || !strings.Contains(sentence, dir) {
 			t.Errorf("the second server got %v", err)
 		}
 		release()
 	}
-	if _, err := sqlite.LockDir(filepath.Join(dir, "missing")); domain.KindOf(err) != domain.Unavailable {
+	if _, err := sqlite.LockDir(filepath.Join(dir, "missing")); fault.KindOf(err) != fault.Unavailable {
 		t.Errorf("a missing folder got %v", err)
 	}
 }

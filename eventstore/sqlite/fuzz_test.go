@@ -5,8 +5,8 @@ import (
 	"slices"
 	"testing"
 
-	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 )
 
 // A cursor is one that this kind of listing wrote, letter by letter, or Malformed with a sentence at its field.
@@ -38,8 +38,8 @@ func FuzzCursor(f *testing.F) {
 
 func refusedCursor(t *testing.T, err error) {
 	t.Helper()
-	e, ok := errors.AsType[*domain.Error](err)
-	if !ok || e.Kind != domain.Malformed || !slices.Equal(e.Fields, []domain.FieldError{{Field: "cursor", Message: e.Message}}) || e.Message == "" {
+	e, ok := errors.AsType[*fault.Error](err)
+	if !ok || e.Kind != fault.Malformed || !slices.Equal(e.Fields, []fault.FieldError{{Field: "cursor", Message: e.Message}}) || e.Message == "" {
 		t.Fatalf("refused with %#v", err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/eventstore/sqlite"
+	"headway/fault"
 	"headway/internal/faultydisk"
 )
 
@@ -95,7 +96,7 @@ func TestOlderLayout(t *testing.T) {
 		if err != nil || len(got) != 1 || got[0].Version != 1 || got[0].EventID != first.EventID {
 			t.Errorf("a repeat got %v, %v", got, err)
 		}
-		if got, err := s.Append(t.Context(), "b", 0, first.Metadata, domain.OrderConfirmed{}); domain.KindOf(err) != domain.Invalid {
+		if got, err := s.Append(t.Context(), "b", 0, first.Metadata, domain.OrderConfirmed{}); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("on another order it got %v, %v", got, err)
 		}
 		must(t, s.Close())
@@ -156,16 +157,16 @@ func TestEveryOperationOfAMigrationFails(t *testing.T) {
 	file, err := os.ReadFile(older)
 	must(t, err)
 	tried := 0
-	for how, fault := range faults() {
+	for how, broken := range faults() {
 		for n, hit := 1+rand.IntN(faultydisk.Every()), 1; hit > 0 && !t.Failed(); n += faultydisk.Every() {
 			path, disk, done := newPlace(t)
 			must(t, os.WriteFile(path, file, 0o600))
-			fault.N = n
-			disk.Break(fault)
+			broken.N = n
+			disk.Break(broken)
 			s, err := sqlite.Open(path, sqlite.Options{})
 			if err == nil {
 				_ = s.Close() // what it says is another test's
-			} else if domain.KindOf(err) != domain.Unavailable || domain.Sentence(err) == "" {
+			} else if fault.KindOf(err) != fault.Unavailable || fault.Sentence(err) == "" {
 				t.Errorf("%s, operation %d: %v", how, n, err)
 			}
 			if hit = disk.Mend(); hit > 0 {

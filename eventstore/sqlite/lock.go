@@ -9,7 +9,7 @@ import (
 	"strings"
 	"syscall"
 
-	"headway/domain"
+	"headway/fault"
 )
 
 // lockFile is the file in a data folder that the folder's server holds.
@@ -20,7 +20,7 @@ const lockFile = "server.lock"
 func LockDir(dir string) (release func(), err error) {
 	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, domain.Unreachable(err, "The data folder %s cannot be used.", dir)
+		return nil, fault.Unreachable(err, "The data folder %s cannot be used.", dir)
 	}
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
@@ -30,7 +30,7 @@ func LockDir(dir string) (release func(), err error) {
 		if pid, err := strconv.Atoi(strings.TrimSpace(string(holder))); err == nil {
 			who += " (process " + strconv.Itoa(pid) + ")"
 		}
-		return nil, domain.Errorf(domain.Refused, "%s is using the data folder %s. Stop it first, or choose another folder.", who, dir)
+		return nil, fault.Errorf(fault.Refused, "%s is using the data folder %s. Stop it first, or choose another folder.", who, dir)
 	}
 	if err == nil {
 		err = f.Truncate(0)
@@ -40,7 +40,7 @@ func LockDir(dir string) (release func(), err error) {
 	}
 	if err != nil {
 		f.Close()
-		return nil, domain.Unreachable(err, "The data folder %s cannot be locked.", dir)
+		return nil, fault.Unreachable(err, "The data folder %s cannot be locked.", dir)
 	}
 	return func() { f.Close() }, nil // closing lets go of the lock
 }

@@ -5,6 +5,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 )
 
 // command is one append on its way to the writer.
@@ -47,9 +48,9 @@ func (q *queue) put(c *command) error {
 	defer q.mu.Unlock()
 	switch {
 	case q.closed:
-		return domain.Errorf(domain.Unavailable, storeIsClosed)
+		return fault.Errorf(fault.Unavailable, storeIsClosed)
 	case len(q.waiting) >= MaxQueue || q.bytes+c.bytes > MaxQueueBytes:
-		return domain.Errorf(domain.Unavailable, queueIsFull)
+		return fault.Errorf(fault.Unavailable, queueIsFull)
 	}
 	q.waiting, q.bytes = append(q.waiting, c), q.bytes+c.bytes
 	q.arrived.Signal()

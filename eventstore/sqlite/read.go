@@ -11,6 +11,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 )
 
 // The columns of a record whose order is known, and of one on a page, in the order in which a scan takes them.
@@ -229,7 +230,7 @@ func readFailed(ctx context.Context, err error) error {
 	if ended := ctx.Err(); ended != nil {
 		return ended
 	}
-	return domain.Unreachable(err, unreadable)
+	return fault.Unreachable(err, unreadable)
 }
 
 // place is a head with the seq by which its page goes on.

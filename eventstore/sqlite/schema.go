@@ -17,7 +17,7 @@ import (
 	driver "modernc.org/sqlite"
 	codes "modernc.org/sqlite/lib"
 
-	"headway/domain"
+	"headway/fault"
 )
 
 const (
@@ -107,7 +107,7 @@ func create(path string) error {
 		err = f.Close()
 	}
 	if err != nil {
-		return domain.Unreachable(err, "The event store %s cannot be created.", path)
+		return fault.Unreachable(err, "The event store %s cannot be created.", path)
 	}
 	return nil
 }
@@ -178,9 +178,9 @@ func inspect(ctx context.Context, conn *sql.Conn, path string) (layout int, err 
 	case application == 0 && version == 0 && tables == 0:
 		return 0, nil
 	case application != applicationID:
-		return 0, domain.Errorf(domain.Refused, "%s%s", path, notHeadways)
+		return 0, fault.Errorf(fault.Refused, "%s%s", path, notHeadways)
 	case version > schemaVersion:
-		return 0, domain.Errorf(domain.Refused,
+		return 0, fault.Errorf(fault.Refused,
 			"%s was written by a newer Headway (its layout is %d, this program knows %d). Use that version.", path, version, schemaVersion)
 	}
 	return version, nil

@@ -8,6 +8,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 )
 
 func kept(id domain.OrderID, version int) *command {
@@ -22,8 +23,8 @@ func TestSnapshotsInABatch(t *testing.T) {
 	w := newWriter(t)
 	m := metadata()
 	answers := answersOf(t, w, kept("a", 7), newCommand(t, "a", 0, m, "x"), kept("a", 5), newCommand(t, "a", 0, metadata(), "y"), kept("b", 1))
-	for i, want := range []domain.Kind{0, 0, 0, domain.Conflict, 0} {
-		if err := answers[i].err; (err != nil) != (want != 0) || (err != nil && domain.KindOf(err) != want) {
+	for i, want := range []fault.Kind{0, 0, 0, fault.Conflict, 0} {
+		if err := answers[i].err; (err != nil) != (want != 0) || (err != nil && fault.KindOf(err) != want) {
 			t.Errorf("answer %d is %v", i, err)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 )
 
 // The bounds of one store.
@@ -107,7 +108,7 @@ func (s *Store) openReaders(path string) error {
 	}
 	if err != nil {
 		err = errors.Join(err, closeIfOpen(db))
-		return domain.Unreachable(err, "The event store %s cannot be read.", path)
+		return fault.Unreachable(err, "The event store %s cannot be read.", path)
 	}
 	return nil
 }
@@ -128,7 +129,7 @@ func (s *Store) Close() error {
 		s.closed = errors.Join(s.readers.Close(), s.streams.close(), s.writer.disconnect())
 	})
 	if s.closed != nil {
-		return domain.Unreachable(s.closed, "The event store could not be closed cleanly.")
+		return fault.Unreachable(s.closed, "The event store could not be closed cleanly.")
 	}
 	return nil
 }
@@ -157,11 +158,11 @@ func (s *Store) Append(
 func (s *Store) command(id domain.OrderID, expect int, m eventstore.Metadata, events []domain.Event) (*command, error) {
 	switch {
 	case m.CausationID == "":
-		return nil, domain.Errorf(domain.Internal, "An append needs the id of its command.")
+		return nil, fault.Errorf(fault.Internal, "An append needs the id of its command.")
 	case len(events) == 0:
-		return nil, domain.Errorf(domain.Internal, "An append needs at least one event.")
+		return nil, fault.Errorf(fault.Internal, "An append needs at least one event.")
 	case len(events) > eventstore.MaxAppend:
-		return nil, domain.Errorf(domain.TooLarge, "One command can store at most %d events, not %d.", eventstore.MaxAppend, len(events))
+		return nil, fault.Errorf(fault.TooLarge, "One command can store at most %d events, not %d.", eventstore.MaxAppend, len(events))
 	}
 	m.Timestamp = m.Timestamp.UTC().Truncate(time.Microsecond)
 	c := &command{order: id, expect: expect, metadata: m, answered: make(chan answer, 1)}
@@ -171,7 +172,7 @@ func (s *Store) command(id domain.OrderID, expect int, m eventstore.Metadata, ev
 			return nil, err
 		}
 		if len(data) > domain.MaxEventBytes {
-			return nil, domain.Errorf(domain.TooLarge, "One event can hold at most %d KiB.", domain.MaxEventBytes>>10)
+			return nil, fault.Errorf(fault.TooLarge, "One event can hold at most %d KiB.", domain.MaxEventBytes>>10)
 		}
 		c.bytes += len(data)
 		c.records = append(c.records, eventstore.Record{

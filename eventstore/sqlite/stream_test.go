@@ -10,6 +10,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 )
 
 // Streams are read by so many connections and no more: who finds none idle waits, as long as their context does. One that broke is made anew.
@@ -52,7 +53,7 @@ func TestStreamReaders(t *testing.T) {
 	}
 	broken.stmt.querier = brokenStatement{}
 	s.streams.idle <- broken
-	if err := <-waiting; domain.KindOf(err) != domain.Unavailable {
+	if err := <-waiting; fault.KindOf(err) != fault.Unavailable {
 		t.Errorf("a connection that broke answered %v", err)
 	}
 	if err := read(t.Context()); err != nil {
@@ -67,7 +68,7 @@ func TestStreamReaders(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := read(t.Context()); domain.KindOf(err) != domain.Unavailable {
+	if err := read(t.Context()); fault.KindOf(err) != fault.Unavailable {
 		t.Errorf("a closed store answered %v", err)
 	}
 }

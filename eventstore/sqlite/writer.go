@@ -13,6 +13,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 )
 
 // writer owns the only connection that writes. Its goroutine runs one transaction for each batch of commands, so that many commands
@@ -88,7 +89,7 @@ func (w *writer) connect() error {
 	ctx := context.Background()
 	// As SQLite is built wherever there is fdatasync: a commit waits for data and size of the log, and not for the time it was changed. It is the process's.
 	if _, err := driver.Fdatasync(true); err != nil && !errors.Is(err, driver.ErrFdatasyncUnavailable) {
-		return domain.Unreachable(err, "The event store %s cannot be opened.", w.path)
+		return fault.Unreachable(err, "The event store %s cannot be opened.", w.path)
 	}
 	// Keys are random, so a write touches pages all over the indexes: the cache keeps them. A batch changes more pages than the default lets
 	// a savepoint keep in memory: without temp_store each of them would go to a file. The longer the log may grow, the less often is a page
@@ -96,7 +97,7 @@ func (w *writer) connect() error {
 	db, err := sql.Open("sqlite", address(w.path, "synchronous(FULL)", "fullfsync(1)", "checkpoint_fullfsync(1)", "temp_store(MEMORY)",
 		fmt.Sprintf("cache_size(-%d)", writerCache>>10), fmt.Sprintf("wal_autocheckpoint(%d)", checkpointPages)))
 	if err != nil {
-		return domain.Unreachable(err, "The event store %s cannot be opened.", w.path)
+		return fault.Unreachable(err, "The event store %s cannot be opened.", w.path)
 	}
 	conn, err := db.Conn(ctx)
 	if err == nil {
@@ -110,12 +111,12 @@ func (w *writer) connect() error {
 	}
 	err = errors.Join(err, w.disconnect(), db.Close())
 	if e, ok := errors.AsType[*driver.Error](err); ok && e.Code()&0xff == codes.SQLITE_NOTADB {
-		return &domain.Error{Kind: domain.Refused, Message: w.path + notHeadways, Cause: err}
+		return &fault.Error{Kind: fault.Refused, Message: w.path + notHeadways, Cause: err}
 	}
-	if _, ours := errors.AsType[*domain.Error](err); ours {
+	if _, ours := errors.AsType[*fault.Error](err); ours {
 		return err
 	}
-	return domain.Unreachable(err, "The event store %s cannot be opened.", w.path)
+	return fault.Unreachable(err, "The event store %s cannot be opened.", w.path)
 }
 
 func (w *writer) disconnect() error {
@@ -164,7 +165,7 @@ func (w *writer) answer(batch []*command) {
 
 // giveUp ends a failed transaction. The connection is not trusted after it: the next batch gets a new one.
 func (w *writer) giveUp(cause error) error {
-	return domain.Unreachable(errors.Join(cause, w.disconnect()), unwritable)
+	return fault.Unreachable(errors.Join(cause, w.disconnect()), unwritable)
 }
 
 // write runs one transaction. An error means that nothing of the batch is known to be stored.
@@ -188,7 +189,7 @@ func (w *writer) write(batch []*command) ([]answer, error) {
 	answers := make([]answer, len(batch))
 	for i, c := range batch {
 		records, err := w.append(ctx, c, &last)
-		if _, ours := errors.AsType[*domain.Error](err); err != nil && !ours {
+		if _, ours := errors.AsType[*fault.Error](err); err != nil && !ours {
 			return nil, err
 		}
 		answers[i] = answer{records, err}
@@ -199,7 +200,7 @@ func (w *writer) write(batch []*command) ([]answer, error) {
 	return answers, nil
 }
 
-// append adds one command to the transaction, or nothing. An error that is not a domain.Error is the transaction's.
+// append adds one command to the transaction, or nothing. An error that is not a fault.Error is the transaction's.
 //
 // It asks nothing first: the table refuses an event that does not follow its stream, or whose id is known.
 func (w *writer) append(ctx context.Context, c *command, last *int64) ([]eventstore.Record, error) {
@@ -260,7 +261,7 @@ func (w *writer) refuse(ctx context.Context, c *command, cause error) ([]eventst
 		return w.repeat(ctx, c, head)
 	}
 	if head+len(c.records) > domain.MaxOrderEvents {
-		return nil, domain.Errorf(domain.TooLarge, "An order can have at most %s events; this one has %s.", domain.Number(domain.MaxOrderEvents), domain.Number(head))
+		return nil, fault.Errorf(fault.TooLarge, "An order can have at most %s events; this one has %s.", fault.Number(domain.MaxOrderEvents), fault.Number(head))
 	}
 	var holder string
 	if err := w.do.byID.QueryRowContext(ctx, string(c.metadata.CausationID), c.records[0].EventID).Scan(&holder); err != nil {
@@ -268,7 +269,7 @@ func (w *writer) refuse(ctx context.Context, c *command, cause error) ([]eventst
 	}
 	switch holder {
 	case "":
-		return nil, &domain.Error{Kind: domain.Internal, Message: "The event store does not allow this event.", Cause: cause}
+		return nil, &fault.Error{Kind: fault.Internal, Message: "The event store does not allow this event.", Cause: cause}
 	case string(c.order):
 		return w.repeat(ctx, c, head)
 	}

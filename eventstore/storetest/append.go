@@ -11,6 +11,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 )
 
 func appendAndRead(t *testing.T, p Place) {
@@ -164,7 +165,7 @@ func allOrNone(t *testing.T, p Place) {
 	id := newOrder()
 	large := domain.OrderCancelled{Reason: strings.Repeat("x", domain.MaxEventBytes)}
 	_, err := s.Append(t.Context(), id, 0, newCommand(), created(), added("jam"), large)
-	checkKind(t, err, domain.TooLarge)
+	checkKind(t, err, fault.TooLarge)
 	checkLength(t, s, id, 0)
 
 	const each, times = 7, 15
@@ -281,7 +282,7 @@ func otherContent(t *testing.T, p Place) {
 	other := m
 	other.CommandHash = "another"
 	_, err := s.Append(t.Context(), id, 0, other, created())
-	checkField(t, err, domain.Invalid, "commandId")
+	checkField(t, err, fault.Invalid, "commandId")
 
 	req := addItem(newCommand(), id, 1, "jam")
 	if _, err := eventstore.Execute(t.Context(), s, domain.Codec{}, req); err != nil {
@@ -289,13 +290,13 @@ func otherContent(t *testing.T, p Place) {
 	}
 	for _, expect := range []int{1, 2} {
 		_, err = eventstore.Execute(t.Context(), s, domain.Codec{}, addItem(eventstore.Metadata{CausationID: req.CommandID}, id, expect, "tea"))
-		checkField(t, err, domain.Invalid, "commandId")
+		checkField(t, err, fault.Invalid, "commandId")
 	}
 	checkLength(t, s, id, 2)
 
 	elsewhere := newOrder() // a command id belongs to one order
 	_, err = s.Append(t.Context(), elsewhere, 0, m, created())
-	checkField(t, err, domain.Invalid, "commandId")
+	checkField(t, err, fault.Invalid, "commandId")
 	checkLength(t, s, elsewhere, 0)
 	stored, err := s.Append(t.Context(), id, 2, m, created()) // at the head, too, it finds its first result
 	if err != nil {
@@ -340,27 +341,27 @@ func boundsOfAppend(t *testing.T, p Place) {
 		exact := domain.OrderCancelled{Reason: strings.Repeat("x", domain.MaxEventBytes-len(frame))}
 		mustAppend(t, s, id, 0, newCommand(), exact)
 		_, err = s.Append(t.Context(), id, 1, newCommand(), domain.OrderCancelled{Reason: exact.Reason + "x"})
-		checkKind(t, err, domain.TooLarge)
+		checkKind(t, err, fault.TooLarge)
 		checkLength(t, s, id, 1)
 	})
 	t.Run("command", func(t *testing.T) {
 		id := newOrder()
 		mustAppend(t, s, id, 0, newCommand(), addedTimes(eventstore.MaxAppend)...)
 		_, err := s.Append(t.Context(), id, eventstore.MaxAppend, newCommand(), addedTimes(eventstore.MaxAppend+1)...)
-		checkKind(t, err, domain.TooLarge)
+		checkKind(t, err, fault.TooLarge)
 		_, err = s.Append(t.Context(), id, eventstore.MaxAppend, newCommand())
-		checkKind(t, err, domain.Internal) // a command without events is a defect of the caller
+		checkKind(t, err, fault.Internal) // a command without events is a defect of the caller
 		checkLength(t, s, id, eventstore.MaxAppend)
 	})
 	t.Run("order", func(t *testing.T) {
 		id := newOrder()
 		p.Plant(t, planted(id, domain.MaxOrderEvents-1)...)
 		_, err := s.Append(t.Context(), id, domain.MaxOrderEvents-1, newCommand(), addedTimes(2)...)
-		checkKind(t, err, domain.TooLarge)
+		checkKind(t, err, fault.TooLarge)
 		m := newCommand()
 		want := mustAppend(t, s, id, domain.MaxOrderEvents-1, m, added("tea"))
 		_, err = s.Append(t.Context(), id, domain.MaxOrderEvents, newCommand(), added("tea"))
-		checkKind(t, err, domain.TooLarge)
+		checkKind(t, err, fault.TooLarge)
 		checkLength(t, s, id, domain.MaxOrderEvents)
 		checkRecords(t, "a repeat in a full order", mustAppend(t, s, id, domain.MaxOrderEvents-1, m, added("tea")), want)
 	})

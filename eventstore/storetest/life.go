@@ -10,6 +10,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 )
 
 // everyMethod calls each method of a store once, on an order that exists.
@@ -35,7 +36,7 @@ func reopen(t *testing.T, p Place) {
 		t.Fatalf("close: %v", err)
 	}
 	for method, err := range everyMethod(t.Context(), s, all[0].OrderID, 5) {
-		if checkKind(t, err, domain.Unavailable).Kind != domain.Unavailable {
+		if checkKind(t, err, fault.Unavailable).Kind != fault.Unavailable {
 			t.Errorf("%s of a closed store", method)
 		}
 	}
@@ -80,7 +81,7 @@ func closeDrains(t *testing.T, p Place) {
 			checkLength(t, s, ids[i], 2)
 			continue
 		}
-		checkKind(t, err, domain.Unavailable)
+		checkKind(t, err, fault.Unavailable)
 		mustAppend(t, s, ids[i], 0, metas[i], created(), added("jam"))
 		checkLength(t, s, ids[i], 2)
 	}
@@ -153,7 +154,7 @@ func cursors(t *testing.T, p Place) {
 	} {
 		for _, c := range append(try.also, bad...) {
 			t.Run(fmt.Sprintf("%s/%q", name, c), func(t *testing.T) {
-				checkField(t, try.call(c), domain.Malformed, "cursor")
+				checkField(t, try.call(c), fault.Malformed, "cursor")
 			})
 		}
 	}

@@ -18,6 +18,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 )
 
 // CheckTimeout is how long the history of all orders may be thought about; one that is not explained by then fails.
@@ -79,13 +80,13 @@ func (h *History) Append(
 	call := time.Since(h.began)
 	records, err := s.Append(ctx, id, expect, m, events...)
 	answer := heard{unknown: true}
-	e, _ := errors.AsType[*domain.Error](err)
+	e, _ := errors.AsType[*fault.Error](err)
 	switch {
 	case err == nil && len(records) > 0:
 		answer = heard{first: records[0].Version, last: records[len(records)-1].Version}
 	case err == nil:
 		answer = heard{}
-	case e != nil && e.Kind == domain.Conflict:
+	case e != nil && e.Kind == fault.Conflict:
 		answer = heard{conflict: true, head: e.Head}
 	}
 	h.note(id, call, asked{m.CausationID, expect, len(events)}, answer)
@@ -259,7 +260,7 @@ func (w writer) round(id domain.OrderID) bool {
 	m, events := newCommand(), addedTimes(1+w.draw.IntN(3))
 	for range maxAttempts {
 		records, err := w.history.Append(w.t.Context(), w.store, id, expect, m, events...)
-		switch e, _ := errors.AsType[*domain.Error](err); {
+		switch e, _ := errors.AsType[*fault.Error](err); {
 		case err == nil && len(records) > 0 && w.draw.IntN(4) > 0:
 			return true
 		case err == nil: // once more, at whatever version
@@ -267,9 +268,9 @@ func (w writer) round(id domain.OrderID) bool {
 		case e == nil:
 			w.t.Errorf("an append at %d: %v", expect, err)
 			return false
-		case e.Kind == domain.Conflict:
+		case e.Kind == fault.Conflict:
 			expect, m = e.Head, newCommand()
-		case e.Kind != domain.Unavailable:
+		case e.Kind != fault.Unavailable:
 			w.t.Errorf("an append at %d: %v", expect, err)
 			return false
 		}
@@ -285,7 +286,7 @@ func (w writer) read(id domain.OrderID) []eventstore.Record {
 		if err == nil {
 			return records
 		}
-		if last = err; domain.KindOf(err) != domain.Unavailable {
+		if last = err; fault.KindOf(err) != fault.Unavailable {
 			break
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 )
 
 // newestFirst sorts a copy as the listings do.
@@ -214,7 +215,7 @@ func unknownEvents(t *testing.T, p Place) {
 	}
 	want = append(want, mustAppend(t, s, id, 4, newCommand(), added("tea"))...) // the store has no opinion about what it keeps
 	checkRecords(t, "read with what follows", mustRead(t, s, id), want)
-	if _, err := eventstore.Execute(t.Context(), s, domain.Codec{}, addItem(newCommand(), id, 5, "tea")); domain.KindOf(err) != domain.Refused {
+	if _, err := eventstore.Execute(t.Context(), s, domain.Codec{}, addItem(newCommand(), id, 5, "tea")); fault.KindOf(err) != fault.Refused {
 		t.Errorf("a command on a held order got %v", err)
 	}
 }

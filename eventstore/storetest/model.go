@@ -11,6 +11,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 )
 
 // memoryStore is what a store should look like from outside: streams of records, and the commands that made them.
@@ -84,7 +85,7 @@ func model(t *testing.T, newPlace func(t *testing.T) Place) {
 			records, err := some(r).Append(t.Context(), id, expect, c.m, c.events...)
 			stream := m.streams[id]
 			if expect != len(stream) {
-				if e, ok := errors.AsType[*domain.Error](err); !ok || e.Kind != domain.Conflict || e.Head != len(stream) {
+				if e, ok := errors.AsType[*fault.Error](err); !ok || e.Kind != fault.Conflict || e.Head != len(stream) {
 					r.Fatalf("expecting %d of %d got %v", expect, len(stream), err)
 				}
 				return
@@ -132,7 +133,7 @@ func model(t *testing.T, newPlace func(t *testing.T) Place) {
 				}
 				records, err := some(r).Append(t.Context(), c.id, expect, metadata, c.events...)
 				if other {
-					if domain.KindOf(err) != domain.Invalid {
+					if fault.KindOf(err) != fault.Invalid {
 						r.Fatalf("other content got %v", err)
 					}
 					return

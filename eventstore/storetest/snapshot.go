@@ -17,6 +17,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 )
 
 // often takes snapshots so often that a test need not be long: at every fourth version, once there are more than six.
@@ -51,7 +52,7 @@ func snapshots(t *testing.T, p Place) {
 		checkSnapshot(t, s, id, step.want)
 	}
 	large := at(500, strings.Repeat("x", eventstore.MaxSnapshotBytes+1))
-	checkKind(t, s.SaveSnapshot(t.Context(), large, 0), domain.TooLarge)
+	checkKind(t, s.SaveSnapshot(t.Context(), large, 0), fault.TooLarge)
 	if got, err := s.LoadSnapshot(t.Context(), id); err != nil || got.Version != 400 {
 		t.Errorf("after one that is too large there is version %d, %v", got.Version, err)
 	}
@@ -145,7 +146,7 @@ func snapshotsTaken(t *testing.T, p Place) {
 	other := commands[0]
 	other.Command, other.Expect = domain.ConfirmOrder{}, head
 	_, err := eventstore.ExecuteWith(t.Context(), s, domain.Codec{}, often, other)
-	checkField(t, err, domain.Invalid, "commandId")
+	checkField(t, err, fault.Invalid, "commandId")
 
 	// The usual times: a hundred versions, beyond a thousand.
 	s.Plant(t, p, id, head, 1095)
@@ -163,7 +164,7 @@ func snapshotsTaken(t *testing.T, p Place) {
 	if !slices.Equal(s.reads, []int{1099}) {
 		t.Errorf("the order was read after %v", s.reads)
 	}
-	if _, err := eventstore.LoadOrder(t.Context(), s, domain.Codec{}, newOrder(), 5000); domain.KindOf(err) != domain.NotFound {
+	if _, err := eventstore.LoadOrder(t.Context(), s, domain.Codec{}, newOrder(), 5000); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("a missing order got %v", err)
 	}
 }
@@ -308,7 +309,7 @@ func snapshotsOfABackup(t *testing.T, newPlace func(t *testing.T) Place) {
 	}
 
 	// The order is not cancelled, and the lost command was never carried out.
-	if _, err := eventstore.ExecuteWith(t.Context(), s, domain.Codec{}, often, cancel); domain.KindOf(err) != domain.Conflict {
+	if _, err := eventstore.ExecuteWith(t.Context(), s, domain.Codec{}, often, cancel); fault.KindOf(err) != fault.Conflict {
 		t.Errorf("the lost command got %v", err)
 	}
 	mustExecute(t, s, often, orderCommand(id, 7, addMany{1}))
@@ -357,7 +358,7 @@ func snapshotsChangeNothing(t *testing.T, p Place) {
 				sent = append(sent, req)
 				return
 			}
-			if asJSON(err) != asJSON(wantErr) || domain.Sentence(err) != domain.Sentence(wantErr) || !reflect.DeepEqual(got, want) {
+			if asJSON(err) != asJSON(wantErr) || fault.Sentence(err) != fault.Sentence(wantErr) || !reflect.DeepEqual(got, want) {
 				r.Fatalf("with snapshots %s, %v; without %s, %v", asJSON(got), err, asJSON(want), wantErr)
 			}
 		}
@@ -451,7 +452,7 @@ func (addMany) Kind() string { return "add-many" }
 func (addMany) Check() error { return nil }
 func (a addMany) Decide(o domain.Order) ([]domain.Event, error) {
 	if o.Status != domain.Created {
-		return nil, domain.Errorf(domain.Refused, "The order of %d lines is %s.", len(o.Items), o.Status)
+		return nil, fault.Errorf(fault.Refused, "The order of %d lines is %s.", len(o.Items), o.Status)
 	}
 	var events []domain.Event
 	for i := range a.N {

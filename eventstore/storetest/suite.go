@@ -15,6 +15,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 )
 
 // Place is storage of its own for one case, empty at first, and gone after it.
@@ -146,12 +147,12 @@ func mustRead(t *testing.T, s eventstore.Store, id domain.OrderID) []eventstore.
 }
 
 // checkKind complains unless err is of the kind and its sentence is for a person.
-func checkKind(t *testing.T, err error, kind domain.Kind) *domain.Error {
+func checkKind(t *testing.T, err error, kind fault.Kind) *fault.Error {
 	t.Helper()
-	e, ok := errors.AsType[*domain.Error](err)
+	e, ok := errors.AsType[*fault.Error](err)
 	if !ok || e.Kind != kind {
 		t.Errorf("got the error %v, want one of the kind %s", err, kind)
-		return &domain.Error{}
+		return &fault.Error{}
 	}
 	words := strings.ToLower(e.Message)
 	for _, driver := range []string{"sql", "constraint", "database", "locked", "busy", "dynamo", "condition", "transact", "throttl", "aws", "0x"} {
@@ -164,12 +165,12 @@ func checkKind(t *testing.T, err error, kind domain.Kind) *domain.Error {
 
 func checkConflict(t *testing.T, err error, head int) {
 	t.Helper()
-	if e := checkKind(t, err, domain.Conflict); e.Kind == domain.Conflict && e.Head != head {
+	if e := checkKind(t, err, fault.Conflict); e.Kind == fault.Conflict && e.Head != head {
 		t.Errorf("the conflict carries head %d, want %d", e.Head, head)
 	}
 }
 
-func checkField(t *testing.T, err error, kind domain.Kind, field string) {
+func checkField(t *testing.T, err error, kind fault.Kind, field string) {
 	t.Helper()
 	if e := checkKind(t, err, kind); e.Kind == kind && (len(e.Fields) != 1 || e.Fields[0].Field != field) {
 		t.Errorf("the error names the fields %v, want only %s", e.Fields, field)

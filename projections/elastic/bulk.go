@@ -9,6 +9,7 @@ import (
 	"net/http"
 
 	"headway/domain"
+	"headway/fault"
 	"headway/projections"
 )
 
@@ -54,8 +55,8 @@ func (i item) refused(cause *answerError) error {
 	if i.order != "" {
 		return &projections.Refusal{OrderID: i.order, Reason: "The read store cannot keep its row.", Cause: &itemError{i, cause}}
 	}
-	return &domain.Error{
-		Kind: domain.Internal, Message: fmt.Sprintf("The read store cannot keep the row of %.80q.", i.id), Cause: &itemError{i, cause},
+	return &fault.Error{
+		Kind: fault.Internal, Message: fmt.Sprintf("The read store cannot keep the row of %.80q.", i.id), Cause: &itemError{i, cause},
 	}
 }
 

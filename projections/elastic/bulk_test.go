@@ -16,7 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"headway/domain"
+	"headway/fault"
 	"headway/projections"
 )
 
@@ -94,15 +94,15 @@ func TestABulkReadsTheStatusOfEveryItem(t *testing.T) {
 		rule     string
 		statuses []int // of the first answer; everything is taken afterwards
 		again    string
-		kind     domain.Kind // of the error; -1 for none
+		kind     fault.Kind // of the error; -1 for none
 		names    string
 	}{
 		{"created and replaced items are done", []int{201, 200, 201}, "", -1, ""},
 		{"an item that is there in a newer version is done", []int{201, 409, 201}, "", -1, ""},
 		{"an item that the node is too busy for is sent again, alone", []int{201, 429, 201}, "id-1", -1, ""},
 		{"so is one whose shard is away", []int{503, 201, 429}, "id-0 id-2", -1, ""},
-		{"an item that cannot be stored is an error that names it", []int{201, 201, 400}, "", domain.Internal, "id-2"},
-		{"a missing index is an error", []int{201, 404, 201}, "", domain.Unavailable, "id-1"},
+		{"an item that cannot be stored is an error that names it", []int{201, 201, 400}, "", fault.Internal, "id-2"},
+		{"a missing index is an error", []int{201, 404, 201}, "", fault.Unavailable, "id-1"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			a := &answers{say: func(n int, ids []string) (int, []int, error) {
@@ -119,7 +119,7 @@ func TestABulkReadsTheStatusOfEveryItem(t *testing.T) {
 			if again != c.again {
 				t.Errorf("%s: sent again %q, want %q", c.rule, again, c.again)
 			}
-			if c.kind < 0 && err != nil || c.kind >= 0 && (domain.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.names)) {
+			if c.kind < 0 && err != nil || c.kind >= 0 && (fault.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.names)) {
 				t.Errorf("%s: %v", c.rule, err)
 			}
 		})
@@ -148,7 +148,7 @@ func TestABulkIsBoundedInItemsBytesAndTries(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			a := &answers{say: busyNode}
 			err := (&Store{}).failed(t.Context(), bulkOf(t, a, someItems(3, object{})))
-			if domain.KindOf(err) != domain.Unavailable || len(a.bulks) != bulkAttempts {
+			if fault.KindOf(err) != fault.Unavailable || len(a.bulks) != bulkAttempts {
 				t.Errorf("%s: %d tries, %v", rule, len(a.bulks), err)
 			}
 			for i := range a.at[1:] {

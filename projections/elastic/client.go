@@ -17,7 +17,7 @@ import (
 
 	elasticsearch "github.com/elastic/go-elasticsearch/v8"
 
-	"headway/domain"
+	"headway/fault"
 	"headway/projections"
 )
 
@@ -293,26 +293,26 @@ func (s *Store) failed(ctx context.Context, err error) error {
 	if e, ok := errors.AsType[*projections.Refusal](err); ok {
 		return e
 	}
-	if e, ok := errors.AsType[*domain.Error](err); ok {
+	if e, ok := errors.AsType[*fault.Error](err); ok {
 		return e
 	}
 	e, ok := errors.AsType[*answerError](err)
 	switch {
 	case errors.Is(err, errForeign):
-		return domain.Unreachable(err, "What answers at the address of the read store is not Elasticsearch.")
+		return fault.Unreachable(err, "What answers at the address of the read store is not Elasticsearch.")
 	case e != nil && e.Type == "cluster_block_exception": // an operator, or a disk that is full
-		return domain.Unreachable(err, "The read store takes no changes at the moment.")
+		return fault.Unreachable(err, "The read store takes no changes at the moment.")
 	case !ok || busy(e.Status):
-		return domain.Unreachable(err, unreachable)
+		return fault.Unreachable(err, unreachable)
 	case e.Status == http.StatusNotFound:
 		s.forget()
-		return domain.Unreachable(err, "The read store has lost an index. It is made again.")
+		return fault.Unreachable(err, "The read store has lost an index. It is made again.")
 	case e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden:
-		return domain.Unreachable(err, "The read store does not let us in.")
+		return fault.Unreachable(err, "The read store does not let us in.")
 	case e.Status >= http.StatusInternalServerError:
-		return domain.Unreachable(err, unreachable)
+		return fault.Unreachable(err, unreachable)
 	}
-	return &domain.Error{Kind: domain.Internal, Message: "The read store refuses what it was asked.", Cause: err}
+	return &fault.Error{Kind: fault.Internal, Message: "The read store refuses what it was asked.", Cause: err}
 }
 
 // The breaker's bounds.

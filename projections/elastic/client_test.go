@@ -14,7 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"headway/domain"
+	"headway/fault"
 	"headway/projections"
 )
 
@@ -75,7 +75,7 @@ func TestAPageDoesNotWaitLongForANodeThatHangs(t *testing.T) {
 				if n == breakerAfter { // by now the store knows
 					most = 0
 				}
-				if domain.KindOf(err) != domain.Unavailable || took > most {
+				if fault.KindOf(err) != fault.Unavailable || took > most {
 					t.Errorf("%s, time %d: after %v: %v", name, n, took, err)
 				}
 			}
@@ -95,7 +95,7 @@ func TestNobodyWaitsForATurnToHearThatTheNodeIsAway(t *testing.T) {
 			s.client.breaker.failed(errors.New("refused"))
 		}
 		began := time.Now()
-		if _, err := s.Orders(t.Context(), projections.OrderQuery{}); domain.KindOf(err) != domain.Unavailable || time.Since(began) > 0 {
+		if _, err := s.Orders(t.Context(), projections.OrderQuery{}); fault.KindOf(err) != fault.Unavailable || time.Since(began) > 0 {
 			t.Errorf("after %v: %v", time.Since(began), err)
 		}
 		all.Wait()
@@ -114,7 +114,7 @@ func TestWhatIsNotElasticsearchIsNotTakenForIt(t *testing.T) {
 			t.Fatalf("%s may go again, and is no reason not to start: %v", rule, err)
 		}
 		_, err = s.States(t.Context())
-		if domain.KindOf(err) != domain.Unavailable || !strings.Contains(domain.Sentence(err), "not Elasticsearch") || asked != 2 {
+		if fault.KindOf(err) != fault.Unavailable || !strings.Contains(fault.Sentence(err), "not Elasticsearch") || asked != 2 {
 			t.Errorf("%s: %d requests, %v", rule, asked, err)
 		}
 		there.Close()
@@ -136,7 +136,7 @@ func TestThePasswordInTheAddressIsSentAndNeverTold(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = s.States(t.Context())
-		if domain.KindOf(err) != domain.Unavailable || strings.Contains(err.Error()+domain.Sentence(err)+log.String(), password) {
+		if fault.KindOf(err) != fault.Unavailable || strings.Contains(err.Error()+fault.Sentence(err)+log.String(), password) {
 			t.Errorf("%s: %v\n%s", rule, err, &log)
 		}
 		there.Close()
@@ -155,7 +155,7 @@ func TestACertificateThatNobodyVouchesForIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.States(t.Context()); domain.KindOf(err) != domain.Unavailable || !strings.Contains(err.Error(), "certificate") || asked > 0 {
+	if _, err := s.States(t.Context()); fault.KindOf(err) != fault.Unavailable || !strings.Contains(err.Error(), "certificate") || asked > 0 {
 		t.Errorf("%d requests, %v", asked, err)
 	}
 	known, err := Open(t.Context(), Options{URL: there.URL, HTTPClient: there.Client()})

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"headway/domain"
+	"headway/fault"
 	"headway/projections"
 	"headway/projections/elastic"
 )
@@ -29,12 +30,12 @@ type faults struct {
 	away atomic.Bool
 	sent atomic.Int64
 	mu   sync.Mutex
-	fate func(r *http.Request) fault         // of a request; nil is no fault
+	fate func(r *http.Request) injected      // of a request; nil is no injected
 	item func(index, id string) (status int) // of one item of a bulk, which is not written then, while the others are; 0 writes it
 }
 
-// fault is what becomes of a request; the zero fault is none.
-type fault struct {
+// injected is what becomes of a request; the zero injected is none.
+type injected struct {
 	status int   // the answer, instead of the node's; nothing is applied
 	lost   error // the caller has this in place of an answer
 	unsent bool  // and the node never had the request; else it applied it
@@ -46,11 +47,11 @@ func weather(t *testing.T, seed uint64, requests int) *faults {
 	t.Logf("seed %d", seed)
 	draw := rand.New(rand.NewPCG(seed, seed)) // the same every time
 	f := &faults{}
-	f.fate = func(*http.Request) fault {
+	f.fate = func(*http.Request) injected {
 		if draw.IntN(100) >= requests {
-			return fault{}
+			return injected{}
 		}
-		return []fault{
+		return []injected{
 			{status: http.StatusTooManyRequests}, {status: http.StatusServiceUnavailable}, {lost: io.ErrUnexpectedEOF}, {lost: context.DeadlineExceeded},
 			{lost: context.DeadlineExceeded, unsent: true},
 		}[draw.IntN(5)]
@@ -90,7 +91,7 @@ func (f *faults) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, errors.New("connection refused")
 	}
 	f.mu.Lock()
-	var now fault
+	var now injected
 	if f.fate != nil {
 		now = f.fate(r)
 	}
@@ -245,7 +246,7 @@ func faultyWrites(t *testing.T, seed uint64) {
 			if err == nil {
 				break
 			}
-			if domain.KindOf(err) != domain.Unavailable || tries > 50 {
+			if fault.KindOf(err) != fault.Unavailable || tries > 50 {
 				t.Fatal(err)
 			}
 			time.Sleep(50 * time.Millisecond) // the breaker's wait is real
@@ -276,7 +277,7 @@ func TestACrashBetweenContributionsAndSumsIsMendedByWhoeverWritesNext(t *testing
 		}
 		var dead atomic.Bool
 		begun := f.sent.Load()
-		f.fate = func(*http.Request) (now fault) {
+		f.fate = func(*http.Request) (now injected) {
 			if f.sent.Load() > begun+crashAfter {
 				dead.Store(true)
 			}
@@ -340,13 +341,13 @@ func TestAStoreWhoseNodeIsAwaySaysSoAndAsksSeldom(t *testing.T) {
 	}
 	for _, known := range []bool{false, true} { // before its indices were ever seen, and after
 		for name, call := range calls {
-			if err := call(); domain.KindOf(err) != domain.Unavailable || domain.Sentence(err) == "" {
+			if err := call(); fault.KindOf(err) != fault.Unavailable || fault.Sentence(err) == "" {
 				t.Errorf("%s, indices known %v: %v", name, known, err)
 			}
 		}
 		before := f.sent.Load()
 		for range 1000 {
-			if err := calls["Orders"](); domain.KindOf(err) != domain.Unavailable {
+			if err := calls["Orders"](); fault.KindOf(err) != fault.Unavailable {
 				t.Error(err)
 			}
 		}
@@ -359,7 +360,7 @@ func TestAStoreWhoseNodeIsAwaySaysSoAndAsksSeldom(t *testing.T) {
 			t.Errorf("Write, when the node is back: %v", err)
 		}
 		for name, call := range calls {
-			if err := call(); err != nil && (name != "Customer" || domain.KindOf(err) != domain.NotFound) {
+			if err := call(); err != nil && (name != "Customer" || fault.KindOf(err) != fault.NotFound) {
 				t.Errorf("%s, when the node is back: %v", name, err)
 			}
 		}
@@ -412,7 +413,7 @@ func TestALostIndexIsMadeAgainAndForgetsItsCheckpoint(t *testing.T) {
 			ask(t, http.MethodDelete, "/"+index, "", nil)
 		}
 		batch.Rows[0] = contribution(1, 2, "ada")
-		if err := s.Write(t.Context(), batch); lost == "contributions" && domain.KindOf(err) != domain.Unavailable {
+		if err := s.Write(t.Context(), batch); lost == "contributions" && fault.KindOf(err) != fault.Unavailable {
 			t.Errorf("%s: a write to an index that is gone is Unavailable, and makes none: %v", lost, err)
 		}
 		if _, err := s.Customer(t.Context(), "ada"); err == nil {
@@ -443,8 +444,8 @@ func TestAnIndexThatTakesNoChangesIsWaitedFor(t *testing.T) {
 	}
 	blocks(true)
 	err := write(t.Context(), s, contribution(1, 2, "ada"))
-	if domain.KindOf(err) != domain.Unavailable || domain.Sentence(err) != "The read store takes no changes at the moment." {
-		t.Errorf("%s: %v", domain.Sentence(err), err)
+	if fault.KindOf(err) != fault.Unavailable || fault.Sentence(err) != "The read store takes no changes at the moment." {
+		t.Errorf("%s: %v", fault.Sentence(err), err)
 	}
 	if row, err := s.Customer(t.Context(), "ada"); err != nil || row.TotalOrders != 1 {
 		t.Errorf("it still answers: %+v, %v", row, err)
@@ -476,7 +477,7 @@ func TestIndicesThatAreNotOursAreRefusedUntouched(t *testing.T) {
 	} {
 		name := prefix(t)
 		spoil(t, name)
-		if _, err := elastic.Open(t.Context(), elastic.Options{URL: node(t), Prefix: name}); domain.KindOf(err) != domain.Refused {
+		if _, err := elastic.Open(t.Context(), elastic.Options{URL: node(t), Prefix: name}); fault.KindOf(err) != fault.Refused {
 			t.Errorf("%s: %v", rule, err)
 		}
 	}
@@ -484,7 +485,7 @@ func TestIndicesThatAreNotOursAreRefusedUntouched(t *testing.T) {
 		"no address": {}, "another scheme": {URL: "ftp://127.0.0.1"}, "capitals in the prefix": {URL: "http://127.0.0.1:1", Prefix: "Headway"},
 		"a pattern as prefix": {URL: "http://127.0.0.1:1", Prefix: "a*"},
 	} {
-		if _, err := elastic.Open(t.Context(), o); domain.KindOf(err) != domain.Refused {
+		if _, err := elastic.Open(t.Context(), o); fault.KindOf(err) != fault.Refused {
 			t.Errorf("%s: %v", rule, err)
 		}
 	}
@@ -498,7 +499,7 @@ func TestAnOlderSchemaMakesNewIndicesBehindTheSameAliases(t *testing.T) {
 	}
 	ask(t, http.MethodPut, "/"+name+"-customers/_mapping", `{"_meta":{"schema":0,"hash":"old"}}`, nil)
 	again := open(t, elastic.Options{Prefix: name})
-	if _, err := again.Customer(t.Context(), "ada"); domain.KindOf(err) != domain.NotFound {
+	if _, err := again.Customer(t.Context(), "ada"); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("rows of another schema are not shown: %v", err)
 	}
 	if err := write(t.Context(), again, contribution(1, 2, "ada")); err != nil {

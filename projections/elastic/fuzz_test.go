@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"headway/domain"
+	"headway/fault"
 	"headway/projections"
 )
 
@@ -31,8 +32,8 @@ func FuzzPageCursor(f *testing.F) {
 		}
 		after, err := readCursor(q, ranked, columns)
 		if err != nil {
-			e, ok := errors.AsType[*domain.Error](err)
-			if !ok || e.Kind != domain.Malformed || len(e.Fields) != 1 || e.Fields[0].Field != "cursor" || e.Fields[0].Message == "" {
+			e, ok := errors.AsType[*fault.Error](err)
+			if !ok || e.Kind != fault.Malformed || len(e.Fields) != 1 || e.Fields[0].Field != "cursor" || e.Fields[0].Message == "" {
 				t.Fatalf("refused with %#v", err)
 			}
 			if cursor == "" && len(q.Cursor) <= projections.MaxCursor {

@@ -19,6 +19,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	eventsqlite "headway/eventstore/sqlite"
+	"headway/fault"
 	"headway/projections"
 	"headway/projections/elastic"
 )
@@ -148,7 +149,7 @@ func faultyProjector(t *testing.T, seed uint64) {
 		steps++
 		if _, err := p.Step(t.Context()); err != nil {
 			failures++
-			if domain.KindOf(err) != domain.Unavailable {
+			if fault.KindOf(err) != fault.Unavailable {
 				t.Fatal(err)
 			}
 			time.Sleep(100 * time.Millisecond) // the breaker's wait is real

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"headway/domain"
+	"headway/fault"
 	"headway/projections"
 )
 
@@ -243,7 +244,7 @@ func each[D any](ctx context.Context, s *Store, kind string, query object, f fun
 			}
 			for _, d := range docs {
 				if err := f(d); err != nil {
-					return &domain.Error{Kind: domain.Internal, Cause: callersError{err}}
+					return &fault.Error{Kind: fault.Internal, Cause: callersError{err}}
 				}
 			}
 			if len(docs) < rowsPerStep {
@@ -277,7 +278,7 @@ func (s *Store) Customer(ctx context.Context, id string) (projections.CustomerRo
 			row = d.row()
 		}
 		if row.TotalOrders == 0 {
-			return domain.Errorf(domain.NotFound, "No order of this customer has arrived.")
+			return fault.Errorf(fault.NotFound, "No order of this customer has arrived.")
 		}
 		return nil
 	})

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"sync"
 
-	"headway/domain"
+	"headway/fault"
 	"headway/projections"
 )
 
@@ -130,7 +130,7 @@ func (t targets) of(projection string) (index, identity string, err error) {
 	case projections.CustomerOrderSummary:
 		return t[contributions].index, t[contributions].uuid + "." + t[customers].uuid + "." + t[holds].uuid, nil
 	}
-	return "", "", domain.Errorf(domain.NotFound, "There is no projection %s.", fmt.Sprintf("%.80q", projection))
+	return "", "", fault.Errorf(fault.NotFound, "There is no projection %s.", fmt.Sprintf("%.80q", projection))
 }
 
 // found is an index as the node describes it.
@@ -174,7 +174,7 @@ func (s *Store) prepare(ctx context.Context) (targets, error) {
 			return nil, err
 		}
 	}
-	return nil, domain.Errorf(domain.Unavailable, "The read store is being prepared by somebody else. Trying again is safe.")
+	return nil, fault.Errorf(fault.Unavailable, "The read store is being prepared by somebody else. Trying again is safe.")
 }
 
 // describe reads what the node has behind our aliases.
@@ -202,21 +202,21 @@ func (s *Store) look(ctx context.Context) (t targets, missing []string, err erro
 				continue
 			}
 			if _, twice := t[kind]; twice {
-				return nil, nil, domain.Errorf(domain.Refused, "The alias %s has two indices, and only one can be right.", s.names.alias(kind))
+				return nil, nil, fault.Errorf(fault.Refused, "The alias %s has two indices, and only one can be right.", s.names.alias(kind))
 			}
 			if index.schema() > schemaVersion {
-				return nil, nil, domain.Errorf(domain.Refused, "The read store %s belongs to a newer Headway.", s.names.prefix)
+				return nil, nil, fault.Errorf(fault.Refused, "The read store %s belongs to a newer Headway.", s.names.prefix)
 			}
 			t[kind] = target{name, index.Settings.Index.UUID}
 			if index.schema() < schemaVersion {
 				missing = append(missing, kind)
 			} else if index.hash() != hashIn(mapping(kind)) {
-				return nil, nil, domain.Errorf(domain.Refused, "The index %s has mappings that this Headway did not make.", name)
+				return nil, nil, fault.Errorf(fault.Refused, "The index %s has mappings that this Headway did not make.", name)
 			}
 		}
 		if _, ok := t[kind]; !ok {
 			if name := s.names.alias(kind); there[name].Mappings != nil {
-				return nil, nil, domain.Errorf(domain.Refused, "There is an index %s, which is not Headway's.", name)
+				return nil, nil, fault.Errorf(fault.Refused, "There is an index %s, which is not Headway's.", name)
 			}
 			missing = append(missing, kind)
 		}

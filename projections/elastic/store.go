@@ -18,7 +18,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"headway/domain"
+	"headway/fault"
 	"headway/projections"
 )
 
@@ -68,19 +68,19 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if !prefixes.MatchString(o.Prefix) {
-		return nil, domain.Errorf(domain.Refused, "The prefix of the read store is small letters, digits and minus, at most %d.", maxPrefix)
+		return nil, fault.Errorf(fault.Refused, "The prefix of the read store is small letters, digits and minus, at most %d.", maxPrefix)
 	}
 	address, err := url.Parse(strings.TrimSuffix(o.URL, "/"))
 	if err != nil || address.Host == "" || address.Scheme != "http" && address.Scheme != "https" {
-		return nil, domain.Errorf(domain.Refused, "The address of the read store must begin with http:// or https:// and name a host.")
+		return nil, fault.Errorf(fault.Refused, "The address of the read store must begin with http:// or https:// and name a host.")
 	}
 	c, err := newClient(address.String(), o)
 	if err != nil {
-		return nil, &domain.Error{Kind: domain.Refused, Message: "The address of the read store cannot be used.", Cause: err}
+		return nil, &fault.Error{Kind: fault.Refused, Message: "The address of the read store cannot be used.", Cause: err}
 	}
 	s := &Store{client: c, names: names{o.Prefix}, clock: o.Clock, log: o.Log, id: uuid.NewString()}
 	s.preparing, s.summing = make(turn, 1), make(turn, 1)
-	if _, err := s.ready(ctx); domain.KindOf(err) == domain.Unavailable {
+	if _, err := s.ready(ctx); fault.KindOf(err) == fault.Unavailable {
 		o.Log.Warn("the read store cannot be reached; it is tried again", "error", err)
 	} else if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"headway/domain"
+	"headway/fault"
 	"headway/projections"
 )
 
@@ -40,7 +41,7 @@ func (s *Store) Write(ctx context.Context, b projections.Batch) error {
 			case projections.Contribution:
 				its = append(its, r)
 			default:
-				return domain.Errorf(domain.Internal, "The read store cannot keep a %T.", row)
+				return fault.Errorf(fault.Internal, "The read store cannot keep a %T.", row)
 			}
 		}
 		key := "checkpoint:" + b.Projection

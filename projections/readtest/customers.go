@@ -12,11 +12,12 @@ import (
 	"time"
 
 	"headway/domain"
+	"headway/fault"
 	"headway/projections"
 )
 
 func customers(t *testing.T, s *subject) {
-	if _, err := s.Customer(t.Context(), "ada"); domain.KindOf(err) != domain.NotFound {
+	if _, err := s.Customer(t.Context(), "ada"); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("a customer without orders is not found: %v", err)
 	}
 	random := rand.New(rand.NewSource(1))
@@ -68,7 +69,7 @@ func customers(t *testing.T, s *subject) {
 	}
 	moved.Version, moved.CustomerID = moved.Version+1, "dave"
 	s.add(moved)
-	if _, err := s.Customer(t.Context(), "carol"); domain.KindOf(err) != domain.NotFound {
+	if _, err := s.Customer(t.Context(), "carol"); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("a customer whose last order went is gone: %v", err)
 	}
 

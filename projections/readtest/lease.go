@@ -10,6 +10,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 	"headway/projections"
 )
 
@@ -22,7 +23,7 @@ func (s *subject) swap(old, lease projections.Lease) projections.Lease {
 	return lease
 }
 
-func isConflict(err error) bool { return err != nil && domain.KindOf(err) == domain.Conflict }
+func isConflict(err error) bool { return err != nil && fault.KindOf(err) == fault.Conflict }
 
 func lease(t *testing.T, s *subject) {
 	if l, err := s.Lease(t.Context()); err != nil || l != (projections.Lease{}) {

@@ -13,6 +13,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 	"headway/projections"
 )
 
@@ -44,7 +45,7 @@ func rows(t *testing.T, s *subject) {
 	if err != nil || !reflect.DeepEqual(at, map[domain.OrderID]int{full.ID: 7}) {
 		t.Errorf("versions are those of the rows: %v, %v", at, err)
 	}
-	if _, err := s.Rows(t.Context(), "no_such_projection", full.ID); domain.KindOf(err) != domain.NotFound {
+	if _, err := s.Rows(t.Context(), "no_such_projection", full.ID); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("an unknown projection is not found: %v", err)
 	}
 
@@ -250,7 +251,7 @@ func away(t *testing.T, s *subject) {
 		"Lease":     func() error { _, err := s.Lease(ctx); return err },
 		"SwapLease": func() error { return s.SwapLease(ctx, projections.Lease{}, projections.Lease{Holder: "ada"}) },
 	} {
-		if err := call(); domain.KindOf(err) != domain.Unavailable {
+		if err := call(); fault.KindOf(err) != fault.Unavailable {
 			t.Errorf("%s on a store that is away is Unavailable: %v", name, err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"headway/domain"
+	"headway/fault"
 	"headway/projections"
 )
 
@@ -137,6 +138,6 @@ func idsOf(rows []projections.OrderRow) []domain.OrderID {
 
 // complains tells whether an error is Malformed and names the field.
 func complains(err error, field string) bool {
-	e, ok := err.(*domain.Error)
-	return ok && e.Kind == domain.Malformed && len(e.Fields) == 1 && e.Fields[0].Field == field
+	e, ok := err.(*fault.Error)
+	return ok && e.Kind == fault.Malformed && len(e.Fields) == 1 && e.Fields[0].Field == field
 }

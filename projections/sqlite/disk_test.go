@@ -17,6 +17,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	events "headway/eventstore/sqlite"
+	"headway/fault"
 	"headway/internal/faultydisk"
 	"headway/projections"
 	"headway/projections/sqlite"
@@ -113,8 +114,8 @@ func openRows(t *testing.T, folder string) *sqlite.Store {
 // again the same projector brings every row up; so does another one after the process has ended there.
 func TestEveryOperationOfAProjectionFails(t *testing.T) {
 	for how, c := range map[string]struct {
-		fault faultydisk.Fault
-		ends  bool // the process does, while the disk is broken
+		broken faultydisk.Fault
+		ends   bool // the process does, while the disk is broken
 	}{
 		"once, half done":                        {faultydisk.Fault{Half: true}, false},
 		"the disk is full":                       {faultydisk.Fault{Stays: true, Full: true}, false},
@@ -131,9 +132,9 @@ func TestEveryOperationOfAProjectionFails(t *testing.T) {
 			tried := 0
 			for n, hit := 1+rand.IntN(faultydisk.Every()), 1; hit > 0; n += faultydisk.Every() {
 				s.trade(3)
-				c.fault.N = n
-				disk.Break(c.fault)
-				if _, err := p.Step(t.Context()); err != nil && domain.KindOf(err) != domain.Unavailable && domain.KindOf(err) != domain.Conflict {
+				c.broken.N = n
+				disk.Break(c.broken)
+				if _, err := p.Step(t.Context()); err != nil && fault.KindOf(err) != fault.Unavailable && fault.KindOf(err) != fault.Conflict {
 					t.Errorf("operation %d: %v", n, err)
 				}
 				s.noneAhead(read)
@@ -167,7 +168,7 @@ func (s *shop) noneAhead(read *sqlite.Store) {
 	for _, name := range projections.Names() {
 		for order, head := range s.heads {
 			versions, err := read.Versions(context.Background(), name, idOf(order))
-			if err != nil && domain.KindOf(err) != domain.Unavailable {
+			if err != nil && fault.KindOf(err) != fault.Unavailable {
 				s.t.Error(err)
 			}
 			if v := versions[idOf(order)]; v > head {
@@ -243,7 +244,7 @@ func TestDamagedRowsAreSaidToBe(t *testing.T) {
 	if _, err := f.WriteAt(bytes.Repeat([]byte{0x5a}, 1000), 100); err != nil { // after the header
 		t.Fatal(err)
 	}
-	if _, err := sqlite.Open(path, sqlite.Options{}); domain.KindOf(err) != domain.Refused || !strings.Contains(domain.Sentence(err), "Delete it") {
-		t.Errorf("a person is told %q: %v", domain.Sentence(err), err)
+	if _, err := sqlite.Open(path, sqlite.Options{}); fault.KindOf(err) != fault.Refused || !strings.Contains(fault.Sentence(err), "Delete it") {
+		t.Errorf("a person is told %q: %v", fault.Sentence(err), err)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"headway/domain"
+	"headway/fault"
 	"headway/projections"
 	"headway/projections/sqlite"
 )
@@ -90,14 +90,14 @@ func TestAFileThatIsSomethingElseIsRefusedUntouched(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = sqlite.Open(path, sqlite.Options{})
-		if e, ok := errors.AsType[*domain.Error](err); !ok || e.Kind != domain.Refused || !strings.Contains(e.Message, filepath.Base(path)) {
+		if e, ok := errors.AsType[*fault.Error](err); !ok || e.Kind != fault.Refused || !strings.Contains(e.Message, filepath.Base(path)) {
 			t.Errorf("%s: %v", filepath.Base(path), err)
 		}
 		if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
 			t.Errorf("%s changed, %v", filepath.Base(path), err)
 		}
 	}
-	if _, err := sqlite.Open(filepath.Join(dir, "no", "such", "folder.db"), sqlite.Options{}); domain.KindOf(err) != domain.Unavailable {
+	if _, err := sqlite.Open(filepath.Join(dir, "no", "such", "folder.db"), sqlite.Options{}); fault.KindOf(err) != fault.Unavailable {
 		t.Errorf("a folder that is not there: %v", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"headway/domain"
+	"headway/fault"
 	"headway/projections"
 )
 
@@ -31,8 +32,8 @@ func FuzzOrderQuery(f *testing.F) {
 		}
 		o, err := newOrderSearch(q)
 		if err != nil {
-			e, ok := errors.AsType[*domain.Error](err)
-			if !ok || e.Kind != domain.Malformed || len(e.Fields) != 1 || e.Fields[0].Message == "" ||
+			e, ok := errors.AsType[*fault.Error](err)
+			if !ok || e.Kind != fault.Malformed || len(e.Fields) != 1 || e.Fields[0].Message == "" ||
 				e.Fields[0].Field != "cursor" && e.Fields[0].Field != "sort" {
 				t.Fatalf("refused with %#v", err)
 			}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"headway/domain"
+	"headway/fault"
 	"headway/projections"
 )
 
@@ -216,7 +217,7 @@ func (s *Store) Customer(ctx context.Context, id string) (projections.CustomerRo
 		return projections.CustomerRow{}, err
 	}
 	if len(found) == 0 {
-		return projections.CustomerRow{}, domain.Errorf(domain.NotFound, "No order of this customer has arrived.")
+		return projections.CustomerRow{}, fault.Errorf(fault.NotFound, "No order of this customer has arrived.")
 	}
 	return found[0], nil
 }

@@ -18,6 +18,7 @@ import (
 	codes "modernc.org/sqlite/lib"
 
 	"headway/domain"
+	"headway/fault"
 )
 
 const (
@@ -170,7 +171,7 @@ func create(path string) error {
 		err = f.Close()
 	}
 	if err != nil {
-		return domain.Unreachable(err, "The read store %s cannot be created.", path)
+		return fault.Unreachable(err, "The read store %s cannot be created.", path)
 	}
 	return nil
 }
@@ -183,7 +184,7 @@ func prepare(ctx context.Context, conn *sql.Conn, path string) (dropped bool, er
 		return false, err
 	}
 	if application != applicationID && (application != 0 || tables != 0) {
-		return false, domain.Errorf(domain.Refused, "%s is not a read store of Headway.", path)
+		return false, fault.Errorf(fault.Refused, "%s is not a read store of Headway.", path)
 	}
 	if err := useLog(ctx, conn); err != nil {
 		return false, err

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"headway/domain"
+	"headway/fault"
 	"headway/projections"
 )
 
@@ -184,7 +185,7 @@ func TestAStartReadsNoRow(t *testing.T) {
 	if _, err := again.States(t.Context()); err != nil {
 		t.Errorf("a start looks at the states: %v", err)
 	}
-	if _, err := again.Orders(t.Context(), projections.OrderQuery{}); domain.KindOf(err) != domain.Unavailable {
+	if _, err := again.Orders(t.Context(), projections.OrderQuery{}); fault.KindOf(err) != fault.Unavailable {
 		t.Errorf("a page reads rows: %v", err)
 	}
 }

@@ -17,7 +17,7 @@ import (
 	driver "modernc.org/sqlite" // registers itself as "sqlite"
 	codes "modernc.org/sqlite/lib"
 
-	"headway/domain"
+	"headway/fault"
 	"headway/projections"
 )
 
@@ -63,16 +63,16 @@ func Open(path string, options Options) (*Store, error) {
 	dropped, err := s.open(path)
 	if err != nil {
 		err = errors.Join(err, s.Close())
-		if e, ok := errors.AsType[*domain.Error](err); ok {
+		if e, ok := errors.AsType[*fault.Error](err); ok {
 			return nil, e
 		}
 		if hasCode(err, codes.SQLITE_NOTADB) {
-			return nil, &domain.Error{Kind: domain.Refused, Message: path + " is not a read store of Headway.", Cause: err}
+			return nil, &fault.Error{Kind: fault.Refused, Message: path + " is not a read store of Headway.", Cause: err}
 		}
 		if hasCode(err, codes.SQLITE_CORRUPT) {
-			return nil, &domain.Error{Kind: domain.Refused, Message: path + damaged, Cause: err}
+			return nil, &fault.Error{Kind: fault.Refused, Message: path + damaged, Cause: err}
 		}
-		return nil, domain.Unreachable(err, "The read store %s cannot be opened.", path)
+		return nil, fault.Unreachable(err, "The read store %s cannot be opened.", path)
 	}
 	if dropped {
 		options.Log.Warn("the read store has another schema: its rows are made again", "path", path)
@@ -125,13 +125,13 @@ func failed(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if e, ok := errors.AsType[*domain.Error](err); ok {
+	if e, ok := errors.AsType[*fault.Error](err); ok {
 		return e
 	}
 	if e, ok := errors.AsType[*projections.Refusal](err); ok {
 		return e
 	}
-	return domain.Unreachable(err, unreachable)
+	return fault.Unreachable(err, unreachable)
 }
 
 // hasCode tells whether SQLite answered with a code, whatever its extension.

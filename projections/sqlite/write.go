@@ -13,6 +13,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 	"headway/projections"
 )
 
@@ -172,7 +173,7 @@ func (w *write) batch(b projections.Batch) error {
 		case projections.Contribution:
 			contributions = append(contributions, r)
 		default:
-			return domain.Errorf(domain.Internal, "The read store cannot keep a %T.", row)
+			return fault.Errorf(fault.Internal, "The read store cannot keep a %T.", row)
 		}
 	}
 	if err := w.orders(orders); err != nil {
@@ -410,5 +411,5 @@ func tableOf(projection string) (string, error) {
 	case projections.CustomerOrderSummary:
 		return "contributions", nil
 	}
-	return "", domain.Errorf(domain.NotFound, "There is no projection %s.", fmt.Sprintf("%.80q", projection))
+	return "", fault.Errorf(fault.NotFound, "There is no projection %s.", fmt.Sprintf("%.80q", projection))
 }

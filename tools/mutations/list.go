@@ -79,7 +79,7 @@ func mutations() []mutation {
 		{"an event that cannot be read stops the projection", "8", "projections/loop.go",
 			"b.batch.Holds = append(b.batch.Holds, l.holdOf(work[i], *r.hold))", "return b, errors.New(r.hold.Reason)", "projections", "TestPoisonHoldsItsOwnOrderAndNothingElse"},
 		{"a hold lets the later events pass", "8", "projections/fold.go",
-			"return &eventstore.Hold{Version: r.Version, Reason: domain.Sentence(err)}, nil", "at = r.Version\n\t\t\tcontinue", "projections", "TestFoldsHoldAtWhatCannotBeApplied"},
+			"return &eventstore.Hold{Version: r.Version, Reason: fault.Sentence(err)}, nil", "at = r.Version\n\t\t\tcontinue", "projections", "TestFoldsHoldAtWhatCannotBeApplied"},
 		{"a holder that lost the lease may write", "lease", "projections/sqlite/write.go",
 			"SELECT 1 FROM lease WHERE epoch > ?", "SELECT 1 FROM lease WHERE epoch > ? AND 0", "projections/sqlite", "TestStoreKeepsItsContract/a_stale_epoch_is_refused"},
 		{"a lease is taken while its holder lives", "lease", "projections/lease.go",

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"headway/domain"
+	"headway/fault"
 )
 
 // The bounds of one import. A larger file is split: what was imported before is never imported twice.
@@ -255,7 +256,7 @@ func (p *parser) finish(d *draft) (Order, bool) {
 		o.Lines = append(o.Lines, row.line)
 		o.Create.Items = append(o.Create.Items, p.item(d, row, o.Create.Currency))
 	}
-	if invalid, ok := errors.AsType[*domain.Error](o.Create.Check()); ok {
+	if invalid, ok := errors.AsType[*fault.Error](o.Create.Check()); ok {
 		for _, f := range invalid.Fields {
 			line, column := o.place(f.Field, lineOf)
 			p.fail(d, line, column, "%s", f.Message)
@@ -293,7 +294,7 @@ func (p *parser) status(d *draft, o *Order, lineOf func(int) int, value func(int
 	if reason := value(colReason); o.Status == domain.Cancelled {
 		o.Reason = cmp.Or(reason, noReason)
 		if err := (domain.CancelOrder{Reason: o.Reason}).Check(); err != nil {
-			p.fail(d, lineOf(colReason), colReason, "%s", domain.Sentence(err))
+			p.fail(d, lineOf(colReason), colReason, "%s", fault.Sentence(err))
 		}
 	} else if reason != "" {
 		p.fail(d, lineOf(colReason), colReason, "Only a cancelled order has a reason; this one is %s.", o.Status)
@@ -319,7 +320,7 @@ func (p *parser) item(d *draft, row itemRow, currency domain.Currency) domain.It
 		p.fail(d, row.line, colQuantity, "A quantity is required.")
 	default:
 		p.fail(d, row.line, colQuantity, "The quantity must be a whole number from %d to %s, not %s.",
-			domain.MinQuantity, domain.Number(domain.MaxQuantity), quoted(quantity))
+			domain.MinQuantity, fault.Number(domain.MaxQuantity), quoted(quantity))
 	}
 	switch {
 	case price == "":
@@ -327,7 +328,7 @@ func (p *parser) item(d *draft, row itemRow, currency domain.Currency) domain.It
 	case currency.Known():
 		money, err := domain.ParseMoney(price, currency)
 		if err != nil {
-			p.fail(d, row.line, colPrice, "%s", domain.Sentence(err))
+			p.fail(d, row.line, colPrice, "%s", fault.Sentence(err))
 			break
 		}
 		item.Price = money

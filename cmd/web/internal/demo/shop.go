@@ -9,6 +9,7 @@ import (
 	"headway/cmd/web/internal/plan"
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 	"headway/projections"
 )
 
@@ -54,7 +55,7 @@ func (s Shop) Run(ctx context.Context) {
 			return
 		case <-tick.C:
 			// Somebody else may have been faster, as in life.
-			if err := s.command(ctx, rng); err != nil && ctx.Err() == nil && domain.KindOf(err) != domain.Conflict {
+			if err := s.command(ctx, rng); err != nil && ctx.Err() == nil && fault.KindOf(err) != fault.Conflict {
 				s.Log.Warn("a command of the demo failed", "error", err)
 			}
 		}

@@ -15,6 +15,7 @@ import (
 	"headway/cmd/web/internal/plan"
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 	"headway/projections"
 )
 
@@ -85,10 +86,10 @@ func (im Importer) Store(ctx context.Context, orders []csvimport.Order, bad []cs
 // interrupted says how to go on after an import that could not end.
 func interrupted(err error) error {
 	reason := "It was stopped."
-	if _, ours := errors.AsType[*domain.Error](err); ours {
-		reason = domain.Sentence(err)
+	if _, ours := errors.AsType[*fault.Error](err); ours {
+		reason = fault.Sentence(err)
 	}
-	return &domain.Error{Kind: domain.Unavailable, Cause: err,
+	return &fault.Error{Kind: fault.Unavailable, Cause: err,
 		Message: "The import did not end: " + reason + " Run it again; it goes on where it was."}
 }
 
@@ -107,11 +108,11 @@ func planOf(o csvimport.Order) plan.Plan {
 
 // refusal says, beside the order's first line, why the store did not take the order as the file has it.
 func refusal(o csvimport.Order, out plan.Outcome) csvimport.LineError {
-	e := csvimport.LineError{Line: o.Lines[0], Order: o.Create.Reference, Field: "order", Reason: domain.Sentence(out.Err)}
-	switch kind := domain.KindOf(out.Err); {
-	case out.Version == 0 && kind == domain.Invalid:
+	e := csvimport.LineError{Line: o.Lines[0], Order: o.Create.Reference, Field: "order", Reason: fault.Sentence(out.Err)}
+	switch kind := fault.KindOf(out.Err); {
+	case out.Version == 0 && kind == fault.Invalid:
 		e.Reason = "The order was imported before with other content, which is kept."
-	case out.Version > 0 && kind == domain.Conflict:
+	case out.Version > 0 && kind == fault.Conflict:
 		e.Field, e.Reason = "status", "Others have changed the order since it was imported; it is left as it is."
 	case out.Version > 0:
 		e.Field = "status"
@@ -165,11 +166,11 @@ func (im Importer) await(ctx context.Context, want map[domain.OrderID]int) error
 			if left == 1 {
 				noun = "row"
 			}
-			return domain.Errorf(domain.Unavailable, "All orders are stored, but %d %s did not arrive in the lists.", left, noun)
+			return fault.Errorf(fault.Unavailable, "All orders are stored, but %d %s did not arrive in the lists.", left, noun)
 		}
 		if _, standsBy := im.Projector.StandsBy(); !standsBy || im.Clock().Sub(looked) >= leaseLooked {
 			looked = im.Clock()
-			if _, err := im.Projector.Step(ctx); err != nil && domain.KindOf(err) != domain.Conflict { // a server has just begun
+			if _, err := im.Projector.Step(ctx); err != nil && fault.KindOf(err) != fault.Conflict { // a server has just begun
 				return err
 			}
 		}

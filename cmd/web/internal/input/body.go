@@ -21,6 +21,7 @@ import (
 	"github.com/google/uuid"
 
 	"headway/domain"
+	"headway/fault"
 )
 
 // The bounds of a body that has passed the bound on its bytes.
@@ -42,8 +43,8 @@ type Body struct {
 	form   bool
 	values map[string]value
 	read   map[string]bool
-	wrong  []domain.FieldError // what the reads complained about, in the order of the reads
-	shape  bool                // one of them is about the type of a value: Malformed, not Invalid
+	wrong  []fault.FieldError // what the reads complained about, in the order of the reads
+	shape  bool               // one of them is about the type of a value: Malformed, not Invalid
 }
 
 type value struct {
@@ -75,7 +76,7 @@ func Read(r *http.Request) (*Body, error) {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			return nil, err
 		}
-		return nil, &domain.Error{Kind: domain.Malformed, Message: "The body could not be read to its end.", Cause: err}
+		return nil, &fault.Error{Kind: fault.Malformed, Message: "The body could not be read to its end.", Cause: err}
 	}
 	in := &Body{form: !isJSON, values: map[string]value{}, read: map[string]bool{}}
 	if isJSON {
@@ -95,19 +96,19 @@ func (in *Body) AllowButton() { in.read["do"] = in.form }
 func (in *Body) parseForm(body string) error {
 	fields, err := url.ParseQuery(body)
 	if err != nil {
-		return &domain.Error{Kind: domain.Malformed, Message: "The form could not be read.", Cause: err}
+		return &fault.Error{Kind: fault.Malformed, Message: "The form could not be read.", Cause: err}
 	}
 	if len(fields) > maxFields {
-		return domain.Errorf(domain.TooLarge, "A form can have at most %s fields.", domain.Number(maxFields))
+		return fault.Errorf(fault.TooLarge, "A form can have at most %s fields.", fault.Number(maxFields))
 	}
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		switch texts := fields[name]; {
 		case !utf8.ValidString(name):
-			return domain.Errorf(domain.Malformed, "The name of a field is not valid UTF-8.")
+			return fault.Errorf(fault.Malformed, "The name of a field is not valid UTF-8.")
 		case len(name) > maxName:
 			return nameTooLong(name)
 		case len(texts) > 1:
-			return domain.MalformedField(name, "The field “%s” was sent %d times.", name, len(texts))
+			return fault.MalformedField(name, "The field “%s” was sent %d times.", name, len(texts))
 		case !utf8.ValidString(texts[0]):
 			in.Complain(name, "This is not valid UTF-8.")
 			in.shape = true
@@ -128,7 +129,7 @@ func (in *Body) closeGaps() error {
 			continue
 		}
 		if n > MaxLineIndex {
-			return domain.MalformedField(name, "A form can have at most %s lines.", domain.Number(MaxLineIndex))
+			return fault.MalformedField(name, "A form can have at most %s lines.", fault.Number(MaxLineIndex))
 		}
 		lines[n] = append(lines[n], name)
 	}
@@ -173,10 +174,10 @@ func lineOf(name string) (n int, rest string, ok bool) {
 
 func (in *Body) parseJSON(body []byte) error {
 	if len(bytes.TrimSpace(body)) == 0 {
-		return domain.Errorf(domain.Malformed, "The body is empty; it must be a JSON object.")
+		return fault.Errorf(fault.Malformed, "The body is empty; it must be a JSON object.")
 	}
 	if !utf8.Valid(body) {
-		return domain.Errorf(domain.Malformed, "The body is not valid UTF-8.")
+		return fault.Errorf(fault.Malformed, "The body is not valid UTF-8.")
 	}
 	tokens := json.NewDecoder(bytes.NewReader(body))
 	tokens.UseNumber()
@@ -184,10 +185,10 @@ func (in *Body) parseJSON(body []byte) error {
 		return err
 	}
 	if _, err := tokens.Token(); !errors.Is(err, io.EOF) {
-		return domain.Errorf(domain.Malformed, "There is more after the JSON object.")
+		return fault.Errorf(fault.Malformed, "There is more after the JSON object.")
 	}
 	if kind := in.values[""].kind; kind != kindObject {
-		return domain.Errorf(domain.Malformed, "The body must be a JSON object, not %s.", cmp.Or(kind, "null"))
+		return fault.Errorf(fault.Malformed, "The body must be a JSON object, not %s.", cmp.Or(kind, "null"))
 	}
 	delete(in.values, "")
 	return nil
@@ -203,13 +204,13 @@ func (in *Body) walk(tokens *json.Decoder, at string, depth int) error {
 		return nameTooLong(at)
 	}
 	if depth == 0 {
-		return domain.MalformedField(at, "The JSON nests deeper than %d levels.", maxDepth)
+		return fault.MalformedField(at, "The JSON nests deeper than %d levels.", maxDepth)
 	}
 	if len(in.values) > maxFields {
-		return domain.Errorf(domain.TooLarge, "A body can have at most %s values.", domain.Number(maxFields))
+		return fault.Errorf(fault.TooLarge, "A body can have at most %s values.", fault.Number(maxFields))
 	}
 	if _, twice := in.values[at]; twice {
-		return domain.MalformedField(at, "The field “%s” appears twice.", at)
+		return fault.MalformedField(at, "The field “%s” appears twice.", at)
 	}
 	switch t := token.(type) {
 	case json.Delim:
@@ -252,18 +253,18 @@ func (in *Body) walk(tokens *json.Decoder, at string, depth int) error {
 }
 
 func nameTooLong(name string) error {
-	return domain.MalformedField(Clip(name), "The name of a field can be at most %d bytes long.", maxName)
+	return fault.MalformedField(Clip(name), "The name of a field can be at most %d bytes long.", maxName)
 }
 
 func notJSON(tokens *json.Decoder, cause error) error {
-	return &domain.Error{Kind: domain.Malformed, Cause: cause,
+	return &fault.Error{Kind: fault.Malformed, Cause: cause,
 		Message: fmt.Sprintf("The body is not valid JSON; it cannot be read after byte %d.", tokens.InputOffset())}
 }
 
 // Complain says what is wrong with a field. Only the first complaint about a field is kept, and of all fields a bounded number.
 func (in *Body) Complain(field, format string, args ...any) {
 	if len(in.wrong) < maxComplaints && !in.Complained(field) {
-		in.wrong = append(in.wrong, domain.FieldError{Field: field, Message: fmt.Sprintf(format, args...)})
+		in.wrong = append(in.wrong, fault.FieldError{Field: field, Message: fmt.Sprintf(format, args...)})
 	}
 }
 
@@ -320,7 +321,7 @@ func (in *Body) Version(field, what string, optional bool) int {
 	}
 	n := in.whole(field, what)
 	if n < 1 || n > domain.MaxOrderEvents {
-		in.Complain(field, "%s must be from 1 to %s.", what, domain.Number(domain.MaxOrderEvents))
+		in.Complain(field, "%s must be from 1 to %s.", what, fault.Number(domain.MaxOrderEvents))
 		return 0
 	}
 	return int(n)
@@ -355,7 +356,7 @@ func (in *Body) Item(at string, currency domain.Currency) domain.Item {
 	default:
 		var err error
 		if item.Price, err = domain.ParseMoney(price, currency); err != nil {
-			in.Complain(at+"price", "%s", domain.Sentence(err))
+			in.Complain(at+"price", "%s", fault.Sentence(err))
 		}
 	}
 	item.Price.Currency = currency
@@ -364,7 +365,7 @@ func (in *Body) Item(at string, currency domain.Currency) domain.Item {
 
 // Complained tells whether something is wrong with a field.
 func (in *Body) Complained(field string) bool {
-	return slices.ContainsFunc(in.wrong, func(f domain.FieldError) bool { return f.Field == field })
+	return slices.ContainsFunc(in.wrong, func(f fault.FieldError) bool { return f.Field == field })
 }
 
 // Lines is how many items the body has.
@@ -384,13 +385,13 @@ func (in *Body) TypedLines() int { return in.values["items"].size }
 func (in *Body) Finish(command domain.Command) error {
 	unread := slices.DeleteFunc(slices.Sorted(maps.Keys(in.values)), func(name string) bool { return in.read[name] })
 	if len(unread) > 0 {
-		return domain.MalformedField(Clip(unread[0]), "There is no field “%s” here.", Clip(unread[0]))
+		return fault.MalformedField(Clip(unread[0]), "There is no field “%s” here.", Clip(unread[0]))
 	}
 	if in.shape {
-		return &domain.Error{Kind: domain.Malformed, Message: in.wrong[0].Message, Fields: in.wrong}
+		return &fault.Error{Kind: fault.Malformed, Message: in.wrong[0].Message, Fields: in.wrong}
 	}
-	if e, ok := errors.AsType[*domain.Error](command.Check()); ok {
-		if e.Kind != domain.Invalid {
+	if e, ok := errors.AsType[*fault.Error](command.Check()); ok {
+		if e.Kind != fault.Invalid {
 			return e
 		}
 		for _, f := range e.Fields {
@@ -400,8 +401,8 @@ func (in *Body) Finish(command domain.Command) error {
 	if len(in.wrong) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(in.wrong, func(a, b domain.FieldError) int { return compareFields(a.Field, b.Field) })
-	return &domain.Error{Kind: domain.Invalid, Message: in.wrong[0].Message, Fields: in.wrong}
+	slices.SortStableFunc(in.wrong, func(a, b fault.FieldError) int { return compareFields(a.Field, b.Field) })
+	return &fault.Error{Kind: fault.Invalid, Message: in.wrong[0].Message, Fields: in.wrong}
 }
 
 // compareFields orders paths as the forms show them.

@@ -17,6 +17,7 @@ import (
 	"unicode/utf8"
 
 	"headway/domain"
+	"headway/fault"
 )
 
 const (
@@ -132,14 +133,14 @@ func asForm(c domain.CreateOrder, id domain.CommandID) string {
 // bounded is what holds for every refusal.
 func bounded(t *testing.T, err error) {
 	t.Helper()
-	e, ok := errors.AsType[*domain.Error](err)
-	if !ok || e.Kind != domain.Malformed && e.Kind != domain.Invalid && e.Kind != domain.TooLarge && e.Kind != domain.NotFound {
+	e, ok := errors.AsType[*fault.Error](err)
+	if !ok || e.Kind != fault.Malformed && e.Kind != fault.Invalid && e.Kind != fault.TooLarge && e.Kind != fault.NotFound {
 		t.Fatalf("refused with %#v", err)
 	}
-	if e.Kind == domain.Invalid && len(e.Fields) == 0 || len(e.Fields) > maxComplaints {
+	if e.Kind == fault.Invalid && len(e.Fields) == 0 || len(e.Fields) > maxComplaints {
 		t.Fatalf("%d complaints: %v", len(e.Fields), err)
 	}
-	for _, f := range append(slices.Clone(e.Fields), domain.FieldError{Message: e.Message}) {
+	for _, f := range append(slices.Clone(e.Fields), fault.FieldError{Message: e.Message}) {
 		if f.Message == "" || len(f.Message) > 1000 || len(f.Field) > 1000 || !utf8.ValidString(f.Message) || !utf8.ValidString(f.Field) {
 			t.Fatalf("the field %.100q says %.1100q", f.Field, f.Message)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"headway/domain"
+	"headway/fault"
 	"headway/projections"
 )
 
@@ -21,7 +22,7 @@ const maxText = 500
 // Query is the query of a URL, checked: only names that the page knows, each once (but for those that repeat), in valid UTF-8.
 type Query struct {
 	values url.Values
-	wrong  []domain.FieldError
+	wrong  []fault.FieldError
 }
 
 // ParseQuery reads the names a page knows; many may repeat. An empty value is as good as none.
@@ -64,7 +65,7 @@ func nameOf(name string) string {
 
 // Complain says what is wrong with a name.
 func (q *Query) Complain(field, format string, args ...any) {
-	q.wrong = append(q.wrong, domain.MalformedField(field, format, args...).Fields...)
+	q.wrong = append(q.wrong, fault.MalformedField(field, format, args...).Fields...)
 }
 
 // Get is a value without the spaces around it; empty if it is not there.
@@ -75,8 +76,8 @@ func (q *Query) Err() error {
 	if len(q.wrong) == 0 {
 		return nil
 	}
-	slices.SortFunc(q.wrong, func(a, b domain.FieldError) int { return strings.Compare(a.Field, b.Field) })
-	return &domain.Error{Kind: domain.Malformed, Message: q.wrong[0].Message, Fields: q.wrong}
+	slices.SortFunc(q.wrong, func(a, b fault.FieldError) int { return strings.Compare(a.Field, b.Field) })
+	return &fault.Error{Kind: fault.Malformed, Message: q.wrong[0].Message, Fields: q.wrong}
 }
 
 // Moment reads a day in the zone, or an RFC 3339 time.
@@ -154,7 +155,7 @@ func OrderID(r *http.Request) (domain.OrderID, error) { return ParseOrderID(r.Pa
 func ParseOrderID(text string) (domain.OrderID, error) {
 	id, err := uuid.Parse(text)
 	if err != nil || len(text) != len(id.String()) {
-		return "", domain.Errorf(domain.NotFound, "There is no order “%s”.", Clip(text))
+		return "", fault.Errorf(fault.NotFound, "There is no order “%s”.", Clip(text))
 	}
 	return domain.OrderID(id.String()), nil
 }

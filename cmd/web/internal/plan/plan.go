@@ -14,6 +14,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 )
 
 // atOnce is how many orders are written at once: enough that each commit of the store carries several commands.
@@ -63,7 +64,7 @@ func (p Runner) Run(ctx context.Context, plans []Plan, done func(Outcome)) error
 			for i := range next {
 				o := p.carryOut(ctx, plans[i])
 				o.Index = i
-				if fatal := ctx.Err() != nil || domain.KindOf(o.Err) == domain.Unavailable; o.Err != nil && fatal {
+				if fatal := ctx.Err() != nil || fault.KindOf(o.Err) == fault.Unavailable; o.Err != nil && fatal {
 					stop(o.Err)
 					return
 				}
@@ -114,7 +115,7 @@ func (p Runner) carryOut(ctx context.Context, l Plan) Outcome {
 			UserID: s.User, CorrelationID: p.Correlation, Timestamp: s.At,
 		}
 		result, err := eventstore.Execute(ctx, p.Store, p.Codec, request)
-		if domain.KindOf(err) == domain.Conflict {
+		if fault.KindOf(err) == fault.Conflict {
 			if request.Expect, err = p.ownHead(ctx, o.OrderID, s.User, err); err == nil {
 				result, err = eventstore.Execute(ctx, p.Store, p.Codec, request)
 			}

@@ -10,6 +10,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 	"headway/projections"
 )
 
@@ -190,7 +191,7 @@ func rest(ctx context.Context, d time.Duration) {
 // call does one call of a store with what befalls it; later is what comes of it if it hangs, nil if nothing can.
 func call[T any](ctx context.Context, g *Gate, l lot, store string, do func(ctx context.Context) (T, error), later func(ctx context.Context)) (T, error) {
 	var none T
-	away := domain.Errorf(domain.Unavailable, "The %s cannot be reached.", store)
+	away := fault.Errorf(fault.Unavailable, "The %s cannot be reached.", store)
 	if err := g.pass(); err != nil {
 		return none, away
 	}
@@ -309,7 +310,7 @@ func (r gatedRows) Write(ctx context.Context, b projections.Batch) error {
 		if err := r.table.writeUpTo(ctx, b, int(l.part*float64(all))); err != nil {
 			return nothing{}, err
 		}
-		return nothing{}, domain.Errorf(domain.Unavailable, "The read store cannot be reached.")
+		return nothing{}, fault.Errorf(fault.Unavailable, "The read store cannot be reached.")
 	}
 	_, err := call(ctx, r.Gate, l, readStore, do, func(ctx context.Context) { _, _ = do(ctx) })
 	return err

@@ -14,6 +14,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 )
 
 // Log is an event store in memory: the whole contract of eventstore.Store, and durable as long as the Log is. StoredAt strictly grows over all
@@ -114,7 +115,7 @@ func (h *logHandle) enter(ctx context.Context) error {
 	h.mu.Lock()
 	if h.closed {
 		h.mu.Unlock()
-		return domain.Errorf(domain.Unavailable, "The event store is closed.")
+		return fault.Errorf(fault.Unavailable, "The event store is closed.")
 	}
 	return nil
 }
@@ -144,7 +145,7 @@ func (h *logHandle) Append(
 		return h.repeat(id, expect, records[0].Metadata)
 	}
 	if head+len(records) > domain.MaxOrderEvents {
-		return nil, domain.Errorf(domain.TooLarge, "An order can have at most %d events; this one has %d.", domain.MaxOrderEvents, head)
+		return nil, fault.Errorf(fault.TooLarge, "An order can have at most %d events; this one has %d.", domain.MaxOrderEvents, head)
 	}
 	for _, r := range records {
 		switch holder, used := h.events[r.EventID]; {
@@ -172,9 +173,9 @@ func (h *logHandle) Append(
 func encoded(id domain.OrderID, expect int, m eventstore.Metadata, events []domain.Event) ([]eventstore.Record, error) {
 	switch {
 	case m.CausationID == "" || len(events) == 0:
-		return nil, domain.Errorf(domain.Internal, "An append needs the id of its command, and an event.")
+		return nil, fault.Errorf(fault.Internal, "An append needs the id of its command, and an event.")
 	case len(events) > eventstore.MaxAppend:
-		return nil, domain.Errorf(domain.TooLarge, "One command can store at most %d events, not %d.", eventstore.MaxAppend, len(events))
+		return nil, fault.Errorf(fault.TooLarge, "One command can store at most %d events, not %d.", eventstore.MaxAppend, len(events))
 	}
 	m.Timestamp = m.Timestamp.UTC().Truncate(time.Microsecond)
 	var records []eventstore.Record
@@ -184,7 +185,7 @@ func encoded(id domain.OrderID, expect int, m eventstore.Metadata, events []doma
 			return nil, err
 		}
 		if len(data) > domain.MaxEventBytes {
-			return nil, domain.Errorf(domain.TooLarge, "One event can hold at most %d KiB.", domain.MaxEventBytes>>10)
+			return nil, fault.Errorf(fault.TooLarge, "One event can hold at most %d KiB.", domain.MaxEventBytes>>10)
 		}
 		records = append(records, eventstore.Record{
 			EventID: eventstore.EventID(m.CausationID, i), OrderID: id, Version: expect + i + 1, EventType: eventType,
@@ -425,5 +426,5 @@ func numbers(kind string, c eventstore.Cursor, start ...int) ([]int, error) {
 }
 
 func notOurs() error {
-	return domain.MalformedField("cursor", "This place in the list is not one that this store gave out.")
+	return fault.MalformedField("cursor", "This place in the list is not one that this store gave out.")
 }

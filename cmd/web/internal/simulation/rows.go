@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"headway/domain"
+	"headway/fault"
 	"headway/projections"
 )
 
@@ -68,7 +69,7 @@ func (h *rowsHandle) enter(ctx context.Context) error {
 	h.mu.Lock()
 	if h.closed {
 		h.mu.Unlock()
-		return domain.Errorf(domain.Unavailable, "The read store is closed.")
+		return fault.Errorf(fault.Unavailable, "The read store is closed.")
 	}
 	return nil
 }
@@ -211,7 +212,7 @@ func (h *rowsHandle) SwapLease(ctx context.Context, old, lease projections.Lease
 // known refuses what is no projection.
 func known(projection string) error {
 	if !slices.Contains(projections.Names(), projection) {
-		return domain.Errorf(domain.NotFound, "There is no projection %s.", fmt.Sprintf("%.80q", projection))
+		return fault.Errorf(fault.NotFound, "There is no projection %s.", fmt.Sprintf("%.80q", projection))
 	}
 	return nil
 }
@@ -312,7 +313,7 @@ func (h *rowsHandle) Customer(ctx context.Context, id string) (projections.Custo
 	defer h.mu.Unlock()
 	row, found := h.customers[id]
 	if !found {
-		return row, domain.Errorf(domain.NotFound, "No order of this customer has arrived.")
+		return row, fault.Errorf(fault.NotFound, "No order of this customer has arrived.")
 	}
 	row.TotalSpent = slices.Clone(row.TotalSpent)
 	return row, nil

@@ -10,6 +10,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/fault"
 	"headway/projections"
 	"headway/views"
 )
@@ -235,15 +236,15 @@ type Problem struct {
 
 // Error is what went wrong and where.
 type Error struct {
-	Kind      string              `json:"kind"`
-	Message   string              `json:"message"`
-	Field     *string             `json:"field"`
-	Fields    []domain.FieldError `json:"fields"`
-	RequestID string              `json:"requestId"`
+	Kind      string             `json:"kind"`
+	Message   string             `json:"message"`
+	Field     *string            `json:"field"`
+	Fields    []fault.FieldError `json:"fields"`
+	RequestID string             `json:"requestId"`
 }
 
 // ProblemOf is an error of that status; requestID finds it in the log.
-func ProblemOf(status int, kind, message string, fields []domain.FieldError, requestID string) Problem {
+func ProblemOf(status int, kind, message string, fields []fault.FieldError, requestID string) Problem {
 	p := Problem{
 		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: message,
 		Error: Error{Kind: kind, Message: message, Fields: fields, RequestID: requestID},
@@ -251,7 +252,7 @@ func ProblemOf(status int, kind, message string, fields []domain.FieldError, req
 	if len(fields) > 0 {
 		p.Error.Field = &fields[0].Field
 	} else {
-		p.Error.Fields = []domain.FieldError{}
+		p.Error.Fields = []fault.FieldError{}
 	}
 	return p
 }

@@ -1,4 +1,4 @@
-package domain
+package fault
 
 import "strconv"
 
@@ -6,13 +6,13 @@ import "strconv"
 func Number[N int | int64](n N) string {
 	digits := strconv.FormatInt(int64(n), 10)
 	if n < 0 {
-		return "-" + grouped(digits[1:])
+		return "-" + Grouped(digits[1:])
 	}
-	return grouped(digits)
+	return Grouped(digits)
 }
 
-// grouped puts a comma before each three digits.
-func grouped(digits string) string {
+// Grouped puts a comma before each three digits.
+func Grouped(digits string) string {
 	for at := len(digits) - 3; at > 0; at -= 3 {
 		digits = digits[:at] + "," + digits[at:]
 	}
