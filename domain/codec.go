@@ -6,9 +6,6 @@ import (
 	"encoding/json"
 	"headway/fault"
 	"slices"
-	"strconv"
-
-	"github.com/google/uuid"
 )
 
 // Raw is an event as a store keeps it: the bytes, and what is needed to read them.
@@ -83,13 +80,4 @@ func marshal(e Event) ([]byte, error) {
 		return nil, &fault.Error{Kind: fault.Internal, Message: "The event cannot be encoded.", Cause: err}
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
-}
-
-// HistoricEventID is the id of an event of schema 1, which had none of its own: UUIDv5(order, version).
-func HistoricEventID(id OrderID, version int) string {
-	namespace, err := uuid.Parse(string(id))
-	if err != nil {
-		namespace = uuid.NewSHA1(uuid.Nil, []byte(id))
-	}
-	return uuid.NewSHA1(namespace, []byte(strconv.Itoa(version))).String()
 }

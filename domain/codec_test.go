@@ -290,15 +290,3 @@ func TestNoItemsAreWrittenAsAnEmptyListAndNoEventAsAnError(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-func TestHistoricEventsHaveStableIDs(t *testing.T) {
-	if got, want := domain.HistoricEventID(orderID, 7), "90f957a0-d3d9-5fd3-913b-d2f32c88abdd"; got != want {
-		t.Errorf("%s, not %s", got, want)
-	}
-	if domain.HistoricEventID(orderID, 7) == domain.HistoricEventID(orderID, 8) {
-		t.Error("two versions share an id")
-	}
-	if domain.HistoricEventID("not a UUID", 7) == domain.HistoricEventID("not a UUID either", 7) {
-		t.Error("two orders share an id")
-	}
-}

@@ -8,16 +8,17 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
+	"headway/orders"
 )
 
 // FoldContribution continues what an order adds to its customer's row. It promises what FoldOrderList promises.
-func FoldContribution(codec domain.Codec, row Contribution, records []eventstore.Record) (Contribution, *eventstore.Hold, error) {
+func FoldContribution(codec domain.Codec, row Contribution, records []eventstore.Record) (Contribution, *orders.Hold, error) {
 	hold, err := eachNew(codec, row.Version, records, func(r eventstore.Record, event domain.Event) error {
 		next := row
 		if err := next.apply(r, event); err != nil {
 			return err
 		}
-		next.ID, next.Version, next.StoredAt = r.OrderID, r.Version, r.StoredAt.UTC()
+		next.ID, next.Version, next.StoredAt = orders.IDOf(r.Stream), r.Version, r.StoredAt.UTC()
 		row = next
 		return nil
 	})

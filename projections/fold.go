@@ -6,6 +6,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
+	"headway/orders"
 )
 
 // Gap is the error of a fold whose next event is missing: the order must be read again.
@@ -24,7 +25,7 @@ func (g *Gap) Error() string {
 // The folds here know the events and not domain.Order: verify compares the two.
 func eachNew(
 	codec domain.Codec, at int, records []eventstore.Record, apply func(eventstore.Record, domain.Event) error,
-) (*eventstore.Hold, error) {
+) (*orders.Hold, error) {
 	for _, r := range records {
 		if r.Version <= at {
 			continue
@@ -32,7 +33,7 @@ func eachNew(
 		if r.Version != at+1 {
 			return nil, &Gap{Version: r.Version, After: at}
 		}
-		event, err := codec.Decode(r.Raw())
+		event, err := codec.Decode(orders.RawOf(r))
 		if err == nil {
 			err = follows(at, event)
 		}
@@ -40,7 +41,7 @@ func eachNew(
 			err = apply(r, event)
 		}
 		if err != nil {
-			return &eventstore.Hold{Version: r.Version, Reason: fault.Sentence(err)}, nil
+			return &orders.Hold{Version: r.Version, Reason: fault.Sentence(err)}, nil
 		}
 		at = r.Version
 	}

@@ -14,6 +14,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/orders"
 	"headway/projections"
 )
 
@@ -29,7 +30,7 @@ func stream(id domain.OrderID, events ...domain.Event) []eventstore.Record {
 		}
 		at := start.Add(time.Duration(i) * time.Minute)
 		records = append(records, eventstore.Record{
-			OrderID: id, Version: i + 1, EventType: eventType, SchemaVersion: domain.SchemaVersion, Data: data, StoredAt: at,
+			Stream: orders.StreamOf(id), Version: i + 1, EventType: eventType, SchemaVersion: domain.SchemaVersion, Data: data, StoredAt: at,
 			Metadata: eventstore.Metadata{Timestamp: at.Add(-time.Hour)},
 		})
 	}
@@ -66,7 +67,7 @@ func TestFoldsHoldAtWhatCannotBeApplied(t *testing.T) {
 		if err != nil || err2 != nil {
 			t.Errorf("%s: %v, %v", c.rule, err, err2)
 		}
-		for _, hold := range []*eventstore.Hold{orderHold, contributionHold} {
+		for _, hold := range []*orders.Hold{orderHold, contributionHold} {
 			if (hold != nil) != (c.hold > 0) || hold != nil && (hold.Version != c.hold || hold.Reason == "") {
 				t.Errorf("%s: the hold is %+v, want version %d", c.rule, hold, c.hold)
 			}
@@ -106,7 +107,7 @@ func anEvent(t *rapid.T, first bool) domain.Event {
 }
 
 // asRow is the row of an order as the domain folds it.
-func asRow(s eventstore.Stream) (row projections.OrderRow) {
+func asRow(s orders.Stream) (row projections.OrderRow) {
 	o := s.Order
 	if !o.Exists() {
 		return row
@@ -136,15 +137,15 @@ func TestRowsConvergeUnderAnyDelivery(t *testing.T) {
 			}
 			ids, streams[id] = append(ids, id), stream(id, events...)
 		}
-		orders, contributions := map[domain.OrderID]projections.OrderRow{}, map[domain.OrderID]projections.Contribution{}
+		rows, contributions := map[domain.OrderID]projections.OrderRow{}, map[domain.OrderID]projections.Contribution{}
 		old := map[domain.OrderID][]projections.OrderRow{}
 		deliver := func(id domain.OrderID, from projections.OrderRow, records []eventstore.Record, lost bool) {
 			row, _, err := projections.FoldOrderList(domain.Codec{}, from, records)
 			if err != nil || lost {
 				return
 			}
-			if row.Version > orders[id].Version { // the guard of every read store
-				orders[id] = row
+			if row.Version > rows[id].Version { // the guard of every read store
+				rows[id] = row
 				old[id] = append(old[id], row)
 			}
 			contribution, _, err := projections.FoldContribution(domain.Codec{}, contributions[id], records)
@@ -157,7 +158,7 @@ func TestRowsConvergeUnderAnyDelivery(t *testing.T) {
 			records := streams[id]
 			a := rapid.IntRange(0, len(records)).Draw(t, "from")
 			b := rapid.IntRange(a, len(records)).Draw(t, "to")
-			from := orders[id]
+			from := rows[id]
 			if len(old[id]) > 0 && rapid.Bool().Draw(t, "an old row") {
 				from = rapid.SampledFrom(old[id]).Draw(t, "row")
 			}
@@ -166,10 +167,10 @@ func TestRowsConvergeUnderAnyDelivery(t *testing.T) {
 		sums := map[string][]projections.Contribution{}
 		want := map[string]projections.CustomerRow{}
 		for _, id := range ids {
-			deliver(id, orders[id], streams[id], false)
-			folded := eventstore.Fold(domain.Codec{}, streams[id])
-			if row := asRow(folded); !reflect.DeepEqual(orders[id], row) {
-				t.Fatalf("the row is\n%+v, want\n%+v", orders[id], row)
+			deliver(id, rows[id], streams[id], false)
+			folded := orders.Fold(domain.Codec{}, streams[id])
+			if row := asRow(folded); !reflect.DeepEqual(rows[id], row) {
+				t.Fatalf("the row is\n%+v, want\n%+v", rows[id], row)
 			}
 			c, o := contributions[id], folded.Order
 			sums[c.CustomerID] = append(sums[c.CustomerID], c)

@@ -10,6 +10,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/orders"
 )
 
 // The bounds of following.
@@ -78,7 +79,7 @@ func (f *follower) expect(heads []eventstore.Head) {
 	f.mu.Lock()
 	for _, all := range f.expected {
 		for _, h := range heads {
-			e, known := all[h.OrderID]
+			e, known := all[orders.IDOf(h.Stream)]
 			if !known && len(all) >= MaxExpected {
 				continue
 			}
@@ -86,7 +87,7 @@ func (f *follower) expect(heads []eventstore.Head) {
 				e = expected{since: now, pass: e.pass, seen: e.seen}
 			}
 			e.version = max(e.version, h.Version)
-			all[h.OrderID] = e
+			all[orders.IDOf(h.Stream)] = e
 		}
 	}
 	f.mu.Unlock()

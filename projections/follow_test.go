@@ -9,6 +9,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/orders"
 	"headway/projections"
 )
 
@@ -17,7 +18,7 @@ func TestRowsOfAnotherProcessAreToldAsTheyArrive(t *testing.T) {
 		for i := range 12 {
 			id := w.create("ada", "", 500)
 			if i%2 == 0 { // one of the processes knows at once
-				all[i/2%3].Nudge(eventstore.Head{OrderID: id, Version: 1})
+				all[i/2%3].Nudge(eventstore.Head{Stream: orders.StreamOf(id), Version: 1})
 			}
 			began := time.Now()
 			for n, p := range all {
@@ -98,7 +99,7 @@ func TestAHoldThatAnotherProcessReleasesIsTold(t *testing.T) {
 func TestARowThatNeverComesIsForgotten(t *testing.T) {
 	several(t, 2, func(t *testing.T, w *world, all []*process) {
 		bob := all[1]
-		bob.Nudge(eventstore.Head{OrderID: domain.OrderID("11111111-1111-5111-8111-111111111111"), Version: 7})
+		bob.Nudge(eventstore.Head{Stream: orders.StreamOf(domain.OrderID("11111111-1111-5111-8111-111111111111")), Version: 7})
 		time.Sleep(3 * time.Second)
 		synctest.Wait()
 		soon := len(bob.asked())
@@ -128,7 +129,7 @@ func TestWhatIsWaitedForIsBounded(t *testing.T) {
 	w.step(holder.Projector)
 	heads := make([]eventstore.Head, projections.MaxExpected+1000)
 	for i := range heads {
-		heads[i] = eventstore.Head{OrderID: domain.OrderID(fmt.Sprintf("%08d-1111-5111-8111-111111111111", i)), Version: 1}
+		heads[i] = eventstore.Head{Stream: orders.StreamOf(domain.OrderID(fmt.Sprintf("%08d-1111-5111-8111-111111111111", i))), Version: 1}
 	}
 	for range 2 {
 		bob.Nudge(heads[:projections.MaxNudges]...)
@@ -216,7 +217,7 @@ func TestAWaitForIsAnsweredByTheRowsOfAnotherProcess(t *testing.T) {
 	several(t, 2, func(t *testing.T, w *world, all []*process) {
 		ada, bob := all[0], all[1]
 		id := w.create("ada", "", 500)
-		ada.Nudge(eventstore.Head{OrderID: id, Version: 1})
+		ada.Nudge(eventstore.Head{Stream: orders.StreamOf(id), Version: 1})
 		synctest.Wait()
 		began := time.Now()
 		got := bob.WaitFor(t.Context(), id, 1) // it was there before he asked

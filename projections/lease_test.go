@@ -14,6 +14,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
+	"headway/orders"
 	"headway/projections"
 	readsqlite "headway/projections/sqlite"
 )
@@ -281,7 +282,7 @@ func TestAStoppedHolderDoesNoHarmWhenItWakes(t *testing.T) {
 		ada.WaitFor(t.Context(), id, 1)
 		w.do(id, 1, domain.AddItem{Item: line(100)})
 		ada.shut()
-		ada.Nudge(eventstore.Head{OrderID: id, Version: 2}) // she stops with this in hand
+		ada.Nudge(eventstore.Head{Stream: orders.StreamOf(id), Version: 2}) // she stops with this in hand
 		synctest.Wait()
 		takesOver(t, bob)
 		bob.WaitFor(t.Context(), id, 2)
@@ -377,7 +378,7 @@ func TestAHolderThatIsRefusedLooksAtTheLeaseAtOnce(t *testing.T) {
 		}
 		sick := w.create("ada", "A-1", 500)
 		w.raw(sick, 2, "OrderEaten", `{}`)
-		ada.Nudge(eventstore.Head{OrderID: sick, Version: 2})
+		ada.Nudge(eventstore.Head{Stream: orders.StreamOf(sick), Version: 2})
 		synctest.Wait()
 		if holder, standsBy := ada.StandsBy(); !standsBy || holder != "eve" {
 			t.Errorf("she stands by for %q: %v", holder, standsBy)
@@ -392,15 +393,15 @@ func TestWhatWasReadBeforeSomethingNewerWasToldIsNotTold(t *testing.T) {
 	several(t, 2, func(t *testing.T, w *world, all []*process) {
 		ada, bob := all[0], all[1]
 		id := w.create("ada", "A-1", 500)
-		ada.Nudge(eventstore.Head{OrderID: id, Version: 1})
+		ada.Nudge(eventstore.Head{Stream: orders.StreamOf(id), Version: 1})
 		synctest.Wait()
 		letGo := bob.keep()
-		bob.Nudge(eventstore.Head{OrderID: id, Version: 1}) // he has read version 1, and not told of it yet
+		bob.Nudge(eventstore.Head{Stream: orders.StreamOf(id), Version: 1}) // he has read version 1, and not told of it yet
 		time.Sleep(time.Second)
 		ada.end()
 		takesOver(t, bob)
 		w.do(id, 1, domain.ConfirmOrder{})
-		bob.Nudge(eventstore.Head{OrderID: id, Version: 2})
+		bob.Nudge(eventstore.Head{Stream: orders.StreamOf(id), Version: 2})
 		time.Sleep(time.Second)
 		synctest.Wait()
 		if told := bob.versionsOf(projections.OrderList, id); !slices.Equal(told, []int{2}) {

@@ -9,6 +9,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
+	"headway/orders"
 )
 
 // Lookout tells again and again how the projections are. Each look follows the feed from where the last one ended and remembers only what is
@@ -188,7 +189,7 @@ type moves struct {
 func (c *counting) moved(ctx context.Context) moves {
 	m, asked := c.pages[c.cursor]
 	if !asked {
-		m.heads, m.next, m.err = c.events.Moved(ctx, c.cursor, MaxLagOrders)
+		m.heads, m.next, m.err = c.events.Feed(ctx, orders.Category, eventstore.Whole, c.cursor, MaxLagOrders)
 		c.pages[c.cursor] = m
 	}
 	return m
@@ -234,7 +235,7 @@ func (c *counting) place(ctx context.Context, heads []eventstore.Head) error {
 	}
 	ids := make([]domain.OrderID, len(heads))
 	for i, h := range heads {
-		ids[i] = h.OrderID
+		ids[i] = orders.IDOf(h.Stream)
 	}
 	versions, err := c.read.Versions(ctx, c.name, ids...)
 	if err != nil {
@@ -242,20 +243,20 @@ func (c *counting) place(ctx context.Context, heads []eventstore.Head) error {
 	}
 	var behind []domain.OrderID
 	for _, h := range heads {
-		m := c.missing[h.OrderID]
+		m := c.missing[orders.IDOf(h.Stream)]
 		if h.Version > m.head.Version {
 			m.head = h
 		}
-		at := versions[h.OrderID]
+		at := versions[orders.IDOf(h.Stream)]
 		if at >= m.head.Version {
-			delete(c.missing, h.OrderID)
+			delete(c.missing, orders.IDOf(h.Stream))
 			continue
 		}
 		if at != m.at {
 			m.at, m.since = at, time.Time{}
 		}
-		c.missing[h.OrderID] = m
-		behind = append(behind, h.OrderID)
+		c.missing[orders.IDOf(h.Stream)] = m
+		behind = append(behind, orders.IDOf(h.Stream))
 	}
 	if len(behind) == 0 {
 		return nil
@@ -281,7 +282,7 @@ func (c *counting) date(ctx context.Context) error {
 			return nil
 		}
 		reads++
-		records, err := c.events.Read(ctx, id, m.at)
+		records, err := c.events.Read(ctx, orders.StreamOf(id), m.at)
 		if err != nil {
 			return eventsFailed(err)
 		}

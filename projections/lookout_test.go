@@ -13,6 +13,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/orders"
 	"headway/projections"
 )
 
@@ -23,7 +24,9 @@ type counted struct {
 	again []eventstore.Head
 }
 
-func (c *counted) Moved(ctx context.Context, after eventstore.Cursor, limit int) ([]eventstore.Head, eventstore.Cursor, error) {
+func (c *counted) Feed(
+	ctx context.Context, category string, part eventstore.Part, after eventstore.Cursor, limit int,
+) ([]eventstore.Head, eventstore.Cursor, error) {
 	c.asked.Add(1)
 	named, own := 0, after
 	if place, ok := strings.CutPrefix(string(after), "again:"); ok {
@@ -35,7 +38,7 @@ func (c *counted) Moved(ctx context.Context, after eventstore.Cursor, limit int)
 		heads := rest[:min(limit, len(rest))]
 		return heads, eventstore.Cursor(fmt.Sprintf("again:%d:%s", named+len(heads), own)), nil
 	}
-	heads, next, err := c.Store.Moved(ctx, own, limit)
+	heads, next, err := c.Store.Feed(ctx, orders.Category, eventstore.Whole, own, limit)
 	return heads, eventstore.Cursor(fmt.Sprintf("again:%d:%s", named, next)), err
 }
 
@@ -88,7 +91,7 @@ func TestWhatTheFeedNamesAgainIsNoLag(t *testing.T) {
 		w.create("ada", "", 1)
 	}
 	w.step(w.projector())
-	heads, _, err := w.events.Moved(t.Context(), "", 2*projections.MaxLagOrders)
+	heads, _, err := w.events.Feed(t.Context(), orders.Category, eventstore.Whole, "", 2*projections.MaxLagOrders)
 	if err != nil || len(heads) != 1000 {
 		t.Fatalf("%d heads, %v", len(heads), err)
 	}

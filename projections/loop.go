@@ -11,12 +11,13 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
+	"headway/orders"
 )
 
 // loop keeps one projection up with the log.
 type loop struct {
 	name     string
-	fold     func(domain.Codec, Row, []eventstore.Record) (Row, *eventstore.Hold, error)
+	fold     func(domain.Codec, Row, []eventstore.Record) (Row, *orders.Hold, error)
 	events   eventstore.Store
 	read     Store
 	opts     Options
@@ -50,9 +51,9 @@ func newLoop(name string, events eventstore.Store, read Store, lease *tenure, a 
 
 // foldRow is a fold of any row; no row, or a row of another kind, is the zero row.
 func foldRow[R Row](
-	fold func(domain.Codec, R, []eventstore.Record) (R, *eventstore.Hold, error),
-) func(domain.Codec, Row, []eventstore.Record) (Row, *eventstore.Hold, error) {
-	return func(codec domain.Codec, row Row, records []eventstore.Record) (Row, *eventstore.Hold, error) {
+	fold func(domain.Codec, R, []eventstore.Record) (R, *orders.Hold, error),
+) func(domain.Codec, Row, []eventstore.Record) (Row, *orders.Hold, error) {
+	return func(codec domain.Codec, row Row, records []eventstore.Record) (Row, *orders.Hold, error) {
 		r, _ := row.(R)
 		return fold(codec, r, records)
 	}
@@ -288,12 +289,12 @@ func (f *flight) without(heads []eventstore.Head) []eventstore.Head {
 	if f == nil {
 		return heads
 	}
-	return slices.DeleteFunc(heads, func(h eventstore.Head) bool { return f.reaches[h.OrderID] >= h.Version })
+	return slices.DeleteFunc(heads, func(h eventstore.Head) bool { return f.reaches[orders.IDOf(h.Stream)] >= h.Version })
 }
 
 // has tells whether the write is of one of these orders.
 func (f *flight) has(heads []eventstore.Head) bool {
-	return f != nil && slices.ContainsFunc(heads, func(h eventstore.Head) bool { _, of := f.reaches[h.OrderID]; return of })
+	return f != nil && slices.ContainsFunc(heads, func(h eventstore.Head) bool { _, of := f.reaches[orders.IDOf(h.Stream)]; return of })
 }
 
 // load reads the checkpoint. One that is not what this loop left means that rows may be gone, or came from elsewhere: then none is taken to be
@@ -320,7 +321,7 @@ func (l *loop) load(ctx context.Context) (moved int, err error) {
 		holds = holds[len(chunk):]
 		heads := make([]eventstore.Head, len(chunk))
 		for i, h := range chunk {
-			heads[i] = eventstore.Head{OrderID: h.OrderID, Version: h.Version}
+			heads[i] = eventstore.Head{Stream: orders.StreamOf(h.OrderID), Version: h.Version}
 		}
 		n, err := l.catchUp(ctx, heads, "", true)
 		moved += n
@@ -333,11 +334,11 @@ func (l *loop) load(ctx context.Context) (moved int, err error) {
 }
 
 func (l *loop) moved(ctx context.Context, after eventstore.Cursor) ([]eventstore.Head, eventstore.Cursor, error) {
-	heads, next, err := l.events.Moved(ctx, after, feedPage)
+	heads, next, err := l.events.Feed(ctx, orders.Category, eventstore.Whole, after, feedPage)
 	if after != "" && fault.KindOf(err) == fault.Malformed {
 		l.opts.Log.Warn("the checkpoint is of another log: beginning again", "projection", l.name)
 		l.remaking = true
-		heads, next, err = l.events.Moved(ctx, "", feedPage)
+		heads, next, err = l.events.Feed(ctx, orders.Category, eventstore.Whole, "", feedPage)
 	}
 	return heads, next, eventsFailed(err)
 }
@@ -431,7 +432,7 @@ func (l *loop) write(ctx context.Context, p *prepared) error {
 		l.opts.Log.Error("the read store can never keep a row", "projection", l.name, "order", refusal.OrderID, "error", refusal)
 		refused := func(id domain.OrderID) bool { return id == refusal.OrderID }
 		j := p.work[slices.IndexFunc(p.work, func(j job) bool { return refused(j.id) })]
-		hold := l.holdOf(j, eventstore.Hold{Version: batch.Rows[i].At(), Reason: refusal.Reason})
+		hold := l.holdOf(j, orders.Hold{Version: batch.Rows[i].At(), Reason: refusal.Reason})
 		batch.Rows = slices.Delete(batch.Rows, i, i+1)
 		batch.Released = slices.DeleteFunc(batch.Released, refused)
 		batch.Holds = append(slices.DeleteFunc(batch.Holds, func(h Hold) bool { return refused(h.OrderID) }), hold)
@@ -458,12 +459,12 @@ func (l *loop) unknown(heads []eventstore.Head) []eventstore.Head {
 	at := map[domain.OrderID]int{}
 	var rest []eventstore.Head
 	for _, h := range heads {
-		if i, seen := at[h.OrderID]; seen {
+		if i, seen := at[orders.IDOf(h.Stream)]; seen {
 			rest[i].Version = max(rest[i].Version, h.Version)
 			continue
 		}
-		if !l.arrivals.has(l.name, h.OrderID, h.Version) {
-			at[h.OrderID] = len(rest)
+		if !l.arrivals.has(l.name, orders.IDOf(h.Stream), h.Version) {
+			at[orders.IDOf(h.Stream)] = len(rest)
 			rest = append(rest, h)
 		}
 	}
@@ -491,7 +492,7 @@ func (l *loop) behind(ctx context.Context, heads []eventstore.Head, retry bool) 
 	}
 	ids := make([]domain.OrderID, len(heads))
 	for i, h := range heads {
-		ids[i] = h.OrderID
+		ids[i] = orders.IDOf(h.Stream)
 	}
 	rows, err := l.read.Rows(ctx, l.name, ids...)
 	if err != nil {
@@ -507,7 +508,7 @@ func (l *loop) behind(ctx context.Context, heads []eventstore.Head, retry bool) 
 	}
 	var work []job
 	for _, h := range heads {
-		j := job{id: h.OrderID, row: rows[h.OrderID], held: held[h.OrderID]}
+		j := job{id: orders.IDOf(h.Stream), row: rows[orders.IDOf(h.Stream)], held: held[orders.IDOf(h.Stream)]}
 		if j.held != nil && j.held.Version <= j.version() {
 			work = append(work, j) // the row has passed what held it: a late hold of a process that was no holder any more
 		} else if j.version() < h.Version && (j.held == nil || retry) {
@@ -520,7 +521,7 @@ func (l *loop) behind(ctx context.Context, heads []eventstore.Head, retry bool) 
 // folded is what came of a job.
 type folded struct {
 	row  Row
-	hold *eventstore.Hold
+	hold *orders.Hold
 	err  error
 }
 
@@ -550,24 +551,23 @@ func (l *loop) foldAll(ctx context.Context, work []job) ([]folded, error) {
 	return results, nil
 }
 
-// foldSome folds orders, with one request for all of them where the event store can answer that. One that was not answered whole is read
-// alone.
+// foldSome folds orders, with one request for all of them. One that was not answered whole is read alone.
 func (l *loop) foldSome(ctx context.Context, work []job, results []folded) {
 	read := map[domain.OrderID][]eventstore.Record{}
-	if many, can := l.events.(eventstore.ManyReader); can && len(work) > 1 {
+	if len(work) > 1 {
 		after := make([]eventstore.Head, len(work))
 		for i, j := range work {
-			after[i] = eventstore.Head{OrderID: j.id, Version: j.version()}
+			after[i] = eventstore.Head{Stream: orders.StreamOf(j.id), Version: j.version()}
 		}
-		records, err := many.ReadMany(ctx, after, eventstore.MaxPage)
+		records, err := l.events.ReadMany(ctx, after, eventstore.MaxPage)
 		if err != nil {
 			results[0].err = eventsFailed(err)
 			return
 		}
 		whole := len(records) < eventstore.MaxPage
 		for len(records) > 0 {
-			id := records[0].OrderID
-			n := slices.IndexFunc(records, func(r eventstore.Record) bool { return r.OrderID != id })
+			id := orders.IDOf(records[0].Stream)
+			n := slices.IndexFunc(records, func(r eventstore.Record) bool { return orders.IDOf(r.Stream) != id })
 			if n < 0 && !whole {
 				break
 			} else if n < 0 {
@@ -587,7 +587,7 @@ func (l *loop) foldOne(ctx context.Context, j job, records []eventstore.Record) 
 	for again := false; ; again, records = true, nil {
 		if records == nil {
 			var err error
-			if records, err = l.events.Read(ctx, j.id, j.version()); err != nil {
+			if records, err = l.events.Read(ctx, orders.StreamOf(j.id), j.version()); err != nil {
 				return folded{err: eventsFailed(err)}
 			}
 		}
@@ -601,13 +601,13 @@ func (l *loop) foldOne(ctx context.Context, j job, records []eventstore.Record) 
 		}
 		if again {
 			reason := fmt.Sprintf("Version %d is missing.", gap.After+1)
-			return folded{row: row, hold: &eventstore.Hold{Version: gap.Version, Reason: reason}}
+			return folded{row: row, hold: &orders.Hold{Version: gap.Version, Reason: reason}}
 		}
 	}
 }
 
 // foldSafely folds event by event after a panic, so that a defect in reading one event holds its order there, and nothing else.
-func (l *loop) foldSafely(row Row, records []eventstore.Record) (Row, *eventstore.Hold, error) {
+func (l *loop) foldSafely(row Row, records []eventstore.Record) (Row, *orders.Hold, error) {
 	next, hold, err := l.foldOrPanic(row, records)
 	if !errors.Is(err, errPanicked) {
 		return next, hold, err
@@ -615,7 +615,7 @@ func (l *loop) foldSafely(row Row, records []eventstore.Record) (Row, *eventstor
 	for i, r := range records {
 		next, hold, err := l.foldOrPanic(row, records[i:i+1])
 		if errors.Is(err, errPanicked) {
-			return row, &eventstore.Hold{Version: r.Version, Reason: "The event cannot be read: its reader is defective."}, nil
+			return row, &orders.Hold{Version: r.Version, Reason: "The event cannot be read: its reader is defective."}, nil
 		}
 		if hold != nil || err != nil {
 			return next, hold, err
@@ -627,7 +627,7 @@ func (l *loop) foldSafely(row Row, records []eventstore.Record) (Row, *eventstor
 
 var errPanicked = errors.New("reading an event panicked")
 
-func (l *loop) foldOrPanic(row Row, records []eventstore.Record) (next Row, hold *eventstore.Hold, err error) {
+func (l *loop) foldOrPanic(row Row, records []eventstore.Record) (next Row, hold *orders.Hold, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			l.opts.Log.Error("reading an event panicked", "projection", l.name, "panic", cause)
@@ -638,7 +638,7 @@ func (l *loop) foldOrPanic(row Row, records []eventstore.Record) (next Row, hold
 }
 
 // holdOf is a hold as it is stored; one that stays as it was keeps its time.
-func (l *loop) holdOf(j job, hold eventstore.Hold) Hold {
+func (l *loop) holdOf(j job, hold orders.Hold) Hold {
 	h := Hold{
 		Projection: l.name, OrderID: j.id, Version: hold.Version, Reason: hold.Reason,
 		Since: l.opts.Clock().UTC().Truncate(time.Microsecond),

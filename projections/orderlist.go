@@ -4,17 +4,18 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
+	"headway/orders"
 )
 
 // FoldOrderList continues a row with the events of its order, oldest first; the zero row begins one. Events that the row has
 // are ignored. The row it returns is the state before the hold, if there is one. The error is always a *Gap.
-func FoldOrderList(codec domain.Codec, row OrderRow, records []eventstore.Record) (OrderRow, *eventstore.Hold, error) {
+func FoldOrderList(codec domain.Codec, row OrderRow, records []eventstore.Record) (OrderRow, *orders.Hold, error) {
 	hold, err := eachNew(codec, row.Version, records, func(r eventstore.Record, event domain.Event) error {
 		next := row
 		if err := next.apply(r, event); err != nil {
 			return err
 		}
-		next.ID, next.Version, next.StoredAt = r.OrderID, r.Version, r.StoredAt.UTC()
+		next.ID, next.Version, next.StoredAt = orders.IDOf(r.Stream), r.Version, r.StoredAt.UTC()
 		row = next
 		return nil
 	})

@@ -12,6 +12,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
+	"headway/orders"
 )
 
 // The bounds of a projector.
@@ -207,11 +208,11 @@ func newNudges() *nudges {
 func (n *nudges) add(heads []eventstore.Head) {
 	n.mu.Lock()
 	for _, h := range heads {
-		old, known := n.waiting[h.OrderID]
+		old, known := n.waiting[orders.IDOf(h.Stream)]
 		if known && old.Version >= h.Version || !known && len(n.waiting) >= MaxNudges {
 			continue
 		}
-		n.waiting[h.OrderID] = h
+		n.waiting[orders.IDOf(h.Stream)] = h
 	}
 	n.mu.Unlock()
 	select {

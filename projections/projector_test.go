@@ -18,6 +18,7 @@ import (
 	"headway/eventstore"
 	eventsqlite "headway/eventstore/sqlite"
 	"headway/fault"
+	"headway/orders"
 	"headway/projections"
 	readsqlite "headway/projections/sqlite"
 )
@@ -73,11 +74,11 @@ func (w *world) epoch() int64 {
 }
 
 // do runs one command and returns what it caused.
-func (w *world) do(id domain.OrderID, expect int, c domain.Command) eventstore.Result {
+func (w *world) do(id domain.OrderID, expect int, c domain.Command) orders.Result {
 	w.t.Helper()
 	w.next++
 	w.now = w.now.Add(time.Second)
-	result, err := eventstore.Execute(w.t.Context(), w.events, domain.Codec{}, eventstore.Request{
+	result, err := (orders.Handler{Events: w.events, Codec: domain.Codec{}}).Execute(w.t.Context(), orders.Request{
 		CommandID: domain.CommandID(uuid.NewSHA1(uuid.NameSpaceOID, fmt.Append(nil, w.next)).String()),
 		OrderID:   id, Command: c, Expect: expect, UserID: "ada", Timestamp: w.now,
 	})
@@ -448,7 +449,7 @@ func TestNudgesAreAppliedAtOnceAndMayRepeat(t *testing.T) {
 		},
 	})
 	id := w.create("ada", "A-1", 500)
-	head := eventstore.Head{OrderID: id, Version: 1, At: w.now}
+	head := eventstore.Head{Stream: orders.StreamOf(id), Version: 1, At: w.now}
 	for range 3 {
 		p.Nudge(head, head)
 		w.step(p)
@@ -456,10 +457,10 @@ func TestNudgesAreAppliedAtOnceAndMayRepeat(t *testing.T) {
 	if rows.Load() != 2 || moved.Load() != 1 {
 		t.Errorf("%d rows told (want one for each projection), %d moves told (want 1)", rows.Load(), moved.Load())
 	}
-	p.Nudge(eventstore.Head{OrderID: "no such order", Version: 3})
+	p.Nudge(eventstore.Head{Stream: orders.StreamOf("no such order"), Version: 3})
 	w.step(p)
 	for i := range 2 * projections.MaxNudges {
-		p.Nudge(eventstore.Head{OrderID: domain.OrderID(fmt.Sprint(i)), Version: 1}) // never blocks, and forgets what is too much
+		p.Nudge(eventstore.Head{Stream: orders.StreamOf(domain.OrderID(fmt.Sprint(i))), Version: 1}) // never blocks, and forgets what is too much
 	}
 }
 
@@ -625,9 +626,11 @@ type gated struct {
 	wait func()
 }
 
-func (g *gated) Moved(ctx context.Context, after eventstore.Cursor, limit int) ([]eventstore.Head, eventstore.Cursor, error) {
+func (g *gated) Feed(
+	ctx context.Context, category string, part eventstore.Part, after eventstore.Cursor, limit int,
+) ([]eventstore.Head, eventstore.Cursor, error) {
 	g.wait()
-	return g.Store.Moved(ctx, after, limit)
+	return g.Store.Feed(ctx, category, part, after, limit)
 }
 
 func TestAnOrderThatMovesWhileItIsWrittenIsReadAfterwards(t *testing.T) {

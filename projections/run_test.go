@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"headway/eventstore"
+	"headway/orders"
 	"headway/projections"
 )
 
@@ -63,7 +64,7 @@ func TestANudgeIsAppliedWithoutWaiting(t *testing.T) {
 	run(t, func(t *testing.T, r *running) {
 		id := r.create("ada", "A-1", 500)
 		before := time.Now()
-		r.Nudge(eventstore.Head{OrderID: id, Version: 1, At: before})
+		r.Nudge(eventstore.Head{Stream: orders.StreamOf(id), Version: 1, At: before})
 		got := r.WaitFor(t.Context(), id, 1)
 		if len(got) != 2 || time.Since(before) != 0 {
 			t.Errorf("%v after %v", got, time.Since(before))

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"headway/domain"
+	"headway/orders"
 	"headway/projections"
 )
 
@@ -131,7 +132,7 @@ func TestLagIsCountedFromTheLogAndTheRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	records, err := w.events.Read(t.Context(), id, 1)
+	records, err := w.events.Read(t.Context(), orders.StreamOf(id), 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
+	"headway/orders"
 )
 
 // The bounds of a verification.
@@ -119,7 +120,7 @@ func (v *verification) differ(d Difference) {
 func (v *verification) orders() error {
 	var cursor eventstore.Cursor
 	for {
-		heads, next, _, err := v.events.Walk(v.ctx, cursor, verifyPage)
+		heads, next, _, err := v.events.Walk(v.ctx, orders.Category, cursor, verifyPage)
 		if err != nil {
 			return err
 		}
@@ -136,7 +137,7 @@ func (v *verification) orders() error {
 func (v *verification) page(heads []eventstore.Head) error {
 	ids := make([]domain.OrderID, len(heads))
 	for i, h := range heads {
-		ids[i] = h.OrderID
+		ids[i] = orders.IDOf(h.Stream)
 	}
 	rows, holds, err := v.rows(ids)
 	if err != nil {
@@ -146,12 +147,12 @@ func (v *verification) page(heads []eventstore.Head) error {
 		v.report.Orders++
 		v.report.Events += h.Version
 		// The rows were read first, so the stream holds at least what they were made of.
-		records, err := v.events.Read(v.ctx, h.OrderID, 0)
+		records, err := v.events.Read(v.ctx, h.Stream, 0)
 		if err != nil {
 			return err
 		}
 		for _, name := range Names() {
-			v.order(name, h, records, rows[name][h.OrderID], holds[lateRow{name, h.OrderID}])
+			v.order(name, h, records, rows[name][orders.IDOf(h.Stream)], holds[lateRow{name, orders.IDOf(h.Stream)}])
 		}
 	}
 	return nil
@@ -191,7 +192,7 @@ func (v *verification) order(name string, head eventstore.Head, records []events
 			addTo(v.sums, o)
 		}
 	}
-	late := lateRow{name, head.OrderID}
+	late := lateRow{name, orders.IDOf(head.Stream)}
 	switch {
 	case hold != nil && heldDifference(v.codec, *hold, versionOf(row), records) == nil:
 		v.report.Holds = append(v.report.Holds, *hold)
@@ -214,7 +215,7 @@ func (v *verification) row(name string, row Row, records []eventstore.Record) (o
 		v.differ(Difference{name, id, "version", fmt.Sprintf("from 1 to %d", len(records)), fmt.Sprint(at)})
 		return o, false
 	}
-	stream := eventstore.Fold(v.codec, records[:at])
+	stream := orders.Fold(v.codec, records[:at])
 	if stream.Hold != nil { // the row claims an event that cannot be applied
 		v.differ(Difference{name, id, "version", fmt.Sprint(stream.Hold.Version - 1), fmt.Sprint(at)})
 		return o, false
@@ -229,7 +230,7 @@ func heldDifference(codec domain.Codec, h Hold, at int, records []eventstore.Rec
 		Projection: h.Projection, ID: string(h.OrderID), Field: "hold", Want: nothing,
 		Got: fmt.Sprintf("a hold at version %d with the row at version %d", h.Version, at),
 	}
-	whole := eventstore.Fold(codec, records)
+	whole := orders.Fold(codec, records)
 	switch {
 	case whole.Hold == nil:
 		return d
@@ -319,10 +320,10 @@ func (v *verification) strangers() error {
 	for _, name := range Names() {
 		var ids []domain.OrderID
 		ask := func() error {
-			heads, err := v.events.Heads(v.ctx, ids...)
+			heads, err := v.events.Heads(v.ctx, orders.StreamsOf(ids)...)
 			known := map[domain.OrderID]bool{}
 			for _, h := range heads {
-				known[h.OrderID] = true
+				known[orders.IDOf(h.Stream)] = true
 			}
 			for _, id := range ids {
 				if err == nil && !known[id] {
@@ -407,7 +408,7 @@ func (v *verification) lookAgainAt(late lateRow, row Row, hold *Hold, last bool)
 	if hold == nil && versionOf(row) < head.Version && !last {
 		return nil
 	}
-	records, err := v.events.Read(v.ctx, late.id, 0)
+	records, err := v.events.Read(v.ctx, orders.StreamOf(late.id), 0)
 	if err != nil {
 		return err
 	}
@@ -480,11 +481,11 @@ func (v *verification) sumAgain(wrong map[string]bool) ([]Difference, error) {
 	sums := map[string]CustomerRow{}
 	err := v.read.EachContribution(v.ctx, func(c Contribution) error {
 		// A customer id that was changed by hand is not to hide an order: the log says whose it is.
-		records, err := v.events.Read(v.ctx, c.ID, 0)
+		records, err := v.events.Read(v.ctx, orders.StreamOf(c.ID), 0)
 		if err != nil || len(records) == 0 {
 			return err
 		}
-		o := eventstore.Fold(v.codec, records[:max(0, min(c.Version, len(records)))]).Order
+		o := orders.Fold(v.codec, records[:max(0, min(c.Version, len(records)))]).Order
 		if wrong[o.CustomerID] && o.Exists() {
 			addTo(sums, o)
 		}

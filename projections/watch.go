@@ -8,6 +8,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
+	"headway/orders"
 )
 
 // maxTold is how many orders the watch remembers what it told of; what it forgets it may tell twice.
@@ -80,7 +81,7 @@ func (w *watch) pass(ctx context.Context) error {
 	w.moving = false
 	w.begin(ctx)
 	for {
-		heads, next, err := w.events.Moved(ctx, w.cursor, eventstore.MaxPage)
+		heads, next, err := w.events.Feed(ctx, orders.Category, eventstore.Whole, w.cursor, eventstore.MaxPage)
 		if fault.KindOf(err) == fault.Malformed && w.cursor != "" {
 			w.cursor = "" // of another log: begin again
 			continue
@@ -107,8 +108,8 @@ func (w *watch) tell(heads []eventstore.Head) bool {
 	}
 	var news []eventstore.Head
 	for _, h := range heads {
-		if w.told[h.OrderID] < h.Version {
-			w.told[h.OrderID] = h.Version
+		if w.told[orders.IDOf(h.Stream)] < h.Version {
+			w.told[orders.IDOf(h.Stream)] = h.Version
 			news = append(news, h)
 		}
 	}

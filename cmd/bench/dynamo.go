@@ -119,7 +119,7 @@ func recorded(ctx context.Context, s *dynamo.Store, w *wire) (single []template,
 	send := func(id domain.OrderID, expect int, events ...domain.Event) (template, error) {
 		m := newCommand()
 		m.CorrelationID, m.CommandHash = "bench", "hash"
-		if _, err := s.Append(ctx, id, expect, m, events...); err != nil {
+		if err := appendTo(ctx, s, id, expect, m, events...); err != nil {
 			return template{}, err
 		}
 		items, err := readTransaction(w.body)

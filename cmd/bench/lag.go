@@ -12,6 +12,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/orders"
 	"headway/projections"
 	readsqlite "headway/projections/sqlite"
 )
@@ -125,12 +126,12 @@ func (b *bench) lagOfRows(ctx context.Context) (err error) {
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(running) }()
-	all, orders := life(), make(lives, lagWriters)
+	all, open := life(), make(lives, lagWriters)
 	err = pace(ctx, 2*b.dur, func(worker int) error {
-		id, expect, event := orders.next(worker, all)
-		_, err := events.Append(ctx, id, expect, newCommand(), event)
+		id, expect, event := open.next(worker, all)
+		err := appendTo(ctx, events, id, expect, newCommand(), event)
 		now := time.Now()
-		p.Nudge(eventstore.Head{OrderID: id, Version: expect + 1, At: now})
+		p.Nudge(eventstore.Head{Stream: orders.StreamOf(id), Version: expect + 1, At: now})
 		acknowledged.add(id, expect+1, now)
 		return err
 	})
@@ -185,9 +186,9 @@ func (b *bench) lagOfSink(ctx context.Context, dir string) (err error) {
 		}
 		ended <- failed
 	}()
-	all, orders := life(), make(lives, lagWriters)
+	all, open := life(), make(lives, lagWriters)
 	err = pace(ctx, 2*b.dur, func(worker int) error {
-		id, expect, event := orders.next(worker, all)
+		id, expect, event := open.next(worker, all)
 		written, err := rowsOf(id, expect, event)
 		if err == nil {
 			err = t.join(ctx, written)

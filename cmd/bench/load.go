@@ -11,6 +11,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/orders"
 )
 
 // loads measures the reading and folding of long orders, without a snapshot, beside a loop that decodes the same data by encoding/json and
@@ -36,8 +37,8 @@ func (b *bench) loads(ctx context.Context) (err error) {
 			return err
 		}
 		if err := b.laps(fmt.Sprint("load_", n), n, side{own, func(int) (int, error) {
-			records, err := s.Read(ctx, id, 0)
-			if stream := eventstore.Fold(domain.Codec{}, records); err == nil && stream.Order.Version != n {
+			records, err := s.Read(ctx, orders.StreamOf(id), 0)
+			if stream := orders.Fold(domain.Codec{}, records); err == nil && stream.Order.Version != n {
 				err = fmt.Errorf("loaded %d events of %d", stream.Order.Version, n)
 			}
 			return n, err
@@ -84,7 +85,7 @@ func longOrder(ctx context.Context, s eventstore.Store, t *table, id domain.Orde
 			err = t.insertAll(ctx, rows)
 		}
 		if err == nil {
-			_, err = s.Append(ctx, id, from, newCommand(), chunk...)
+			err = appendTo(ctx, s, id, from, newCommand(), chunk...)
 		}
 		if err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/eventstore/sqlite"
+	"headway/orders"
 )
 
 // item is a line whose event is about 300 bytes long.
@@ -33,14 +34,13 @@ func life() []domain.Event {
 	return []domain.Event{created(), domain.OrderItemAdded{Item: item(4)}, domain.OrderItemAdded{Item: item(5)}, domain.OrderConfirmed{}}
 }
 
-func newOrder() domain.OrderID { return eventstore.OrderIDFor(eventstore.NewCommandID()) }
+func newOrder() domain.OrderID { return orders.OrderIDFor(orders.NewCommandID()) }
 
 // newCommand is what Execute would tell of a command.
 func newCommand() eventstore.Metadata {
-	command := eventstore.NewCommandID()
-	id := string(command)
+	id := string(orders.NewCommandID())
 	return eventstore.Metadata{
-		CausationID: command, CorrelationID: id, UserID: "operator-7", Timestamp: time.Now(), CommandHash: strings.ReplaceAll(id, "-", ""),
+		CausationID: id, CorrelationID: id, UserID: "operator-7", Timestamp: time.Now(), CommandHash: strings.ReplaceAll(id, "-", ""),
 	}
 }
 
@@ -60,12 +60,21 @@ func (l lives) next(worker int, all []domain.Event) (id domain.OrderID, expect i
 	return o.id, o.version - 1, all[o.version-1]
 }
 
+// appendTo appends facts to an order, as Execute does.
+func appendTo(ctx context.Context, s eventstore.Store, id domain.OrderID, expect int, m eventstore.Metadata, facts ...domain.Event) error {
+	events, err := orders.Encode(domain.Codec{}, facts...)
+	if err == nil {
+		_, err = s.Append(ctx, orders.StreamOf(id), expect, m, events...)
+	}
+	return err
+}
+
 // singly appends one event a call, wholly a whole order a call; each worker has orders of its own.
 func singly(ctx context.Context, s eventstore.Store, workers int) func(worker int) (int, error) {
-	all, orders := life(), make(lives, workers)
+	all, open := life(), make(lives, workers)
 	return func(worker int) (int, error) {
-		id, expect, event := orders.next(worker, all)
-		_, err := s.Append(ctx, id, expect, newCommand(), event)
+		id, expect, event := open.next(worker, all)
+		err := appendTo(ctx, s, id, expect, newCommand(), event)
 		return 1, err
 	}
 }
@@ -73,7 +82,7 @@ func singly(ctx context.Context, s eventstore.Store, workers int) func(worker in
 func wholly(ctx context.Context, s eventstore.Store) func(worker int) (int, error) {
 	all := life()
 	return func(int) (int, error) {
-		_, err := s.Append(ctx, newOrder(), 0, newCommand(), all...)
+		err := appendTo(ctx, s, newOrder(), 0, newCommand(), all...)
 		return len(all), err
 	}
 }

@@ -57,9 +57,9 @@ func (b *bench) projects(ctx context.Context) (err error) {
 }
 
 // history appends so many orders, and answers their events as they are stored.
-func history(ctx context.Context, s eventstore.Store, orders int) ([]row, error) {
+func history(ctx context.Context, s eventstore.Store, many int) ([]row, error) {
 	all := life()
-	ids := make([]domain.OrderID, orders)
+	ids := make([]domain.OrderID, many)
 	for i := range ids {
 		ids[i] = newOrder()
 	}
@@ -68,8 +68,8 @@ func history(ctx context.Context, s eventstore.Store, orders int) ([]row, error)
 	var writing sync.WaitGroup
 	for w := range writers {
 		writing.Go(func() {
-			for i := w; i < orders && errs[w] == nil; i += writers {
-				_, errs[w] = s.Append(ctx, ids[i], 0, newCommand(), all...)
+			for i := w; i < many && errs[w] == nil; i += writers {
+				errs[w] = appendTo(ctx, s, ids[i], 0, newCommand(), all...)
 			}
 		})
 	}

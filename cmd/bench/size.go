@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"headway/orders"
 	"headway/projections"
 	readsqlite "headway/projections/sqlite"
 )
@@ -63,7 +64,7 @@ func (b *bench) sizeLog(ctx context.Context, data string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	_, _, there, err := s.Walk(ctx, "", 1)
+	_, _, there, err := s.Walk(ctx, orders.Category, "", 1)
 	if err != nil || there == b.orders {
 		return err
 	}

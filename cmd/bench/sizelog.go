@@ -12,6 +12,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/orders"
 )
 
 // shop is a believable wholesaler: the same orders for the same number of them, but for when it is now.
@@ -163,14 +164,14 @@ func (s *shop) tell(ctx context.Context, store eventstore.Store) (events int, er
 }
 
 func (s *shop) append(ctx context.Context, store eventstore.Store, i int, facts []fact) error {
-	id := eventstore.OrderIDFor(s.command(i, 1))
+	id := orders.OrderIDFor(s.command(i, 1))
 	for v, f := range facts {
 		command := s.command(i, v+1)
 		m := eventstore.Metadata{
-			CausationID: command, CorrelationID: string(command), UserID: fmt.Sprint("operator-", 1+i%9), Timestamp: f.at, SeenVersion: v,
+			CausationID: string(command), CorrelationID: string(command), UserID: fmt.Sprint("operator-", 1+i%9), Timestamp: f.at, SeenVersion: v,
 			CommandHash: string(command[:8] + command[9:13] + command[14:18] + command[19:23]),
 		}
-		if _, err := store.Append(ctx, id, v, m, f.event); err != nil {
+		if err := appendTo(ctx, store, id, v, m, f.event); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,8 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/eventstore/sqlite"
+	"headway/orders"
 )
 
 // snapshots measures the loading of the longest orders by their snapshots, beside the decoding of the state in the snapshot alone, which is the
@@ -29,13 +31,13 @@ func (b *bench) snapshots(ctx context.Context) (err error) {
 			return err
 		}
 		if err := b.laps(fmt.Sprint("snapshot_", c.last), c.last, side{own, func(int) (int, error) {
-			o, err := eventstore.LoadOrder(ctx, s, domain.Codec{}, id, c.last)
+			o, err := (orders.Handler{Events: s, Snapshots: s}).LoadOrder(ctx, id, c.last)
 			if err == nil && o.Version != c.last {
 				err = fmt.Errorf("loaded %d events of %d", o.Version, c.last)
 			}
 			return c.last, err
 		}}, side{"raw/decode-state", func(int) (int, error) {
-			_, err := snapshot.Order(domain.Codec{})
+			_, err := orders.OrderIn(snapshot, domain.Codec{})
 			return c.last, err
 		}}); err != nil {
 			return err
@@ -45,19 +47,19 @@ func (b *bench) snapshots(ctx context.Context) (err error) {
 }
 
 // snapshotted makes an order with so many events, whose snapshot is at another version.
-func snapshotted(ctx context.Context, s eventstore.Store, id domain.OrderID, at, last int) (eventstore.Snapshot, error) {
+func snapshotted(ctx context.Context, s *sqlite.Store, id domain.OrderID, at, last int) (eventstore.Snapshot, error) {
 	if err := longOrder(ctx, s, nil, id, 0, at-1); err != nil {
 		return eventstore.Snapshot{}, err
 	}
-	if _, err := eventstore.Execute(ctx, s, domain.Codec{}, eventstore.Request{ // it is Execute that takes snapshots
-		CommandID: newCommand().CausationID, OrderID: id, Command: domain.AddItem{Item: item(at)}, Expect: at - 1, Timestamp: time.Now(),
+	if _, err := (orders.Handler{Events: s, Snapshots: s}).Execute(ctx, orders.Request{ // it is Execute that takes snapshots
+		CommandID: orders.NewCommandID(), OrderID: id, Command: domain.AddItem{Item: item(at)}, Expect: at - 1, Timestamp: time.Now(),
 	}); err != nil {
 		return eventstore.Snapshot{}, err
 	}
 	if err := longOrder(ctx, s, nil, id, at, last); err != nil {
 		return eventstore.Snapshot{}, err
 	}
-	snapshot, err := s.LoadSnapshot(ctx, id)
+	snapshot, err := s.LoadSnapshot(ctx, orders.StreamOf(id))
 	if err == nil && snapshot.Version != at {
 		err = fmt.Errorf("the snapshot has version %d, not %d", snapshot.Version, at)
 	}

@@ -17,7 +17,7 @@ import (
 	"strings"
 
 	"headway/domain"
-	"headway/eventstore"
+	"headway/orders"
 )
 
 // program is a server that runs as a person would run it.
@@ -115,7 +115,7 @@ type told struct {
 // next sends the next command of an order, which is a new one after it was confirmed.
 func (c caller) next(ctx context.Context, o *told) error {
 	path := "/orders"
-	body := map[string]any{"commandId": eventstore.NewCommandID()}
+	body := map[string]any{"commandId": orders.NewCommandID()}
 	line := func(i domain.Item) map[string]any {
 		return map[string]any{"sku": i.SKU, "name": i.Name, "quantity": i.Quantity, "price": i.Price.Decimal()}
 	}

@@ -26,8 +26,9 @@ type App struct {
 	Log      *slog.Logger
 	Codec    domain.Codec
 
-	Events eventstore.Store  // nil before Open; after a server's start, an append here wakes the projector and the sockets
-	Read   projections.Store // nil before Open
+	Events    eventstore.Store     // nil before Open; after a server's start, an append here wakes the projector and the sockets
+	Snapshots eventstore.Snapshots // nil before Open
+	Read      projections.Store    // nil before Open
 }
 
 // Settings are the flags of every command, each also an environment variable HEADWAY_….

@@ -15,6 +15,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
+	"headway/orders"
 	"headway/projections"
 	"headway/views"
 )
@@ -26,8 +27,8 @@ const (
 )
 
 // request is a command with who sent it and why. It finishes the input: every complaint about the body is answered here.
-func (s *server) request(r *http.Request, in *input.Body, c domain.Command) (eventstore.Request, error) {
-	req := eventstore.Request{
+func (s *server) request(r *http.Request, in *input.Body, c domain.Command) (orders.Request, error) {
+	req := orders.Request{
 		CommandID: in.CommandID(), Command: c, UserID: s.person(r), CorrelationID: r.Header.Get(correlationHeader), Timestamp: s.clock(),
 	}
 	in.AllowButton() // which button was pressed
@@ -47,7 +48,7 @@ func (s *server) request(r *http.Request, in *input.Body, c domain.Command) (eve
 
 // addItem is POST /orders/{id}/items. The currency of its price is the order's, so the order is loaded before the command can be read.
 func (s *server) addItem(r *http.Request) (answer, error) {
-	return s.command(r, func(in *input.Body, id domain.OrderID) (domain.Command, eventstore.Loaded, error) {
+	return s.command(r, func(in *input.Body, id domain.OrderID) (domain.Command, orders.Loaded, error) {
 		loaded, err := s.load(r.Context(), in, id)
 		return domain.AddItem{Item: in.Item("", loaded.Order.Currency)}, loaded, err
 	})
@@ -55,28 +56,28 @@ func (s *server) addItem(r *http.Request) (answer, error) {
 
 // confirm is POST /orders/{id}/confirm.
 func (s *server) confirm(r *http.Request) (answer, error) {
-	return s.command(r, func(*input.Body, domain.OrderID) (domain.Command, eventstore.Loaded, error) {
-		return domain.ConfirmOrder{}, eventstore.Loaded{}, nil
+	return s.command(r, func(*input.Body, domain.OrderID) (domain.Command, orders.Loaded, error) {
+		return domain.ConfirmOrder{}, orders.Loaded{}, nil
 	})
 }
 
 // cancel is POST /orders/{id}/cancel.
 func (s *server) cancel(r *http.Request) (answer, error) {
-	return s.command(r, func(in *input.Body, _ domain.OrderID) (domain.Command, eventstore.Loaded, error) {
-		return domain.CancelOrder{Reason: in.Text("reason")}, eventstore.Loaded{}, nil
+	return s.command(r, func(in *input.Body, _ domain.OrderID) (domain.Command, orders.Loaded, error) {
+		return domain.CancelOrder{Reason: in.Text("reason")}, orders.Loaded{}, nil
 	})
 }
 
 // load loads an order for the command of a body. The version that the body expects only spares reading a long one; what is wrong with it, or with
 // the command's id, is said elsewhere.
-func (s *server) load(ctx context.Context, in *input.Body, id domain.OrderID) (eventstore.Loaded, error) {
+func (s *server) load(ctx context.Context, in *input.Body, id domain.OrderID) (orders.Loaded, error) {
 	version, _ := strconv.Atoi(in.Typed("expectedVersion"))
-	return eventstore.LoadFor(ctx, s.events, s.codec, id, version, in.CommandID())
+	return s.commands.LoadFor(ctx, id, version, in.CommandID())
 }
 
 // command reads, decides and stores one command on an order that exists.
 func (s *server) command(
-	r *http.Request, read func(*input.Body, domain.OrderID) (domain.Command, eventstore.Loaded, error),
+	r *http.Request, read func(*input.Body, domain.OrderID) (domain.Command, orders.Loaded, error),
 ) (answer, error) {
 	id, err := input.OrderID(r)
 	if err != nil {
@@ -92,9 +93,9 @@ func (s *server) command(
 	}
 	req, err := s.request(r, in, c)
 	req.OrderID, req.Loaded = id, loaded
-	var result eventstore.Result
+	var result orders.Result
 	if err == nil {
-		result, err = eventstore.Execute(r.Context(), s.events, s.codec, req)
+		result, err = s.commands.Execute(r.Context(), req)
 	} else if _, missing := s.load(r.Context(), in, id); fault.KindOf(missing) == fault.NotFound {
 		err = missing // nothing in the body matters then
 	}
@@ -110,7 +111,7 @@ func (s *server) command(
 }
 
 // stored answers a command that was stored, now or by an earlier copy of the same request: a receipt, or the order's page.
-func (s *server) stored(r *http.Request, result eventstore.Result, status int) answer {
+func (s *server) stored(r *http.Request, result orders.Result, status int) answer {
 	if !input.WantsJSON(r) {
 		return answer{location: fmt.Sprintf("/orders/%s?after=%s@%d", result.OrderID, result.OrderID, result.Version)}
 	}
@@ -125,7 +126,7 @@ func (s *server) stored(r *http.Request, result eventstore.Result, status int) a
 // orderAgain shows the order with the command's form as it was typed, and what is wrong with it. If even the order cannot be shown,
 // the error is shown alone.
 func (s *server) orderAgain(ctx context.Context, in *input.Body, id domain.OrderID, c domain.Command, err error) error {
-	stream, loadErr := eventstore.Load(ctx, s.events, s.codec, id)
+	stream, loadErr := s.commands.Load(ctx, id)
 	if loadErr != nil {
 		return err
 	}
@@ -142,7 +143,7 @@ func (s *server) orderAgain(ctx context.Context, in *input.Body, id domain.Order
 		return slices.Contains([]string{"commandId", "expectedVersion", "seenVersion"}, f.Field)
 	})
 	if hidden {
-		form.CommandID, form.Expected, form.Seen = string(eventstore.NewCommandID()), stream.Head(), 0
+		form.CommandID, form.Expected, form.Seen = string(orders.NewCommandID()), stream.Head(), 0
 	}
 	if hidden || len(p.fields) == 0 {
 		m.Problem = p.message
@@ -175,7 +176,7 @@ func keepTyped(forms *views.OrderForms, c domain.Command, in *input.Body) {
 }
 
 // receiptOf says where a stored command has arrived as of now, as far as this process knows.
-func (s *server) receiptOf(ctx context.Context, result eventstore.Result) wire.Receipt {
+func (s *server) receiptOf(ctx context.Context, result orders.Result) wire.Receipt {
 	last := result.Records[len(result.Records)-1]
 	receipt := wire.Receipt{
 		OrderID: result.OrderID, Version: result.Version, Projections: map[string]wire.ReceiptProjection{},

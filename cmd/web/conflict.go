@@ -8,8 +8,8 @@ import (
 	"headway/cmd/web/internal/input"
 	"headway/cmd/web/internal/wire"
 	"headway/domain"
-	"headway/eventstore"
 	"headway/fault"
+	"headway/orders"
 	"headway/views"
 )
 
@@ -17,8 +17,8 @@ import (
 const maxSince = 100
 
 // conflict answers a command whose order has moved: what happened since, by whom, what the same command would give now, and one press to go on.
-func (s *server) conflict(ctx context.Context, in *input.Body, req eventstore.Request, cause error) error {
-	stream, err := eventstore.Load(ctx, s.events, s.codec, req.OrderID)
+func (s *server) conflict(ctx context.Context, in *input.Body, req orders.Request, cause error) error {
+	stream, err := s.commands.Load(ctx, req.OrderID)
 	if err != nil {
 		return err
 	}
@@ -31,18 +31,18 @@ func (s *server) conflict(ctx context.Context, in *input.Body, req eventstore.Re
 	since = since[earlier:]
 
 	redecided := domain.Action{Allowed: true}
-	if _, err := eventstore.Decide(stream, req.Command); err != nil {
+	if _, err := orders.Decide(stream, req.Command); err != nil {
 		redecided = domain.Action{Reason: fault.Sentence(err)}
 	}
 	m := views.ConflictPage{
 		Order: views.OrderName{ID: req.OrderID, Reference: stream.Order.Reference}, Seen: seen, Head: head, Earlier: earlier,
-		Changes: views.Changes(eventstore.Fold(s.codec, stream.Records[:min(seen, head)]).Order, stream.Order), Redecided: redecided,
+		Changes: views.Changes(orders.Fold(s.codec, stream.Records[:min(seen, head)]).Order, stream.Order), Redecided: redecided,
 	}
 	for _, r := range since {
 		m.Since = append(m.Since, s.happening(r, stream.Order.Reference))
 	}
 	// A new command id, because it is a new wish; the version first seen stays, because it is the evidence. The order must have it.
-	form := views.Form{OrderID: req.OrderID, CommandID: string(eventstore.NewCommandID()), Expected: head, Seen: min(seen, head), Action: redecided, Open: true}
+	form := views.Form{OrderID: req.OrderID, CommandID: string(orders.NewCommandID()), Expected: head, Seen: min(seen, head), Action: redecided, Open: true}
 	forms := views.OrderForms{
 		AddItem: views.AddItemForm{Form: form, Currency: stream.Order.Currency}, Confirm: views.ConfirmForm{Form: form}, Cancel: views.CancelForm{Form: form},
 	}

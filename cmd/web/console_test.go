@@ -18,6 +18,7 @@ import (
 	"github.com/google/uuid"
 
 	"headway/cmd/web/internal/wire"
+	"headway/orders"
 )
 
 // console is a server on real stores whose projections move when a test says so.
@@ -150,7 +151,7 @@ func (c *console) newOrder(reference string) wire.Receipt {
 // events counts everything that is stored.
 func (c *console) events() int {
 	c.t.Helper()
-	records, _, err := c.app.Events.ByType(context.Background(), "", "", 1000)
+	records, _, err := c.app.Events.ByType(context.Background(), orders.Category, "", "", 1000)
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -13,8 +13,8 @@ import (
 	"headway/cmd/web/internal/input"
 	"headway/cmd/web/internal/wire"
 	"headway/domain"
-	"headway/eventstore"
 	"headway/fault"
+	"headway/orders"
 	"headway/projections"
 	"headway/views"
 )
@@ -30,13 +30,13 @@ func (s *server) newOrder(r *http.Request) (answer, error) {
 	if err := q.Err(); err != nil {
 		return answer{}, err
 	}
-	m := views.NewOrderPage{CommandID: string(eventstore.NewCommandID()), Currency: usualCurrency, Lines: []views.Line{{Quantity: "1"}}}
+	m := views.NewOrderPage{CommandID: string(orders.NewCommandID()), Currency: usualCurrency, Lines: []views.Line{{Quantity: "1"}}}
 	if text := q.Get("copy"); text != "" {
 		id, err := input.ParseOrderID(text)
 		if err != nil {
 			return answer{}, err
 		}
-		stream, err := eventstore.Load(r.Context(), s.events, s.codec, id)
+		stream, err := s.commands.Load(r.Context(), id)
 		if err != nil {
 			return answer{}, err
 		}
@@ -89,9 +89,9 @@ func (s *server) create(r *http.Request) (answer, error) {
 	}
 	command := typedCommand(in)
 	req, err := s.request(r, in, command)
-	var result eventstore.Result
+	var result orders.Result
 	if err == nil {
-		result, err = eventstore.Execute(r.Context(), s.events, s.codec, req)
+		result, err = s.commands.Execute(r.Context(), req)
 	}
 	if err != nil {
 		if !in.IsForm() {
@@ -125,7 +125,7 @@ func (s *server) newOrderAgain(ctx context.Context, in *input.Body, c domain.Cre
 	case p.status >= http.StatusInternalServerError || len(p.fields) == 0:
 		m.Problem = p.message
 	case slices.ContainsFunc(p.fields, func(f fault.FieldError) bool { return f.Field == "commandId" }):
-		m.CommandID, m.Problem = string(eventstore.NewCommandID()), p.message+" Send the form again to make another order of it."
+		m.CommandID, m.Problem = string(orders.NewCommandID()), p.message+" Send the form again to make another order of it."
 		m.Errors = slices.DeleteFunc(slices.Clone(p.fields), func(f fault.FieldError) bool { return f.Field == "commandId" })
 	case !slices.ContainsFunc(p.fields, func(f fault.FieldError) bool { return onForm(f.Field) }):
 		m.Problem = p.message

@@ -19,6 +19,7 @@ import (
 	"headway/eventstore"
 	"headway/eventstore/storetest"
 	"headway/fault"
+	"headway/orders"
 )
 
 // remote is the event store as clients of the program know it: a command that adds an item is an Append, an order's page a Read.
@@ -56,9 +57,9 @@ func (r remote) ask(ctx context.Context, method, path string, body map[string]an
 	return response.StatusCode, answer, nil
 }
 
-func (r remote) Append(ctx context.Context, id domain.OrderID, expect int, m eventstore.Metadata, _ ...domain.Event) ([]eventstore.Record, error) {
+func (r remote) Append(ctx context.Context, id eventstore.StreamID, expect int, m eventstore.Metadata, _ ...eventstore.NewEvent) ([]eventstore.Record, error) {
 	line := map[string]any{"sku": "TEA", "name": "Tea", "quantity": 1, "price": "1"}
-	path, body := "/orders/"+string(id)+"/items", line
+	path, body := "/orders/"+id.ID+"/items", line
 	if expect == 0 {
 		path, body = "/orders", map[string]any{"customerId": "Ada", "currency": "EUR", "items": []any{line}}
 	} else {
@@ -72,10 +73,10 @@ func (r remote) Append(ctx context.Context, id domain.OrderID, expect int, m eve
 	switch status {
 	case http.StatusOK, http.StatusCreated:
 		var stored receipt
-		if err := json.Unmarshal(answer, &stored); err != nil || stored.OrderID != string(id) || len(stored.Events) != 1 {
+		if err := json.Unmarshal(answer, &stored); err != nil || stored.OrderID != id.ID || len(stored.Events) != 1 {
 			return nil, fmt.Errorf("%s: %w", answer, err)
 		}
-		return []eventstore.Record{{OrderID: id, Version: stored.Version}}, nil
+		return []eventstore.Record{{Stream: id, Version: stored.Version}}, nil
 	case http.StatusConflict:
 		var p problemSeen
 		if err := json.Unmarshal(answer, &p); err != nil {
@@ -86,15 +87,15 @@ func (r remote) Append(ctx context.Context, id domain.OrderID, expect int, m eve
 	return nil, fmt.Errorf("%d %s", status, answer)
 }
 
-func (r remote) Read(ctx context.Context, id domain.OrderID, _ int) ([]eventstore.Record, error) {
-	status, answer, err := r.ask(ctx, http.MethodGet, "/orders/"+string(id), nil)
+func (r remote) Read(ctx context.Context, id eventstore.StreamID, _ int) ([]eventstore.Record, error) {
+	status, answer, err := r.ask(ctx, http.MethodGet, "/orders/"+id.ID, nil)
 	if err != nil {
 		return nil, err
 	}
 	var page struct {
 		Events []struct {
 			Version  int
-			Metadata struct{ CausationID domain.CommandID }
+			Metadata struct{ CausationID string }
 		}
 	}
 	if err := json.Unmarshal(answer, &page); err != nil || status != http.StatusOK {
@@ -105,7 +106,7 @@ func (r remote) Read(ctx context.Context, id domain.OrderID, _ int) ([]eventstor
 		if e.Version != i+1 {
 			return nil, fmt.Errorf("order %s has version %d in place %d", id, e.Version, i+1)
 		}
-		records = append(records, eventstore.Record{OrderID: id, Version: e.Version, Metadata: eventstore.Metadata{CausationID: e.Metadata.CausationID}})
+		records = append(records, eventstore.Record{Stream: id, Version: e.Version, Metadata: eventstore.Metadata{CausationID: e.Metadata.CausationID}})
 	}
 	return records, nil
 }
@@ -113,14 +114,14 @@ func (r remote) Read(ctx context.Context, id domain.OrderID, _ int) ([]eventstor
 // 16 clients work on 8 orders while the program is killed and started again, and what they were told, of commands and of pages, is what one call after the
 // other can tell. Who hears nothing sends the same command again.
 func testCrowd(t *testing.T, program string) {
-	const clients, orders = storetest.CrowdWriters, storetest.CrowdOrders
+	const clients, crowded = storetest.CrowdWriters, storetest.CrowdOrders
 	kills, each := 3, 60 // commands between two kills
 	if soaking() {
 		kills, each = 20, 250
 	}
 	dir := t.TempDir()
 	history := storetest.NewHistory()
-	ids, crowd := make([]domain.OrderID, orders), make([]*crowdClient, clients)
+	ids, crowd := make([]eventstore.StreamID, crowded), make([]*crowdClient, clients)
 	for i := range crowd {
 		crowd[i] = &crowdClient{chance: rand.New(rand.NewPCG(uint64(i), 1))}
 	}
@@ -129,10 +130,10 @@ func testCrowd(t *testing.T, program string) {
 		transport := &http.Transport{MaxIdleConnsPerHost: clients}
 		store := remote{http: &http.Client{Transport: transport, Timeout: 20 * time.Second}, base: p.url}
 		for i := range ids {
-			if ids[i] == "" {
-				m := eventstore.Metadata{CausationID: domain.CommandID(uuid.NewString())}
-				ids[i] = eventstore.OrderIDFor(m.CausationID)
-				if _, err := history.Append(t.Context(), store, ids[i], 0, m, domain.OrderCreated{}); err != nil {
+			if ids[i].ID == "" {
+				m := eventstore.Metadata{CausationID: uuid.NewString()}
+				ids[i] = orders.StreamOf(orders.OrderIDFor(domain.CommandID(m.CausationID)))
+				if _, err := history.Append(t.Context(), store, ids[i], 0, m, eventstore.NewEvent{}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -181,7 +182,7 @@ func testCrowd(t *testing.T, program string) {
 // crowdClient is one of them.
 type crowdClient struct {
 	chance *rand.Rand
-	order  domain.OrderID
+	order  eventstore.StreamID
 	expect int
 	m      eventstore.Metadata // of the command that is to be sent, if there is one
 }
@@ -189,7 +190,7 @@ type crowdClient struct {
 // work reads an order and sends a command to it, again and again, until all have stored enough or there is no answer. The command that had none is the
 // first that is sent next time.
 func (c *crowdClient) work(
-	ctx context.Context, history *storetest.History, store remote, ids []domain.OrderID, stored *atomic.Int64, enough int64,
+	ctx context.Context, history *storetest.History, store remote, ids []eventstore.StreamID, stored *atomic.Int64, enough int64,
 ) error {
 	for stored.Load() < enough {
 		if c.m.CausationID == "" {
@@ -198,9 +199,9 @@ func (c *crowdClient) work(
 			if err != nil {
 				return unlessUnavailable(err)
 			}
-			c.expect, c.m.CausationID = len(records), domain.CommandID(uuid.NewString())
+			c.expect, c.m.CausationID = len(records), uuid.NewString()
 		}
-		_, err := history.Append(ctx, store, c.order, c.expect, c.m, domain.OrderItemAdded{})
+		_, err := history.Append(ctx, store, c.order, c.expect, c.m, eventstore.NewEvent{})
 		if err != nil && fault.KindOf(err) != fault.Conflict {
 			return unlessUnavailable(err)
 		}

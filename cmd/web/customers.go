@@ -11,6 +11,7 @@ import (
 	"headway/cmd/web/internal/wire"
 	"headway/eventstore"
 	"headway/fault"
+	"headway/orders"
 	"headway/projections"
 	"headway/views"
 )
@@ -79,7 +80,7 @@ func (s *server) customer(r *http.Request) (answer, error) {
 	}
 	if !input.WantsJSON(r) {
 		for _, o := range page.Rows[:min(len(page.Rows), mergedOrders)] {
-			records, err := s.events.Read(r.Context(), o.ID, max(o.Version-mergedEvents, 0))
+			records, err := s.events.Read(r.Context(), orders.StreamOf(o.ID), max(o.Version-mergedEvents, 0))
 			if err != nil {
 				break // the order list says more than half a timeline
 			}

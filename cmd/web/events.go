@@ -17,6 +17,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
+	"headway/orders"
 	"headway/projections"
 	"headway/views"
 )
@@ -48,7 +49,7 @@ func (s *server) allEvents(r *http.Request) (answer, error) {
 	if !input.WantsJSON(r) {
 		newest := records
 		if eventType != "" || text != "" || before != "" {
-			newest, _, err = s.events.ByType(r.Context(), "", "", eventsPerPage)
+			newest, _, err = s.events.ByType(r.Context(), orders.Category, "", "", eventsPerPage)
 		}
 		if err == nil {
 			counts, _ := s.newest.count(r.Context(), s.events, newest, s.clock()) // without them there is no census
@@ -66,13 +67,13 @@ func (s *server) findEvents(
 	ctx context.Context, eventType, text string, before eventstore.Cursor,
 ) ([]eventstore.Record, eventstore.Cursor, error) {
 	if text == "" {
-		return s.events.ByType(ctx, eventType, before, eventsPerPage)
+		return s.events.ByType(ctx, orders.Category, eventType, before, eventsPerPage)
 	}
 	only := func(records []eventstore.Record) []eventstore.Record {
 		return slices.DeleteFunc(records, func(r eventstore.Record) bool { return eventType != "" && r.EventType != eventType })
 	}
 	if _, err := uuid.Parse(text); err == nil && before == "" {
-		records, err := s.events.Read(ctx, domain.OrderID(text), 0)
+		records, err := s.events.Read(ctx, orders.StreamOf(domain.OrderID(text)), 0)
 		if err != nil {
 			return nil, "", err
 		}
@@ -81,11 +82,11 @@ func (s *server) findEvents(
 			return only(records[:min(len(records), eventstore.MaxPage)]), "", nil
 		}
 	}
-	records, next, err := s.events.ByCorrelation(ctx, text, before, eventsPerPage)
+	records, next, err := s.events.ByCorrelation(ctx, orders.Category, text, before, eventsPerPage)
 	if err != nil || len(records) > 0 || before != "" {
 		return only(records), next, err
 	}
-	newest, _, err := s.events.ByType(ctx, eventType, "", countedEvents)
+	newest, _, err := s.events.ByType(ctx, orders.Category, eventType, "", countedEvents)
 	found := slices.DeleteFunc(newest, func(r eventstore.Record) bool {
 		return string(r.Metadata.CausationID) != text && r.EventID != text
 	})
@@ -119,8 +120,8 @@ func census(events []countedEvent) []views.Census {
 
 // happenings are records as pages tell them, with the references of their orders where the read store knows them.
 func (s *server) happenings(ctx context.Context, records []eventstore.Record) []views.Happening {
-	known := s.references.of(ctx, s.read, wire.ListOf(records, func(r eventstore.Record) domain.OrderID { return r.OrderID }))
-	return wire.ListOf(records, func(r eventstore.Record) views.Happening { return s.happening(r, known[r.OrderID]) })
+	known := s.references.of(ctx, s.read, wire.ListOf(records, func(r eventstore.Record) domain.OrderID { return orders.IDOf(r.Stream) }))
+	return wire.ListOf(records, func(r eventstore.Record) views.Happening { return s.happening(r, known[orders.IDOf(r.Stream)]) })
 }
 
 // keptReferences is how many references are remembered, in orders.
@@ -166,7 +167,7 @@ func (s *server) correlation(r *http.Request) (answer, error) {
 		return answer{}, err
 	}
 	id := r.PathValue("id")
-	records, next, err := s.events.ByCorrelation(r.Context(), id, eventstore.Cursor(q.Get("before")), eventsPerPage)
+	records, next, err := s.events.ByCorrelation(r.Context(), orders.Category, id, eventstore.Cursor(q.Get("before")), eventsPerPage)
 	if err != nil {
 		return answer{}, cursorField(err, "before")
 	}
@@ -194,7 +195,7 @@ func (s *server) orderEvents(r *http.Request) (answer, error) {
 	if err := q.Err(); err != nil {
 		return answer{}, err
 	}
-	stream, err := eventstore.Load(r.Context(), s.events, s.codec, id)
+	stream, err := s.commands.Load(r.Context(), id)
 	if err != nil {
 		return answer{}, err
 	}
@@ -225,7 +226,7 @@ func (s *server) event(r *http.Request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	stream, err := eventstore.Load(r.Context(), s.events, s.codec, id)
+	stream, err := s.commands.Load(r.Context(), id)
 	if err != nil {
 		return answer{}, err
 	}
@@ -238,7 +239,7 @@ func (s *server) event(r *http.Request) (answer, error) {
 		Event: s.happening(record, stream.Order.Reference), Head: stream.Head(), Stored: string(record.Data), CommandHash: record.Metadata.CommandHash,
 	}
 	var upcast *wire.Event
-	if _, data, err := s.codec.Upcast(record.Raw()); err != nil {
+	if _, data, err := s.codec.Upcast(orders.RawOf(record)); err != nil {
 		m.Unreadable = fault.Sentence(err)
 	} else {
 		e := wire.UpcastEvent(s.codec, record)
@@ -253,7 +254,7 @@ func (s *server) event(r *http.Request) (answer, error) {
 		}
 	}
 	if c := record.Metadata.CorrelationID; c != "" && !input.WantsJSON(r) {
-		related, next, err := s.events.ByCorrelation(r.Context(), c, "", eventsPerPage)
+		related, next, err := s.events.ByCorrelation(r.Context(), orders.Category, c, "", eventsPerPage)
 		if err == nil {
 			m.Related, m.RelatedMore = max(len(related)-1, 0), next != ""
 		}

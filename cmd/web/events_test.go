@@ -7,6 +7,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/orders/orderstest"
 	"headway/projections"
 )
 
@@ -29,11 +30,8 @@ func TestReferencesAreReadOnce(t *testing.T) {
 		t.Helper()
 		item := domain.Item{SKU: "A", Name: "A", Quantity: 1, Price: domain.Money{Minor: 1, Currency: "EUR"}}
 		id := domain.OrderID(fmt.Sprintf("00000000-0000-4000-8000-%012d", len(ids)))
-		_, err := c.app.Events.Append(t.Context(), id, 0, eventstore.Metadata{CausationID: domain.CommandID(id)},
+		orderstest.Append(t, c.app.Events, id, 0, eventstore.Metadata{CausationID: string(id)},
 			domain.OrderCreated{CustomerID: "Ada", Currency: "EUR", Reference: reference, Items: []domain.Item{item}})
-		if err != nil {
-			t.Fatal(err)
-		}
 		ids = append(ids, id)
 	}
 	rows := &askedRows{Reader: c.app.Read}

@@ -10,6 +10,7 @@ import (
 	"headway/cmd/web/internal/wire"
 	"headway/domain"
 	"headway/eventstore"
+	"headway/orders"
 	"headway/projections"
 	"headway/views"
 )
@@ -97,7 +98,7 @@ func (c *orderCount) count(ctx context.Context, events eventstore.Store, now tim
 			defer close(done)
 			ctx, cancel := context.WithTimeout(ctx, countTakes)
 			defer cancel()
-			if _, _, n, err := events.Walk(ctx, "", 1); err == nil {
+			if _, _, n, err := events.Walk(ctx, orders.Category, "", 1); err == nil {
 				c.mu.Lock()
 				defer c.mu.Unlock()
 				c.n = n
@@ -160,10 +161,10 @@ func (s *server) rowStamps(ctx context.Context, rows []projections.OrderRow) []p
 	}
 	ids := wire.ListOf(rows, func(r projections.OrderRow) domain.OrderID { return r.ID })
 	status := s.status(ctx, projections.OrderList)
-	heads, _ := s.events.Heads(ctx, ids...) // without heads the stamps are unknown, which is the truth
+	heads, _ := s.events.Heads(ctx, orders.StreamsOf(ids)...) // without heads the stamps are unknown, which is the truth
 	newest := make(map[domain.OrderID]eventstore.Head, len(heads))
 	for _, h := range heads {
-		newest[h.OrderID] = h
+		newest[orders.IDOf(h.Stream)] = h
 	}
 	var holds map[domain.OrderID]*projections.Hold
 	if slices.ContainsFunc(rows, func(r projections.OrderRow) bool { return r.Version < newest[r.ID].Version }) {
@@ -178,13 +179,13 @@ func (s *server) rowStamps(ctx context.Context, rows []projections.OrderRow) []p
 
 // rowStamp is the stamp of one order in one projection; head is its newest record.
 func (s *server) rowStamp(ctx context.Context, projection string, head eventstore.Record) projections.Stamp {
-	versions, err := s.read.Versions(ctx, projection, head.OrderID)
+	versions, err := s.read.Versions(ctx, projection, orders.IDOf(head.Stream))
 	if err != nil {
 		return projections.Stamp{Head: head.Version, State: projections.StampUnknown, Reason: problemOf(err).message,
 			Behind: projections.Lag{Age: max(0, s.clock().Sub(head.StoredAt))}}
 	}
-	hold := s.holds(ctx, projection, head.OrderID)[head.OrderID]
-	return projections.StampRow(versions[head.OrderID], head.Version, head.StoredAt, s.clock(), s.status(ctx, projection), hold)
+	hold := s.holds(ctx, projection, orders.IDOf(head.Stream))[orders.IDOf(head.Stream)]
+	return projections.StampRow(versions[orders.IDOf(head.Stream)], head.Version, head.StoredAt, s.clock(), s.status(ctx, projection), hold)
 }
 
 // rowVersion is where a projection is in an order; 0 if it has no row or cannot be asked.
@@ -204,7 +205,7 @@ func (s *server) holds(ctx context.Context, projection string, ids ...domain.Ord
 
 // took is how long after its append an event was in a projection's row; false if that is not known any more.
 func (s *server) took(projection string, r eventstore.Record) (time.Duration, bool) {
-	return tookOf(s.projector.Arrivals(r.OrderID, r.Version)[projection], r)
+	return tookOf(s.projector.Arrivals(orders.IDOf(r.Stream), r.Version)[projection], r)
 }
 
 func tookOf(arrival projections.Arrival, r eventstore.Record) (time.Duration, bool) {

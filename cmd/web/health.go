@@ -7,6 +7,7 @@ import (
 
 	"headway/domain"
 	"headway/fault"
+	"headway/orders"
 	"headway/views"
 )
 
@@ -24,7 +25,7 @@ func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
 	parts := map[string]string{"events": "ok", "read": "ok"}
 	ready := true
 	fail := func(part, sentence string) { parts[part], ready = sentence, false }
-	if _, err := s.events.Heads(r.Context(), noOrder); err != nil {
+	if _, err := s.events.Heads(r.Context(), orders.StreamOf(noOrder)); err != nil {
 		fail("events", fault.Sentence(err))
 	}
 	if _, err := s.read.States(r.Context()); err != nil {

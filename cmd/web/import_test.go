@@ -17,6 +17,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/eventstore/sqlite"
+	"headway/orders"
 )
 
 // cleanFile has that many orders of two lines, the second lines all at the end: of four orders one is created, two are
@@ -49,21 +50,21 @@ func webHere(t *testing.T, stdin []byte, args ...string) (stdout, stderr string,
 }
 
 // allEvents reads the event store of a data folder.
-func allEvents(t *testing.T, dir string) map[domain.OrderID]eventstore.Stream {
+func allEvents(t *testing.T, dir string) map[domain.OrderID]orders.Stream {
 	t.Helper()
 	store, err := sqlite.Open(filepath.Join(dir, "events.db"), sqlite.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	streams := map[domain.OrderID]eventstore.Stream{}
+	streams := map[domain.OrderID]orders.Stream{}
 	for cursor := eventstore.Cursor(""); ; {
-		heads, next, _, err := store.Walk(t.Context(), cursor, eventstore.MaxPage)
+		heads, next, _, err := store.Walk(t.Context(), orders.Category, cursor, eventstore.MaxPage)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, h := range heads {
-			if streams[h.OrderID], err = eventstore.Load(t.Context(), store, domain.Codec{}, h.OrderID); err != nil {
+			if streams[orders.IDOf(h.Stream)], err = (orders.Handler{Events: store, Codec: domain.Codec{}}).Load(t.Context(), orders.IDOf(h.Stream)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -74,7 +75,7 @@ func allEvents(t *testing.T, dir string) map[domain.OrderID]eventstore.Stream {
 	}
 }
 
-func importedOrder(t *testing.T, dir, reference string) eventstore.Stream {
+func importedOrder(t *testing.T, dir, reference string) orders.Stream {
 	t.Helper()
 	for _, s := range allEvents(t, dir) {
 		if s.Order.Reference == reference {
@@ -82,7 +83,7 @@ func importedOrder(t *testing.T, dir, reference string) eventstore.Stream {
 		}
 	}
 	t.Fatalf("there is no order %s", reference)
-	return eventstore.Stream{}
+	return orders.Stream{}
 }
 
 // expectedImport is what a person read in testdata/messy.csv, as far as an event store tells it.
@@ -212,11 +213,11 @@ func TestImportNewerFile(t *testing.T) {
 	}
 	add := plan.Plan{Name: "by hand", Steps: []plan.Step{{Command: domain.AddItem{Item: domain.Item{
 		SKU: "T-2", Name: "Tea", Quantity: 1, Price: domain.Money{Minor: 1, Currency: "EUR"}}}, At: time.Now(), User: "operator"}}}
-	request := eventstore.Request{
+	request := orders.Request{
 		CommandID: plan.Runner{}.CommandIDs(add)[0], OrderID: importedOrder(t, dir, "N-2").Order.ID, Command: add.Steps[0].Command,
 		Expect: 1, UserID: "operator", Timestamp: time.Now(),
 	}
-	if _, err := eventstore.Execute(t.Context(), store, domain.Codec{}, request); err != nil {
+	if _, err := (orders.Handler{Events: store, Codec: domain.Codec{}}).Execute(t.Context(), request); err != nil {
 		t.Fatal(err)
 	}
 	if err := store.Close(); err != nil {

@@ -31,6 +31,7 @@ import (
 	"headway/eventstore"
 	"headway/eventstore/sqlite"
 	"headway/internal/faultydisk"
+	"headway/orders"
 )
 
 // What only the real program can show: it is built once, and killed, traced and disturbed from outside.
@@ -384,20 +385,20 @@ func checkHistories(t *testing.T, dir string, clients []*orderClient) {
 	stored := map[domain.CommandID][]eventstore.Record{}
 	total := 0
 	for cursor := eventstore.Cursor(""); ; {
-		heads, next, _, err := store.Walk(t.Context(), cursor, eventstore.MaxPage)
+		heads, next, _, err := store.Walk(t.Context(), orders.Category, cursor, eventstore.MaxPage)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, h := range heads {
-			records, err := store.Read(t.Context(), h.OrderID, 0)
+			records, err := store.Read(t.Context(), h.Stream, 0)
 			if err != nil || len(records) != h.Version {
-				t.Errorf("order %s is at %d and has %d events, %v", h.OrderID, h.Version, len(records), err)
+				t.Errorf("order %s is at %d and has %d events, %v", orders.IDOf(h.Stream), h.Version, len(records), err)
 			}
 			for i, r := range records {
 				if r.Version != i+1 {
-					t.Errorf("order %s has version %d in place %d", h.OrderID, r.Version, i+1)
+					t.Errorf("order %s has version %d in place %d", orders.IDOf(h.Stream), r.Version, i+1)
 				}
-				stored[r.Metadata.CausationID] = append(stored[r.Metadata.CausationID], r)
+				stored[domain.CommandID(r.Metadata.CausationID)] = append(stored[domain.CommandID(r.Metadata.CausationID)], r)
 				total++
 			}
 		}
@@ -415,7 +416,7 @@ func checkHistories(t *testing.T, dir string, clients []*orderClient) {
 				t.Errorf("%s %s was never answered", s.path, s.id)
 			case len(records) != len(s.answer.Events):
 				t.Errorf("%s %s was answered with %d events, and %d are stored", s.path, s.id, len(s.answer.Events), len(records))
-			case records[0].EventID != s.answer.Events[0] || records[0].Version != s.answer.Version || string(records[0].OrderID) != s.answer.OrderID:
+			case records[0].EventID != s.answer.Events[0] || records[0].Version != s.answer.Version || string(orders.IDOf(records[0].Stream)) != s.answer.OrderID:
 				t.Errorf("%s %s was answered %+v, stored is %+v", s.path, s.id, s.answer, records[0])
 			default:
 				known += len(records)

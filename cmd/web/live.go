@@ -13,6 +13,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/live"
+	"headway/orders"
 	"headway/projections"
 	"headway/views"
 )
@@ -56,10 +57,10 @@ type announcing struct {
 }
 
 func (a announcing) Append(
-	ctx context.Context, id domain.OrderID, expect int, m eventstore.Metadata, events ...domain.Event,
+	ctx context.Context, id eventstore.StreamID, expect int, m eventstore.Metadata, events ...eventstore.NewEvent,
 ) ([]eventstore.Record, error) {
 	records, err := a.Store.Append(ctx, id, expect, m, events...)
-	if err == nil && len(records) > 0 {
+	if err == nil && len(records) > 0 && id.Category == orders.Category {
 		a.appended(records[len(records)-1])
 	}
 	return records, err
@@ -98,23 +99,23 @@ type projectionFrame struct {
 func (b *bridge) moved(h eventstore.Head) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.heads[h.OrderID] >= h.Version {
+	if b.heads[orders.IDOf(h.Stream)] >= h.Version {
 		return
 	}
 	if len(b.heads) >= maxKnownHeads {
 		clear(b.heads)
 	}
-	b.heads[h.OrderID] = h.Version
+	b.heads[orders.IDOf(h.Stream)] = h.Version
 	b.news.Store(true)
-	id := string(h.OrderID)
+	id := string(orders.IDOf(h.Stream))
 	b.publish([]string{"orders", "order:" + id}, "head/"+id, func() any {
-		return headFrame{"head", h.OrderID, h.Version, wire.Time(h.At)}
+		return headFrame{"head", orders.IDOf(h.Stream), h.Version, wire.Time(h.At)}
 	})
 	if len(b.moves) >= maxNewRows {
 		b.s.hub.Publish(live.Message{Topics: []string{"order:" + id}, Key: "row/order/" + id})
 		return
 	}
-	b.moves[h.OrderID] = true // the order page needs no projection: it follows while the read store is away
+	b.moves[orders.IDOf(h.Stream)] = true // the order page needs no projection: it follows while the read store is away
 	b.stir()
 }
 
@@ -237,7 +238,7 @@ func (b *bridge) orderFragment(ctx context.Context, id domain.OrderID) {
 		b.s.hub.Publish(live.Message{Topics: []string{topic}, Key: key})
 		return
 	}
-	stream, err := eventstore.Load(ctx, b.s.events, b.s.codec, id)
+	stream, err := b.s.commands.Load(ctx, id)
 	if err != nil {
 		b.s.log.Warn("order not shown live", "order", id, "error", err)
 		b.s.hub.Publish(live.Message{Topics: []string{topic}, Key: key}) // pages fetch it themselves

@@ -8,6 +8,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/orders"
 )
 
 // The bounds of counting the newest events.
@@ -39,7 +40,7 @@ func (n *newestEvents) count(ctx context.Context, events eventstore.Store, first
 	if list := n.known(countedOf(first), now); list != nil {
 		return list, nil
 	}
-	all, _, err := events.ByType(ctx, "", "", countedEvents)
+	all, _, err := events.ByType(ctx, orders.Category, "", "", countedEvents)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +72,7 @@ func (n *newestEvents) known(first []countedEvent, now time.Time) []countedEvent
 func countedOf(records []eventstore.Record) []countedEvent {
 	list := make([]countedEvent, len(records))
 	for i, r := range records {
-		list[i] = countedEvent{r.OrderID, r.Version, r.EventType, r.SchemaVersion, r.StoredAt}
+		list[i] = countedEvent{orders.IDOf(r.Stream), r.Version, r.EventType, r.SchemaVersion, r.StoredAt}
 	}
 	return list
 }

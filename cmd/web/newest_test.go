@@ -9,6 +9,8 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/orders"
+	"headway/orders/orderstest"
 )
 
 // wholeReads counts how often the newest events were read as far as they are counted.
@@ -18,39 +20,37 @@ type wholeReads struct {
 }
 
 func (w *wholeReads) ByType(
-	ctx context.Context, eventType string, before eventstore.Cursor, limit int,
+	ctx context.Context, category, eventType string, before eventstore.Cursor, limit int,
 ) ([]eventstore.Record, eventstore.Cursor, error) {
 	if limit == countedEvents {
 		w.n++
 	}
-	return w.Store.ByType(ctx, eventType, before, limit)
+	return w.Store.ByType(ctx, category, eventType, before, limit)
 }
 
 // TestNewestEventsAreCountedAsTheyAre: whatever was stored since the last page, what is counted is what the log would say; and it is read as a
 // whole only where the first few do not reach up to what is known, or that is old.
 func TestNewestEventsAreCountedAsTheyAre(t *testing.T) {
 	c := openConsole(t)
-	orders := 0
+	made := 0
 	store := func(events int) {
 		t.Helper()
 		for ; events > 0; events -= min(events, eventstore.MaxAppend) {
-			orders++
+			made++
 			item := domain.Item{SKU: "A", Name: "A", Quantity: 1, Price: domain.Money{Minor: 1, Currency: "EUR"}}
 			all := []domain.Event{domain.OrderCreated{CustomerID: "Ada", Currency: "EUR", Items: []domain.Item{item}}}
 			for range min(events, eventstore.MaxAppend) - 1 {
 				all = append(all, domain.OrderItemAdded{Item: item})
 			}
-			id := domain.OrderID(fmt.Sprintf("00000000-0000-4000-8000-%012d", orders))
-			if _, err := c.app.Events.Append(t.Context(), id, 0, eventstore.Metadata{CausationID: domain.CommandID(id)}, all...); err != nil {
-				t.Fatal(err)
-			}
+			id := domain.OrderID(fmt.Sprintf("00000000-0000-4000-8000-%012d", made))
+			orderstest.Append(t, c.app.Events, id, 0, eventstore.Metadata{CausationID: string(id)}, all...)
 		}
 	}
 	now := time.Now()
 	log := &wholeReads{Store: c.app.Events}
 	read := func(limit int) []eventstore.Record {
 		t.Helper()
-		records, _, err := c.app.Events.ByType(t.Context(), "", "", limit)
+		records, _, err := c.app.Events.ByType(t.Context(), orders.Category, "", "", limit)
 		if err != nil {
 			t.Fatal(err)
 		}

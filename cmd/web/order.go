@@ -14,6 +14,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
+	"headway/orders"
 	"headway/projections"
 	"headway/views"
 )
@@ -36,7 +37,7 @@ func (s *server) order(r *http.Request) (answer, error) {
 	if err := q.Err(); err != nil {
 		return answer{}, err
 	}
-	stream, err := eventstore.Load(r.Context(), s.events, s.codec, id)
+	stream, err := s.commands.Load(r.Context(), id)
 	if err != nil {
 		return answer{}, err
 	}
@@ -63,7 +64,7 @@ func (s *server) order(r *http.Request) (answer, error) {
 	return s.orderAnswer(stream, m, stamps), nil
 }
 
-func (s *server) orderAnswer(stream eventstore.Stream, m views.OrderPage, stamps map[string]wire.Stamp) answer {
+func (s *server) orderAnswer(stream orders.Stream, m views.OrderPage, stamps map[string]wire.Stamp) answer {
 	id := m.Body.Order.ID
 	return answer{
 		title: "Order " + views.OrderName{ID: id, Reference: m.Body.Order.Reference}.String(), nav: views.NavOrders, watch: []string{"order:" + string(id), "projections"},
@@ -79,9 +80,9 @@ func (s *server) orderAnswer(stream eventstore.Stream, m views.OrderPage, stamps
 }
 
 // orderAt is the order as of a version, with what that version changed.
-func (s *server) orderAt(stream eventstore.Stream, at int) answer {
-	before := eventstore.Fold(s.codec, stream.Records[:at-1])
-	then := eventstore.Fold(s.codec, stream.Records[:at])
+func (s *server) orderAt(stream orders.Stream, at int) answer {
+	before := orders.Fold(s.codec, stream.Records[:at-1])
+	then := orders.Fold(s.codec, stream.Records[:at])
 	changes := views.Changes(before.Order, then.Order)
 	m := views.OrderPage{
 		Body: s.body(then), At: &views.TimeTravel{Version: at, Head: stream.Head(), Changes: changes},
@@ -100,11 +101,11 @@ func (s *server) orderAt(stream eventstore.Stream, at int) answer {
 }
 
 // orderPage is the order at its head, with its forms.
-func (s *server) orderPage(stream eventstore.Stream) views.OrderPage {
+func (s *server) orderPage(stream orders.Stream) views.OrderPage {
 	m := views.OrderPage{Body: s.body(stream)}
 	actions := actionsOf(stream)
 	form := func(a domain.Action) views.Form {
-		return views.Form{OrderID: m.Body.Order.ID, CommandID: string(eventstore.NewCommandID()), Expected: stream.Head(), Action: a}
+		return views.Form{OrderID: m.Body.Order.ID, CommandID: string(orders.NewCommandID()), Expected: stream.Head(), Action: a}
 	}
 	m.Forms = &views.OrderForms{
 		AddItem: views.AddItemForm{Form: form(actions.AddItem), Line: views.Line{Quantity: "1"}, Currency: stream.Order.Currency},
@@ -114,7 +115,7 @@ func (s *server) orderPage(stream eventstore.Stream) views.OrderPage {
 	return m
 }
 
-func actionsOf(stream eventstore.Stream) domain.Actions {
+func actionsOf(stream orders.Stream) domain.Actions {
 	if stream.Hold != nil {
 		return domain.Blocked("This order is held at version " + strconv.Itoa(stream.Hold.Version) + ".") // the page says why, once
 	}
@@ -122,9 +123,9 @@ func actionsOf(stream eventstore.Stream) domain.Actions {
 }
 
 // body is the part of the page that every viewer shares.
-func (s *server) body(stream eventstore.Stream) views.OrderBody {
+func (s *server) body(stream orders.Stream) views.OrderBody {
 	b := views.OrderBody{Order: stream.Order, Head: stream.Head(), Zone: s.zone}
-	b.Order.ID = stream.Records[0].OrderID // also when not even the first event can be read
+	b.Order.ID = orders.IDOf(stream.Records[0].Stream) // also when not even the first event can be read
 	if h := stream.Hold; h != nil {
 		r := stream.Records[h.Version-stream.Records[0].Version]
 		b.Hold = &views.Held{Version: h.Version, Type: r.EventType, Schema: r.SchemaVersion, Reason: h.Reason, Raw: string(r.Data)}
@@ -137,15 +138,15 @@ func (s *server) body(stream eventstore.Stream) views.OrderBody {
 }
 
 // pageReceipt says where a version has arrived: the one just stored, else the head.
-func (s *server) pageReceipt(ctx context.Context, stream eventstore.Stream, after int) *views.Receipt {
+func (s *server) pageReceipt(ctx context.Context, stream orders.Stream, after int) *views.Receipt {
 	version := after
 	if after == 0 {
 		version = stream.Head()
 	}
 	r := stream.Records[version-1]
-	receipt := &views.Receipt{OrderID: r.OrderID, Version: version, Stored: after > 0, At: r.StoredAt}
+	receipt := &views.Receipt{OrderID: orders.IDOf(r.Stream), Version: version, Stored: after > 0, At: r.StoredAt}
 	for _, name := range projections.Names() {
-		tick := views.Tick{Projection: name, Arrived: s.rowVersion(ctx, name, r.OrderID) >= version, Took: -1}
+		tick := views.Tick{Projection: name, Arrived: s.rowVersion(ctx, name, orders.IDOf(r.Stream)) >= version, Took: -1}
 		if !tick.Arrived {
 			tick.Stamp = s.rowStamp(ctx, name, r)
 			tick.Arrived = tick.Stamp.State == projections.StampCurrent
@@ -161,11 +162,11 @@ func (s *server) pageReceipt(ctx context.Context, stream eventstore.Stream, afte
 // happening is a record as pages tell it.
 func (s *server) happening(r eventstore.Record, reference string) views.Happening {
 	h := views.Happening{
-		EventID: r.EventID, Order: views.OrderName{ID: r.OrderID, Reference: reference}, Version: r.Version, Type: r.EventType, Schema: r.SchemaVersion,
+		EventID: r.EventID, Order: views.OrderName{ID: orders.IDOf(r.Stream), Reference: reference}, Version: r.Version, Type: r.EventType, Schema: r.SchemaVersion,
 		StoredAt: r.StoredAt, BusinessAt: r.Metadata.Timestamp, UserID: r.Metadata.UserID, Causation: string(r.Metadata.CausationID),
 		Correlation: r.Metadata.CorrelationID, Seen: r.Metadata.SeenVersion,
 	}
-	if e, err := s.codec.Decode(r.Raw()); err == nil {
+	if e, err := s.codec.Decode(orders.RawOf(r)); err == nil {
 		h.Event = e
 	}
 	for _, name := range projections.Names() {

@@ -9,6 +9,7 @@ import (
 	"headway/cmd/web/internal/input"
 	"headway/cmd/web/internal/wire"
 	"headway/domain"
+	"headway/orders"
 	"headway/projections"
 	"headway/views"
 )
@@ -34,7 +35,7 @@ func (s *server) overview(r *http.Request) (answer, error) {
 		}
 	}
 	stamp := s.listStamp(r.Context(), projections.OrderList) // before the numbers: they must not lack what it says they have
-	newest, _, err := s.events.ByType(r.Context(), "", "", eventsPerPage)
+	newest, _, err := s.events.ByType(r.Context(), orders.Category, "", "", eventsPerPage)
 	var counts []countedEvent
 	if err == nil {
 		counts, err = s.newest.count(r.Context(), s.events, newest, now)

@@ -19,6 +19,7 @@ import (
 	"headway/eventstore"
 	"headway/fault"
 	"headway/live"
+	"headway/orders"
 	"headway/projections"
 	"headway/static"
 	"headway/views"
@@ -27,6 +28,7 @@ import (
 // server answers requests. Handlers read rows by a Reader only; nothing but the projector writes them.
 type server struct {
 	events     eventstore.Store
+	commands   orders.Handler
 	read       projections.Reader
 	projector  *projections.Projector
 	lookout    *projections.Lookout
@@ -62,10 +64,11 @@ func newServerWith(app *App, assets *static.Assets) *server {
 	s.projector = projections.New(app.Events, app.Read, projections.Options{Codec: app.Codec, Clock: app.Clock,
 		Log: app.Log, Alone: alone, OnMoved: s.bridge.movedAll, OnRows: s.bridge.arrived, OnHold: s.bridge.held})
 	s.events = announcing{app.Events, func(r eventstore.Record) {
-		head := eventstore.Head{OrderID: r.OrderID, Version: r.Version, At: r.StoredAt}
+		head := eventstore.Head{Stream: r.Stream, Version: r.Version, At: r.StoredAt}
 		s.bridge.moved(head)
 		s.projector.Nudge(head)
 	}}
+	s.commands = orders.Handler{Events: s.events, Snapshots: app.Snapshots, Codec: app.Codec}
 	s.lookout = projections.NewLookout(s.events, s.read)
 	app.Events = s.events // the demo's traffic is heard, too
 	return s

@@ -25,6 +25,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
+	"headway/orders"
 	"headway/projections"
 )
 
@@ -865,7 +866,7 @@ func TestLongOrder(t *testing.T) {
 	c := openConsole(t)
 	id := c.newOrder("R-1").OrderID
 	for version := 1; version <= maxSince+4; version++ {
-		_, err := eventstore.Execute(t.Context(), c.app.Events, c.app.Codec, eventstore.Request{
+		_, err := (orders.Handler{Events: c.app.Events, Codec: c.app.Codec}).Execute(t.Context(), orders.Request{
 			CommandID: domain.CommandID(uuid.NewString()), OrderID: id, Expect: version, Timestamp: time.Now(),
 			Command: domain.AddItem{Item: domain.Item{SKU: "A", Name: "B", Quantity: 1, Price: domain.Money{Minor: 1, Currency: "EUR"}}},
 		})
@@ -891,9 +892,9 @@ func TestLongOrder(t *testing.T) {
 	if len(versions) != maxSince+5 || versions[0] != maxSince+5 || versions[len(versions)-1] != 1 {
 		t.Errorf("the pages of the timeline hold %v", versions)
 	}
-	stream := eventstore.Stream{}
+	stream := orders.Stream{}
 	for v := range maxTimeline + 7 {
-		stream.Records = append(stream.Records, eventstore.Record{OrderID: id, Version: v + 1})
+		stream.Records = append(stream.Records, eventstore.Record{Stream: orders.StreamOf(id), Version: v + 1})
 	}
 	if b := c.s.body(stream); len(b.Timeline) != maxTimeline || b.Earlier != 7 || b.Timeline[0].Version != maxTimeline+7 {
 		t.Errorf("the timeline has %d events and %d earlier", len(b.Timeline), b.Earlier)
@@ -914,7 +915,7 @@ func TestBridgeIsBounded(t *testing.T) {
 		t.Errorf("version %d waits, want the newest", row.At())
 	}
 	for i := range maxKnownHeads + 10 {
-		c.s.bridge.moved(eventstore.Head{OrderID: domain.OrderID(fmt.Sprint(i)), Version: 1})
+		c.s.bridge.moved(eventstore.Head{Stream: orders.StreamOf(domain.OrderID(fmt.Sprint(i))), Version: 1})
 	}
 	if n := len(c.s.bridge.heads); n > maxKnownHeads {
 		t.Errorf("%d heads are remembered", n)
@@ -961,7 +962,7 @@ type slowStore struct {
 }
 
 func (s slowStore) Append(
-	ctx context.Context, id domain.OrderID, expect int, m eventstore.Metadata, events ...domain.Event,
+	ctx context.Context, id eventstore.StreamID, expect int, m eventstore.Metadata, events ...eventstore.NewEvent,
 ) ([]eventstore.Record, error) {
 	close(s.begun)
 	<-s.goOn

@@ -28,6 +28,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
+	"headway/orders"
 	"headway/projections"
 	"headway/static"
 )
@@ -184,7 +185,7 @@ type traced struct {
 type sentCommand struct {
 	id       domain.CommandID
 	order    domain.OrderID
-	answered *eventstore.Result // the acknowledgement; nil if there was none
+	answered *orders.Result // the acknowledgement; nil if there was none
 }
 
 // random is an actor's own.
@@ -546,7 +547,7 @@ func (w *world) write(ctx context.Context, r *rand.Rand, n int) {
 			if r.IntN(3) == 0 {
 				at = at.Add(-time.Duration(r.IntN(3600)) * time.Second) // imported
 			}
-			created := w.send(ctx, r, eventstore.Request{CommandID: id, Timestamp: at, Command: domain.CreateOrder{
+			created := w.send(ctx, r, orders.Request{CommandID: id, Timestamp: at, Command: domain.CreateOrder{
 				CustomerID: fmt.Sprintf("customer %d", r.IntN(4)), Currency: "EUR", Reference: "R-" + string(id[:4]), Items: []domain.Item{anItem(r)},
 			}})
 			for created != nil && r.IntN(2) == 0 { // and goes on with it at once
@@ -571,7 +572,7 @@ func anItem(r *rand.Rand) domain.Item {
 
 // change sends one command for an order as it is now.
 func (w *world) change(ctx context.Context, r *rand.Rand, order domain.OrderID) {
-	heads, err := w.log.Open(nil).Heads(ctx, order)
+	heads, err := w.log.Open(nil).Heads(ctx, orders.StreamOf(order))
 	if err != nil || len(heads) == 0 {
 		return
 	}
@@ -582,23 +583,24 @@ func (w *world) change(ctx context.Context, r *rand.Rand, order domain.OrderID) 
 	case 1, 2:
 		c = domain.ConfirmOrder{}
 	}
-	w.send(ctx, r, eventstore.Request{CommandID: newID(r), OrderID: order, Command: c, Expect: heads[0].Version, Timestamp: time.Now()})
+	w.send(ctx, r, orders.Request{CommandID: newID(r), OrderID: order, Command: c, Expect: heads[0].Version, Timestamp: time.Now()})
 }
 
 // send sends a command until it is answered; nil if it was refused, or nobody answered.
-func (w *world) send(ctx context.Context, r *rand.Rand, request eventstore.Request) *eventstore.Result {
+func (w *world) send(ctx context.Context, r *rand.Rand, request orders.Request) *orders.Result {
 	request.UserID = "writer"
 	s := &sentCommand{id: request.CommandID, order: request.OrderID}
 	w.mu.Lock()
 	w.sent[s.id] = s
 	w.mu.Unlock()
 	for range 20 {
-		store, codec := w.log.Open(nil), domain.Codec{}
+		var store eventstore.Store = w.log.Open(nil)
+		codec := domain.Codec{}
 		beside := r.IntN(6) == 0
 		if p := w.some(r); p != nil && !beside {
 			store, codec = p.s.events, p.s.codec
 		}
-		result, err := eventstore.Execute(ctx, store, codec, request)
+		result, err := (orders.Handler{Events: store, Codec: codec}).Execute(ctx, request)
 		if err == nil {
 			w.say(string(result.OrderID), fmt.Sprintf("%s is stored at version %d, repeat %v, beside %v", request.Command.Kind(), result.Version, result.Repeat, beside))
 			w.mu.Lock()
@@ -720,9 +722,9 @@ func (w *world) poison(r *rand.Rand) {
 	}
 	order := w.anyOrder(r)
 	record := eventstore.Record{
-		OrderID: order, EventType: "OrderItemAdded", SchemaVersion: 1,
+		Stream: orders.StreamOf(order), EventType: "OrderItemAdded", SchemaVersion: 1,
 		Data:     []byte(`{"item":{"sku":"OLD","name":"Old tea","quantity":1,"price":1.5}}`),
-		Metadata: eventstore.Metadata{CausationID: newID(r), Timestamp: time.Now()},
+		Metadata: eventstore.Metadata{CausationID: string(newID(r)), Timestamp: time.Now()},
 	}
 	if r.IntN(2) == 0 {
 		record.EventType, record.SchemaVersion, record.Data = "OrderEaten", 2, []byte(`{}`)
@@ -748,7 +750,7 @@ func (w *world) upgrade() {
 func (w *world) crowd(r *rand.Rand) {
 	for range 300 {
 		id := newID(r)
-		result, err := eventstore.Execute(w.ctx, w.log.Open(nil), domain.Codec{}, eventstore.Request{
+		result, err := (orders.Handler{Events: w.log.Open(nil), Codec: domain.Codec{}}).Execute(w.ctx, orders.Request{
 			CommandID: id, Timestamp: time.Now(), UserID: "crowd",
 			Command: domain.CreateOrder{CustomerID: "crowd", Currency: "EUR", Items: []domain.Item{anItem(r)}},
 		})
@@ -870,7 +872,7 @@ func (w *world) pageDifference(page *simulation.Page) (id, what string) {
 		return "", ""
 	}
 	for id, is := range shown {
-		stream, err := eventstore.Load(w.ctx, w.log.Open(nil), w.codec(), domain.OrderID(id))
+		stream, err := (orders.Handler{Events: w.log.Open(nil), Codec: w.codec()}).Load(w.ctx, domain.OrderID(id))
 		want := simulation.Shown{Version: int64(stream.Order.Version), Stamp: "current", Content: is.Content}
 		if stream.Hold != nil {
 			want.Stamp = "held"
@@ -897,10 +899,10 @@ func (w *world) codec() domain.Codec {
 
 // account finds each acknowledged command in the log exactly once, as it was answered, and every other one at most once.
 func (w *world) account() {
-	records, before, err := w.log.Open(nil).ByType(w.ctx, "", "", 0)
+	records, before, err := w.log.Open(nil).ByType(w.ctx, orders.Category, "", "", 0)
 	for before != "" && err == nil {
 		var more []eventstore.Record
-		more, before, err = w.log.Open(nil).ByType(w.ctx, "", before, 0)
+		more, before, err = w.log.Open(nil).ByType(w.ctx, orders.Category, "", before, 0)
 		records = append(records, more...)
 	}
 	if err != nil {
@@ -908,14 +910,14 @@ func (w *world) account() {
 	}
 	stored := map[domain.CommandID][]eventstore.Record{}
 	for _, r := range slices.Backward(records) {
-		stored[r.Metadata.CausationID] = append(stored[r.Metadata.CausationID], r)
+		stored[domain.CommandID(r.Metadata.CausationID)] = append(stored[domain.CommandID(r.Metadata.CausationID)], r)
 	}
 	for id, s := range w.sent {
 		found := stored[id]
 		if s.answered == nil && len(found) <= 1 {
 			continue
 		}
-		if s.answered == nil || len(found) != 1 || found[0].OrderID != s.answered.OrderID || found[0].Version != s.answered.Version {
+		if s.answered == nil || len(found) != 1 || orders.IDOf(found[0].Stream) != s.answered.OrderID || found[0].Version != s.answered.Version {
 			w.fail(string(s.order), fmt.Sprintf("the command %s, answered with %+v, is stored as %+v", id, s.answered, found))
 		}
 	}

@@ -129,31 +129,36 @@ func (a *App) Open() error {
 	if err != nil {
 		return err
 	}
-	eventStore = tellingOfSnapshots{eventStore, a.Log}
 	readStore, err := a.openRead(read)
 	if err != nil {
 		return errors.Join(err, eventStore.Close())
 	}
-	a.Events, a.Read = eventStore, readStore
+	a.Events, a.Snapshots, a.Read = eventStore, tellingOfSnapshots{eventStore, a.Log}, readStore
 	return nil
 }
 
-func (a *App) openEvents(e engine) (eventstore.Store, error) {
+// eventEngine is all that an engine of the log keeps.
+type eventEngine interface {
+	eventstore.Store
+	eventstore.Snapshots
+}
+
+func (a *App) openEvents(e engine) (eventEngine, error) {
 	if e.name == dynamoEngine {
 		return dynamo.Open(a.Context, a.tables(e))
 	}
-	return eventsqlite.Open(e.place, eventsqlite.Options{Codec: a.Codec, Clock: a.Clock})
+	return eventsqlite.Open(e.place, eventsqlite.Options{Clock: a.Clock})
 }
 
 // tellingOfSnapshots logs what a command's answer does not depend on: that a snapshot could not be saved.
 type tellingOfSnapshots struct {
-	eventstore.Store
+	eventstore.Snapshots
 	log *slog.Logger
 }
 
-func (s tellingOfSnapshots) SaveSnapshot(ctx context.Context, snapshot eventstore.Snapshot, useless int) error {
-	if err := s.Store.SaveSnapshot(ctx, snapshot, useless); err != nil {
-		s.log.Warn("snapshot not saved", "order", snapshot.OrderID, "version", snapshot.Version, "error", err)
+func (s tellingOfSnapshots) SaveSnapshot(ctx context.Context, snapshot eventstore.Snapshot, invalid int) error {
+	if err := s.Snapshots.SaveSnapshot(ctx, snapshot, invalid); err != nil {
+		s.log.Warn("snapshot not saved", "stream", snapshot.Stream, "version", snapshot.Version, "error", err)
 	}
 	return nil
 }

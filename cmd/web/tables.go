@@ -48,7 +48,7 @@ func (TablesCheckCmd) Run(app *App) error {
 
 // tables is how the event store finds its tables: endpoint, region and credentials are what the environment tells the SDK.
 func (a *App) tables(e engine) dynamo.Options {
-	return dynamo.Options{Prefix: e.place, Codec: a.Codec, Clock: a.Clock}
+	return dynamo.Options{Prefix: e.place, Clock: a.Clock}
 }
 
 func (a *App) tablesAsked() (dynamo.Options, error) {

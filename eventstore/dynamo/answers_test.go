@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
 )
@@ -62,12 +61,12 @@ func TestAnswersInParts(t *testing.T) {
 	p := newPlace(t)
 	whole := open(t, p.options)
 	s, w := overWire(t, p)
-	var ids []domain.OrderID
+	var ids []eventstore.StreamID
 	m := newCommand() // its events share the correlation
 	for n := range 12 {
-		id, each := newOrder(), m
+		id, each := newStream(), m
 		each.CausationID = newCommand().CausationID
-		_, err := whole.Append(t.Context(), id, 0, each, slices.Repeat([]domain.Event{cancelled("x")}, 1+n%3)...)
+		_, err := whole.Append(t.Context(), id, 0, each, slices.Repeat([]eventstore.NewEvent{cancelled("x")}, 1+n%3)...)
 		must(t, err)
 		ids = append(ids, id)
 	}
@@ -83,43 +82,43 @@ func TestAnswersInParts(t *testing.T) {
 		},
 		"heads": func(s *Store) (answer, error) {
 			heads, err := s.Heads(t.Context(), ids...)
-			slices.SortFunc(heads, func(a, b eventstore.Head) int { return strings.Compare(string(a.OrderID), string(b.OrderID)) })
+			slices.SortFunc(heads, func(a, b eventstore.Head) int { return strings.Compare(a.Stream.Key(), b.Stream.Key()) })
 			return answer{heads, ""}, err
 		},
 		"events of a type": func(s *Store) (answer, error) {
-			records, next, err := s.ByType(t.Context(), domain.TypeOrderCancelled, "", 17)
+			records, next, err := s.ByType(t.Context(), order, "OrderCancelled", "", 17)
 			return answer{records, next}, err
 		},
 		"events of every type": func(s *Store) (answer, error) {
-			records, next, err := s.ByType(t.Context(), "", "", 0)
+			records, next, err := s.ByType(t.Context(), order, "", "", 0)
 			return answer{records, next}, err
 		},
 		"events of a correlation": func(s *Store) (answer, error) {
-			records, next, err := s.ByCorrelation(t.Context(), m.CorrelationID, "", 0)
+			records, next, err := s.ByCorrelation(t.Context(), order, m.CorrelationID, "", 0)
 			return answer{records, next}, err
 		},
 		"a walk and its total": func(s *Store) (answer, error) {
-			seen := map[domain.OrderID]int{}
+			seen := map[eventstore.StreamID]int{}
 			var after eventstore.Cursor
 			for {
-				heads, next, total, err := s.Walk(t.Context(), after, 5)
+				heads, next, total, err := s.Walk(t.Context(), order, after, 5)
 				for _, h := range heads {
-					seen[h.OrderID] += h.Version
+					seen[h.Stream] += h.Version
 				}
 				if next == "" || err != nil {
-					seen["total"] = total
+					seen[eventstore.StreamID{}] = total
 					return answer{seen, ""}, err
 				}
 				after = next
 			}
 		},
 		"what moved": func(s *Store) (answer, error) {
-			seen := map[domain.OrderID]int{}
+			seen := map[eventstore.StreamID]int{}
 			var after eventstore.Cursor
 			for {
-				heads, next, err := s.Moved(t.Context(), after, 5)
+				heads, next, err := s.Feed(t.Context(), order, eventstore.Whole, after, 5)
 				for _, h := range heads {
-					seen[h.OrderID] = h.Version
+					seen[h.Stream] = h.Version
 				}
 				if len(heads) == 0 || err != nil {
 					return answer{seen, ""}, err
@@ -151,7 +150,7 @@ func TestAFeedThatIsReadInPart(t *testing.T) {
 	options.Client, options.Windows = w, windows
 	s := open(t, options)
 	cursor := follow(t, s, "", nil)
-	id := newOrder()
+	id := newStream()
 	move(t, s, id, 0)
 	w.mu.Lock()
 	w.injected = func(operation string, _ int) injected {
@@ -162,21 +161,21 @@ func TestAFeedThatIsReadInPart(t *testing.T) {
 	}
 	w.mu.Unlock()
 	for told := false; !told; {
-		heads, next, err := s.Moved(t.Context(), cursor, 5)
+		heads, next, err := s.Feed(t.Context(), order, eventstore.Whole, cursor, 5)
 		switch {
 		case err == nil:
-			told, cursor = slices.ContainsFunc(heads, func(h eventstore.Head) bool { return h.OrderID == id }), next
+			told, cursor = slices.ContainsFunc(heads, func(h eventstore.Head) bool { return h.Stream == id }), next
 		case fault.KindOf(err) != fault.Unavailable:
 			t.Fatal(err)
 		}
 	}
-	if _, _, err := s.Moved(t.Context(), cursor, 5); fault.KindOf(err) != fault.Unavailable {
+	if _, _, err := s.Feed(t.Context(), order, eventstore.Whole, cursor, 5); fault.KindOf(err) != fault.Unavailable {
 		t.Errorf("what could not be read is told as %v", err)
 	}
 	w.mu.Lock()
 	w.injected = nil
 	w.mu.Unlock()
-	next := newOrder()
+	next := newStream()
 	move(t, s, next, 0)
-	follow(t, s, cursor, map[domain.OrderID]int{next: 1})
+	follow(t, s, cursor, map[eventstore.StreamID]int{next: 1})
 }

@@ -1,6 +1,7 @@
 package dynamo
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -18,7 +19,6 @@ import (
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
-	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
 )
@@ -29,7 +29,7 @@ import (
 // command if no order has one, so that a command id belongs to one order for ever. StoredAt grows within an order even if clocks differ:
 // when another clock was ahead, the same command is sent again with a later time.
 func (s *Store) Append(
-	ctx context.Context, id domain.OrderID, expect int, m eventstore.Metadata, events ...domain.Event,
+	ctx context.Context, id eventstore.StreamID, expect int, m eventstore.Metadata, events ...eventstore.NewEvent,
 ) ([]eventstore.Record, error) {
 	leave, err := s.enter(ctx)
 	if err != nil {
@@ -51,7 +51,7 @@ func (s *Store) Append(
 
 // command is one append: what is stored, and what is known of its fate.
 type command struct {
-	order   domain.OrderID
+	stream  eventstore.StreamID
 	expect  int
 	records []eventstore.Record
 	again   int64 // distinguishes the token of another body for the same command; 0 at first
@@ -64,7 +64,7 @@ func (c *command) metadata() eventstore.Metadata { return c.records[0].Metadata 
 // noteItem is what says for ever which order has this command.
 func (c *command) noteItem() item {
 	return note{
-		command: c.metadata().CausationID, order: c.order, hash: c.metadata().CommandHash, first: c.expect + 1, last: c.expect + len(c.records),
+		command: c.metadata().CausationID, stream: c.stream, hash: c.metadata().CommandHash, first: c.expect + 1, last: c.expect + len(c.records),
 	}.item()
 }
 
@@ -78,39 +78,29 @@ func (c *command) stamp(micros int64) {
 // token is the same on every retry, also of another process, so that the engine itself recognises a repeat for ten minutes. Tokens are an
 // account's, so it names the table: a restored copy has the same commands.
 func (c *command) token(table string) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%d\n%d", table, c.metadata().CausationID, c.order, c.expect, c.again))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%d\n%d", table, c.metadata().CausationID, c.stream.Key(), c.expect, c.again))
 	return hex.EncodeToString(sum[:18])
 }
 
-// command encodes the events and checks what can be checked without asking the engine.
-func (s *Store) command(id domain.OrderID, expect int, m eventstore.Metadata, events []domain.Event) (*command, error) {
+// command makes the records and checks what can be checked without asking the engine.
+func (s *Store) command(id eventstore.StreamID, expect int, m eventstore.Metadata, events []eventstore.NewEvent) (*command, error) {
+	if err := eventstore.CheckAppend(id, m, events); err != nil {
+		return nil, err
+	}
 	switch {
-	case m.CausationID == "":
-		return nil, fault.Errorf(fault.Internal, "An append needs the id of its command.")
-	case len(events) == 0:
-		return nil, fault.Errorf(fault.Internal, "An append needs at least one event.")
-	case len(events) > eventstore.MaxAppend:
-		return nil, fault.Errorf(fault.TooLarge, "One command can store at most %d events, not %d.", eventstore.MaxAppend, len(events))
-	case !fits(string(id)):
-		return nil, fault.InvalidField("orderId", "The id of an order has 1 to %d bytes of text.", MaxKeyBytes)
-	case !fits(string(m.CausationID)):
+	case !fits(id.Key()):
+		return nil, fault.InvalidField("orderId", "The id of a stream has 1 to %d bytes of text.", MaxKeyBytes)
+	case !fits(m.CausationID):
 		return nil, fault.InvalidField("commandId", "The id of a command has 1 to %d bytes of text.", MaxKeyBytes)
 	case len(m.CorrelationID) > MaxKeyBytes:
 		return nil, fault.Errorf(fault.TooLarge, "A correlation id can have at most %d bytes.", MaxKeyBytes)
 	}
 	m.Timestamp = m.Timestamp.UTC().Truncate(time.Microsecond)
-	c := &command{order: id, expect: expect}
+	c := &command{stream: id, expect: expect}
 	for i, event := range events {
-		eventType, data, err := s.codec.Encode(event)
-		if err != nil {
-			return nil, err
-		}
-		if len(data) > domain.MaxEventBytes {
-			return nil, fault.Errorf(fault.TooLarge, "One event can hold at most %d KiB.", domain.MaxEventBytes>>10)
-		}
 		c.records = append(c.records, eventstore.Record{
-			EventID: eventstore.EventID(m.CausationID, i), OrderID: id, Version: expect + i + 1, EventType: eventType,
-			SchemaVersion: domain.SchemaVersion, Data: data, Metadata: m,
+			EventID: eventstore.EventID(m.CausationID, i), Stream: id, Version: expect + i + 1, EventType: event.Type,
+			SchemaVersion: event.Schema, Data: bytes.Clone(event.Data), Metadata: m,
 		})
 	}
 	c.stamp(s.clock().UnixMicro())
@@ -130,7 +120,7 @@ func (s *Store) command(id domain.OrderID, expect int, m eventstore.Metadata, ev
 
 // append sends the command until its outcome is definite or the time is over.
 func (s *Store) append(ctx context.Context, c *command) ([]eventstore.Record, error) {
-	if c.expect < 0 || c.expect+len(c.records) > domain.MaxOrderEvents {
+	if c.expect < 0 || c.expect+len(c.records) > eventstore.MaxStreamEvents {
 		return s.notSent(ctx, c)
 	}
 	for attempt := 0; ; attempt++ {
@@ -175,7 +165,7 @@ func (s *Store) notSent(ctx context.Context, c *command) ([]eventstore.Record, e
 	case done:
 		return records, err
 	}
-	return nil, fault.Errorf(fault.TooLarge, "An order can have at most %s events; this one has %s.", fault.Number(domain.MaxOrderEvents), fault.Number(c.expect))
+	return nil, eventstore.StreamIsFull(c.expect)
 }
 
 // write sends the one request. The SDK builds its bytes once and retries them, and gives the last attempt's error: what the ones before it leave
@@ -183,7 +173,7 @@ func (s *Store) notSent(ctx context.Context, c *command) ([]eventstore.Record, e
 func (s *Store) write(ctx context.Context, c *command) error {
 	last := c.records[len(c.records)-1]
 	head := types.Put{
-		TableName: aws.String(s.heads), Item: headItem(eventstore.Head{OrderID: c.order, Version: last.Version, At: last.StoredAt}),
+		TableName: aws.String(s.heads), Item: headItem(eventstore.Head{Stream: c.stream, Version: last.Version, At: last.StoredAt}),
 		ConditionExpression:                 aws.String("attribute_not_exists(" + aggregateID + ")"),
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	}
@@ -282,7 +272,7 @@ func (c *command) judgeReasons(reasons []types.CancellationReason) verdict {
 		case code != "ConditionalCheckFailed":
 			return c.never()
 		case i == 0 && len(reason.Item) > 0:
-			head, err := headOf(reason.Item)
+			head, err := headOf(c.stream, reason.Item)
 			if err != nil || head.Version != c.expect {
 				c.moved = head.Version
 				return elsewhere
@@ -332,7 +322,7 @@ func onlyCrowded(err error) aws.Ternary {
 func (s *Store) lookBack(ctx context.Context, c *command) (records []eventstore.Record, done bool, err error) {
 	head := eventstore.Head{Version: c.moved}
 	if c.moved == 0 {
-		if head, err = s.head(ctx, c.order); err != nil {
+		if head, err = s.head(ctx, c.stream); err != nil {
 			return nil, false, err
 		}
 	}
@@ -351,7 +341,7 @@ func (s *Store) lookBack(ctx context.Context, c *command) (records []eventstore.
 	if err != nil {
 		return nil, false, err
 	}
-	if n.order != c.order || n.hash != c.metadata().CommandHash {
+	if n.stream != c.stream || n.hash != c.metadata().CommandHash {
 		return nil, true, eventstore.OtherContent()
 	}
 	records, err = s.between(ctx, n)
@@ -365,7 +355,7 @@ func (s *Store) between(ctx context.Context, n note) ([]eventstore.Record, error
 			TableName: aws.String(s.events), ConsistentRead: aws.Bool(true),
 			KeyConditionExpression: aws.String(aggregateID + " = :order AND " + version + " BETWEEN :first AND :last"),
 			ExpressionAttributeValues: item{
-				":order": text(string(n.order)), ":first": number(int64(n.first)), ":last": number(int64(n.last)),
+				":order": text(n.stream.Key()), ":first": number(int64(n.first)), ":last": number(int64(n.last)),
 			},
 		})
 		if err != nil {
@@ -375,7 +365,7 @@ func (s *Store) between(ctx context.Context, n note) ([]eventstore.Record, error
 			return recordsOf(found), nil
 		}
 		if attempt == settleTries {
-			return nil, fmt.Errorf("command %s of order %s has %d events of %d", n.command, n.order, len(found), n.last-n.first+1)
+			return nil, fmt.Errorf("command %s of order %s has %d events of %d", n.command, n.stream, len(found), n.last-n.first+1)
 		}
 		if err := pause(ctx, settlePause); err != nil {
 			return nil, err

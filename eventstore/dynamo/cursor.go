@@ -5,8 +5,8 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"hash/crc32"
+	"time"
 
-	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
 )
@@ -15,36 +15,58 @@ import (
 type cursorKind string
 
 const (
-	feedCursor        cursorKind = "df1."
-	walkCursor        cursorKind = "dw1."
-	typeCursor        cursorKind = "dt1."
-	correlationCursor cursorKind = "dc1."
+	feedCursor        cursorKind = "df2."
+	walkCursor        cursorKind = "dw2."
+	typeCursor        cursorKind = "dt2."
+	correlationCursor cursorKind = "dc2."
+
+	oldFeedCursor cursorKind = "df1." // it named the tables and no event
 )
 
-// identityOf is what cursors remember of the tables they are for.
-func identityOf(tables string) uint64 {
-	sum := sha256.Sum256([]byte(tables))
+// numberOf is what cursors carry of a log's identity.
+func numberOf(log string) uint64 {
+	sum := sha256.Sum256([]byte(log))
 	return binary.BigEndian.Uint64(sum[:])
 }
 
-// seal makes a cursor: the tables' identity, what it says, and a check over all of it.
+// seal makes a cursor: the log's identity, what it says, and a check over all of it.
 func (s *Store) seal(kind cursorKind, content []byte) eventstore.Cursor {
-	b := binary.BigEndian.AppendUint64(nil, s.identity)
+	return sealed(s.identity, kind, content)
+}
+
+func sealed(identity uint64, kind cursorKind, content []byte) eventstore.Cursor {
+	b := binary.BigEndian.AppendUint64(nil, identity)
 	b = append(b, content...)
 	b = binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(append([]byte(kind), b...)))
 	return eventstore.Cursor(string(kind) + base64.RawURLEncoding.EncodeToString(b))
 }
 
-// open gives what a cursor says. Malformed if it is not one that this kind of listing of these tables gave out.
+// unseal gives what a cursor says. Malformed if it is not one that this kind of listing gave out; OtherLog if that was of another log.
 func (s *Store) unseal(kind cursorKind, c eventstore.Cursor) (*content, error) {
+	identity, left, err := opened(kind, c)
+	switch {
+	case err != nil:
+		return nil, err
+	case identity != s.identity:
+		return nil, eventstore.OtherLog()
+	}
+	return &content{left: left}, nil
+}
+
+// opened gives the log's identity and what a cursor says.
+func opened(kind cursorKind, c eventstore.Cursor) (identity uint64, left []byte, err error) {
 	if len(c) > maxCursor || len(c) < len(kind) {
-		return nil, notOurs()
+		return 0, nil, notOurs()
 	}
 	b, err := base64.RawURLEncoding.DecodeString(string(c[len(kind):]))
-	if err != nil || len(b) < 12 || s.seal(kind, b[8:len(b)-4]) != c {
-		return nil, notOurs()
+	if err != nil || len(b) < 12 {
+		return 0, nil, notOurs()
 	}
-	return &content{left: b[8 : len(b)-4]}, nil
+	identity, left = binary.BigEndian.Uint64(b), b[8:len(b)-4]
+	if sealed(identity, kind, left) != c {
+		return 0, nil, notOurs()
+	}
+	return identity, left, nil
 }
 
 // maxCursor is far above what a cursor can hold: two ids of MaxKeyBytes and a few numbers.
@@ -95,12 +117,12 @@ func (c *content) end() error {
 
 // walkPlace is where a walk goes on, and what it promised at its start.
 type walkPlace struct {
-	order domain.OrderID
+	key   string // of the stream after which it goes on
 	total int
 }
 
 func (s *Store) walkCursor(p walkPlace) eventstore.Cursor {
-	return s.seal(walkCursor, putText(putNumber(nil, int64(p.total)), string(p.order)))
+	return s.seal(walkCursor, putText(putNumber(nil, int64(p.total)), p.key))
 }
 
 func (s *Store) parseWalk(c eventstore.Cursor) (walkPlace, error) {
@@ -111,7 +133,7 @@ func (s *Store) parseWalk(c eventstore.Cursor) (walkPlace, error) {
 	if err != nil {
 		return walkPlace{}, err
 	}
-	p := walkPlace{total: int(content.number()), order: domain.OrderID(content.text())}
+	p := walkPlace{total: int(content.number()), key: content.text()}
 	return p, content.end()
 }
 
@@ -138,9 +160,11 @@ type feedPlace struct {
 	swept    string // how far a pass that looks back has come; empty if none is under way
 	sweeping int64  // when that pass began
 
-	audited  int64          // when the last audit began; 0 before the first
-	auditing int64          // when an audit began; 0 if none is under way
-	walked   domain.OrderID // how far that audit has come
+	audited  int64  // when the last audit began; 0 before the first
+	auditing int64  // when an audit began; 0 if none is under way
+	walked   string // how far that audit has come: the key of a stream
+
+	last eventstore.Head // the newest move that was delivered; a log that has not this event is another one
 
 	page uint64 // the page that ended here: what was delivered on the way is remembered by it
 }
@@ -149,17 +173,21 @@ func (s *Store) feedCursor(p feedPlace) eventstore.Cursor {
 	b := putText(nil, p.position)
 	b = putText(putNumber(b, p.settled), p.swept)
 	b = putNumber(putNumber(b, p.sweeping), p.audited)
-	b = putText(putNumber(b, p.auditing), string(p.walked))
+	b = putText(putNumber(b, p.auditing), p.walked)
+	b = putNumber(putText(b, p.last.Stream.Key()), int64(p.last.Version))
+	b = putNumber(b, p.last.At.UnixMicro())
 	return s.seal(feedCursor, binary.BigEndian.AppendUint64(b, p.page))
 }
 
-func (s *Store) parseFeed(c eventstore.Cursor) (feedPlace, error) {
+// parseFeed reads the cursor of a category's feed.
+func (s *Store) parseFeed(category string, c eventstore.Cursor) (feedPlace, error) {
 	content, err := s.unseal(feedCursor, c)
 	if err != nil {
 		return feedPlace{}, err
 	}
 	p := feedPlace{position: content.text(), settled: content.number(), swept: content.text(), sweeping: content.number(),
-		audited: content.number(), auditing: content.number(), walked: domain.OrderID(content.text())}
+		audited: content.number(), auditing: content.number(), walked: content.text(),
+		last: eventstore.Head{Stream: streamOf(category, content.text()), Version: int(content.number()), At: time.UnixMicro(content.number()).UTC()}}
 	if content.bad || len(content.left) != 8 {
 		return feedPlace{}, notOurs()
 	}

@@ -4,7 +4,6 @@ import (
 	"sync"
 	"time"
 
-	"headway/domain"
 	"headway/eventstore"
 )
 
@@ -83,14 +82,14 @@ func (d *deliveries) look(id uint64, now time.Time, at looked) {
 	d.put(id, &page{made: now, looked: at})
 }
 
-// known is the newest version of each order that was delivered on the way to a page, as far as it is remembered.
-func (d *deliveries) known(id uint64) map[domain.OrderID]int {
+// known is the newest version of each stream that was delivered on the way to a page, as far as it is remembered.
+func (d *deliveries) known(id uint64) map[eventstore.StreamID]int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	known := map[domain.OrderID]int{}
+	known := map[eventstore.StreamID]int{}
 	for p := d.pages[id]; p != nil; p = p.before {
 		for _, h := range p.heads {
-			known[h.OrderID] = max(known[h.OrderID], h.Version)
+			known[h.Stream] = max(known[h.Stream], h.Version)
 		}
 	}
 	return known

@@ -15,22 +15,26 @@ import (
 
 	"github.com/google/uuid"
 
-	"headway/domain"
 	"headway/eventstore"
 	"headway/eventstore/storetest"
 	"headway/fault"
 )
 
-func newOrder() domain.OrderID { return domain.OrderID(uuid.NewString()) }
+func newStream() eventstore.StreamID { return stream(uuid.NewString()) }
+
+// stream is an order's.
+func stream(id string) eventstore.StreamID { return eventstore.StreamID{Category: order, ID: id} }
 
 func newCommand() eventstore.Metadata {
 	id := uuid.NewString()
 	return eventstore.Metadata{
-		CausationID: domain.CommandID(id), CorrelationID: id, CommandHash: "hash " + id, UserID: "ada", Timestamp: time.Unix(1.6e9, 0),
+		CausationID: id, CorrelationID: id, CommandHash: "hash " + id, UserID: "ada", Timestamp: time.Unix(1.6e9, 0),
 	}
 }
 
-func cancelled(reason string) domain.Event { return domain.OrderCancelled{Reason: reason} }
+func cancelled(reason string) eventstore.NewEvent {
+	return eventstore.NewEvent{Type: "OrderCancelled", Schema: 2, Data: []byte(`{"reason":"` + reason + `"}`)}
+}
 
 // overWire is a store whose requests go over a wire of its own.
 func overWire(t *testing.T, p *place) (*Store, *wire) {
@@ -47,9 +51,9 @@ func overWire(t *testing.T, p *place) (*Store, *wire) {
 // An append is one request: of a new order and of an old one, of one event and of as many as there may be.
 func TestOneRequestAnAppend(t *testing.T) {
 	s, w := overWire(t, newPlace(t))
-	id, head := newOrder(), 0
+	id, head := newStream(), 0
 	for _, n := range []int{1, 1, eventstore.MaxAppend, 3} {
-		events := slices.Repeat([]domain.Event{cancelled("x")}, n)
+		events := slices.Repeat([]eventstore.NewEvent{cancelled("x")}, n)
 		if _, err := s.Append(t.Context(), id, head, newCommand(), events...); err != nil {
 			t.Fatal(err)
 		}
@@ -69,23 +73,23 @@ func TestLimitsAreCheckedBeforeTheCall(t *testing.T) {
 	longCorrelation := newCommand()
 	longCorrelation.CorrelationID = strings.Repeat("x", MaxKeyBytes+1)
 	longCommand := newCommand()
-	longCommand.CausationID = domain.CommandID(strings.Repeat("x", MaxKeyBytes+1))
+	longCommand.CausationID = strings.Repeat("x", MaxKeyBytes+1)
 	if eventstore.MaxAppend+2 > MaxActions { // its head and the note of its command
 		t.Errorf("an append of %d events is more than one transaction", eventstore.MaxAppend)
 	}
 	for name, c := range map[string]struct {
-		id     domain.OrderID
+		id     eventstore.StreamID
 		m      eventstore.Metadata
-		events []domain.Event
+		events []eventstore.NewEvent
 		kind   fault.Kind
 	}{
-		"the bytes of a transaction":    {newOrder(), newCommand(), slices.Repeat([]domain.Event{large}, 25), fault.TooLarge},
-		"the bytes of an item":          {newOrder(), longName, []domain.Event{cancelled("x")}, fault.TooLarge},
-		"the bytes of a key":            {newOrder(), longCorrelation, []domain.Event{cancelled("x")}, fault.TooLarge},
-		"a command id that is too long": {newOrder(), longCommand, []domain.Event{cancelled("x")}, fault.Invalid},
-		"an order id that is no key":    {"", newCommand(), []domain.Event{cancelled("x")}, fault.Invalid},
-		"an order id that is too long": {
-			domain.OrderID(strings.Repeat("x", MaxKeyBytes+1)), newCommand(), []domain.Event{cancelled("x")}, fault.Invalid,
+		"the bytes of a transaction":    {newStream(), newCommand(), slices.Repeat([]eventstore.NewEvent{large}, 25), fault.TooLarge},
+		"the bytes of an item":          {newStream(), longName, []eventstore.NewEvent{cancelled("x")}, fault.TooLarge},
+		"the bytes of a key":            {newStream(), longCorrelation, []eventstore.NewEvent{cancelled("x")}, fault.TooLarge},
+		"a command id that is too long": {newStream(), longCommand, []eventstore.NewEvent{cancelled("x")}, fault.Invalid},
+		"an id that is no key":          {stream("\xff"), newCommand(), []eventstore.NewEvent{cancelled("x")}, fault.Invalid},
+		"an id that is too long": {
+			stream(strings.Repeat("x", MaxKeyBytes+1)), newCommand(), []eventstore.NewEvent{cancelled("x")}, fault.Invalid,
 		},
 	} {
 		if _, err := s.Append(t.Context(), c.id, 0, c.m, c.events...); fault.KindOf(err) != c.kind {
@@ -95,7 +99,7 @@ func TestLimitsAreCheckedBeforeTheCall(t *testing.T) {
 	if got := w.take(); len(got) != 0 {
 		t.Errorf("the engine was asked: %v", got)
 	}
-	if _, err := s.Append(t.Context(), newOrder(), 0, newCommand(), slices.Repeat([]domain.Event{large}, 20)...); err != nil {
+	if _, err := s.Append(t.Context(), newStream(), 0, newCommand(), slices.Repeat([]eventstore.NewEvent{large}, 20)...); err != nil {
 		t.Errorf("just below the limit of a transaction: %v", err)
 	}
 }
@@ -108,7 +112,7 @@ func TestEveryFaultOfAnAppend(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, %d times", name, times), func(t *testing.T) {
 				t.Parallel()
 				s, w := overWire(t, p)
-				id, m := newOrder(), newCommand()
+				id, m := newStream(), newCommand()
 				if _, err := s.Append(t.Context(), id, 0, newCommand(), cancelled("before")); err != nil {
 					t.Fatal(err)
 				}
@@ -139,7 +143,7 @@ func TestEveryFaultOfAConflict(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, w := overWire(t, p)
-			id := newOrder()
+			id := newStream()
 			if _, err := s.Append(t.Context(), id, 0, newCommand(), cancelled("a"), cancelled("b")); err != nil {
 				t.Fatal(err)
 			}
@@ -177,7 +181,7 @@ func TestEngineAway(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, w := overWire(t, p)
-			id, m := newOrder(), newCommand()
+			id, m := newStream(), newCommand()
 			w.injected = func(operation string, n int) injected {
 				if operation == "TransactWriteItems" && n == 1 {
 					return c.first
@@ -225,7 +229,7 @@ func TestALostAnswerBeforeARefusal(t *testing.T) {
 				}
 				return refusal
 			}
-			if got, err := s.Append(t.Context(), newOrder(), 0, newCommand(), cancelled("x")); err != nil || len(got) != 1 {
+			if got, err := s.Append(t.Context(), newStream(), 0, newCommand(), cancelled("x")); err != nil || len(got) != 1 {
 				t.Errorf("got %v, %v", got, err)
 			}
 		})
@@ -234,7 +238,7 @@ func TestALostAnswerBeforeARefusal(t *testing.T) {
 
 // A command that was stored in one installation can be stored in its copy, at once.
 func TestOneCommandInTwoCopies(t *testing.T) {
-	id, m := newOrder(), newCommand()
+	id, m := newStream(), newCommand()
 	for range 2 {
 		s, w := overWire(t, newPlace(t))
 		if _, err := s.Append(t.Context(), id, 0, m, cancelled("x")); err != nil {
@@ -249,11 +253,11 @@ func TestOneCommandInTwoCopies(t *testing.T) {
 // A command id that arrives at several orders at once is one order's, and Invalid at the others; nothing of theirs is stored.
 func TestOneOrderACommand(t *testing.T) {
 	s := open(t, newPlace(t).options)
-	m, ids := newCommand(), make([]domain.OrderID, 8)
+	m, ids := newCommand(), make([]eventstore.StreamID, 8)
 	var won, refused atomic.Int32
 	var all sync.WaitGroup
 	for i := range ids {
-		ids[i] = newOrder()
+		ids[i] = newStream()
 		all.Go(func() {
 			_, err := s.Append(t.Context(), ids[i], 0, m, cancelled("x"))
 			if e, ok := errors.AsType[*fault.Error](err); ok && e.Kind == fault.Invalid && e.Fields[0].Field == "commandId" {
@@ -268,7 +272,7 @@ func TestOneOrderACommand(t *testing.T) {
 	all.Wait()
 	heads, err := s.Heads(t.Context(), ids...)
 	must(t, err)
-	listed, _, err := s.ByType(t.Context(), "", "", 0)
+	listed, _, err := s.ByType(t.Context(), order, "", "", 0)
 	must(t, err)
 	if won.Load() != 1 || refused.Load() != 7 || len(heads) != 1 || len(listed) != 1 {
 		t.Errorf("%d orders got it and %d were refused; there are %d orders and %d events", won.Load(), refused.Load(), len(heads), len(listed))

@@ -5,9 +5,10 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"headway/domain"
 	"headway/eventstore"
 )
 
@@ -18,7 +19,7 @@ const (
 	auditPage  = 1000   // heads
 )
 
-// Moved is eventstore.Store's. A follower begins with a walk over the table of heads, strongly consistent, and then reads the index of moves,
+// Feed is eventstore.Store's. A follower begins with a walk over the table of heads, strongly consistent, and then reads the index of moves,
 // all slices as one sequence, up to TipDelay ago. An index shows entries late and out of order, and clocks differ, so every OverlapEvery
 // the last OverlapWindow is read again, and what this follower acknowledged already is dropped: by asking for the page after a cursor it
 // acknowledges what came before it. What came later than that, or never, is found by the audit: every AuditEvery the walk is done
@@ -26,7 +27,9 @@ const (
 //
 // The cursor carries all of this, so a restart loses nothing; only what was delivered lately is remembered by the process alone, and
 // delivered again after a restart. A cursor stays as it is while nothing moves.
-func (s *Store) Moved(ctx context.Context, after eventstore.Cursor, limit int) ([]eventstore.Head, eventstore.Cursor, error) {
+func (s *Store) Feed(
+	ctx context.Context, category string, part eventstore.Part, after eventstore.Cursor, limit int,
+) ([]eventstore.Head, eventstore.Cursor, error) {
 	bounded, leave, err := s.reading(ctx)
 	if err != nil {
 		return nil, "", err
@@ -34,16 +37,24 @@ func (s *Store) Moved(ctx context.Context, after eventstore.Cursor, limit int) (
 	defer leave()
 	at := s.clock() // with a monotonic part, so that passes come in time although a clock is set
 	now := at.UnixMicro()
-	f := follower{store: s, clock: at, now: now, limit: pageSize(limit), at: map[domain.OrderID]int{}}
+	f := follower{
+		store: s, category: category, part: part, clock: at, now: now, limit: pageSize(limit), at: map[eventstore.StreamID]int{},
+	}
+	if _, _, err := opened(oldFeedCursor, after); err == nil {
+		after = "" // who has it walks once
+	}
 	if after == "" {
 		settled := now - s.windows.OverlapWindow.Microseconds()
 		f.place = feedPlace{position: momentKey(settled), settled: settled, auditing: now}
-	} else if f.place, err = s.parseFeed(after); err != nil {
+	} else if f.place, err = s.parseFeed(category, after); err != nil {
 		return nil, "", err
 	}
 	began := f.place
 	if after != "" {
 		f.looked = s.deliveries.looked(f.place.page)
+	}
+	if err := f.recognise(bounded); err != nil {
+		return nil, "", readFailed(ctx, err)
 	}
 	var failed error
 	for _, step := range []func(context.Context) error{f.first, f.lookBack, f.tip, f.audit} {
@@ -65,14 +76,16 @@ func (s *Store) Moved(ctx context.Context, after eventstore.Cursor, limit int) (
 
 // follower makes one page.
 type follower struct {
-	store *Store
-	clock time.Time
-	now   int64 // the same in microseconds
-	limit int
-	place feedPlace
-	heads []eventstore.Head
-	at    map[domain.OrderID]int // where in heads an order is
-	known map[domain.OrderID]int // versions this follower acknowledged; nil until it is needed
+	store    *Store
+	category string
+	part     eventstore.Part
+	clock    time.Time
+	now      int64 // the same in microseconds
+	limit    int
+	place    feedPlace
+	heads    []eventstore.Head
+	at       map[eventstore.StreamID]int // where in heads an order is
+	known    map[eventstore.StreamID]int // versions this follower acknowledged; nil until it is needed
 	looked
 }
 
@@ -80,14 +93,38 @@ func (f *follower) full() bool { return len(f.heads) >= f.limit }
 
 // deliver adds a head; an order that is there already is named once, at its newest.
 func (f *follower) deliver(h eventstore.Head) {
-	if i, twice := f.at[h.OrderID]; twice {
+	if i, twice := f.at[h.Stream]; twice {
 		if f.heads[i].Version < h.Version {
 			f.heads[i] = h
 		}
 		return
 	}
-	f.at[h.OrderID] = len(f.heads)
+	f.at[h.Stream] = len(f.heads)
 	f.heads = append(f.heads, h)
+	if h.At.After(f.place.last.At) {
+		f.place.last = h
+	}
+}
+
+// recognise finds out whether the log is that of the cursor: whether it still has the last event that the follower passed. It asks when the
+// process has not looked at this cursor before, and as often as the feed looks back.
+func (f *follower) recognise(ctx context.Context) error {
+	last := f.place.last
+	if last.Version == 0 || !f.back.IsZero() && f.clock.Sub(f.back) < f.store.windows.OverlapEvery {
+		return nil
+	}
+	out, err := f.store.client.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: aws.String(f.store.events), ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("storedAt"),
+		Key: item{aggregateID: text(last.Stream.Key()), version: number(int64(last.Version))},
+	})
+	if err != nil {
+		return err
+	}
+	stored := fields{item: out.Item}
+	if len(out.Item) == 0 || stored.number("storedAt") != last.At.UnixMicro() {
+		return eventstore.OtherLog()
+	}
+	return nil
 }
 
 // isKnown tells whether the follower acknowledged this move or a later one of the same order.
@@ -95,21 +132,21 @@ func (f *follower) isKnown(h eventstore.Head) bool {
 	if f.known == nil {
 		f.known = f.store.deliveries.known(f.place.page)
 	}
-	return f.known[h.OrderID] >= h.Version
+	return f.known[h.Stream] >= h.Version
 }
 
 // moves reads a range of the index of moves.
 func (f *follower) moves(ctx context.Context, after, until string, want int, yield func(key string, h eventstore.Head) bool) error {
 	r := keyRange{
 		table: f.store.heads, index: feedIndex, hash: slice, sort: movedAt, after: after, until: until,
-		partition: func(n int) types.AttributeValue { return number(int64(n)) },
+		partition: func(n int) types.AttributeValue { return number(sliceNumber(f.category, n)) }, part: f.part,
 	}
 	return f.store.merge(ctx, r, want, func(i item) (bool, error) {
-		h, err := headOf(i)
+		h, err := headIn(f.category, i)
 		if err != nil {
 			return false, err
 		}
-		return yield(moveKey(h.At.UnixMicro(), h.OrderID), h), nil
+		return yield(moveKey(h.At.UnixMicro(), h.Stream), h), nil
 	})
 }
 
@@ -213,19 +250,19 @@ func (s *Store) late() time.Duration { return s.windows.MaxSkew + AppendTimeout 
 // auditOnce looks at one page of the table.
 func (f *follower) auditOnce(ctx context.Context, since string, look int32) error {
 	p := &f.place
-	heads, next, err := f.store.scan(ctx, p.walked, since, look)
+	heads, next, err := f.store.scan(ctx, f.category, p.walked, since, look)
 	if err != nil {
 		return err
 	}
 	for _, h := range heads {
-		if f.isKnown(h) {
+		if !f.part.Has(eventstore.SliceOf(h.Stream)) || f.isKnown(h) {
 			continue
 		}
 		if f.full() {
 			return nil // the next page goes on after the last one that was taken
 		}
 		f.deliver(h)
-		p.walked = h.OrderID
+		p.walked = h.Stream.Key()
 	}
 	p.walked = next
 	if next == "" {

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"headway/domain"
 	"headway/eventstore"
 )
 
@@ -19,7 +18,7 @@ func lagging(t *testing.T, p *place, windows Windows) (*Store, *lag) {
 	return open(t, options), l
 }
 
-func move(t *testing.T, s *Store, id domain.OrderID, expect int) {
+func move(t *testing.T, s *Store, id eventstore.StreamID, expect int) {
 	t.Helper()
 	if _, err := s.Append(t.Context(), id, expect, newCommand(), cancelled("x")); err != nil {
 		t.Fatal(err)
@@ -27,16 +26,16 @@ func move(t *testing.T, s *Store, id domain.OrderID, expect int) {
 }
 
 // follow reads the feed until it has named what is wanted.
-func follow(t *testing.T, s *Store, after eventstore.Cursor, want map[domain.OrderID]int) eventstore.Cursor {
+func follow(t *testing.T, s *Store, after eventstore.Cursor, want map[eventstore.StreamID]int) eventstore.Cursor {
 	t.Helper()
-	seen := map[domain.OrderID]int{}
+	seen := map[eventstore.StreamID]int{}
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		heads, next, err := s.Moved(t.Context(), after, 3)
+		heads, next, err := s.Feed(t.Context(), order, eventstore.Whole, after, 3)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, h := range heads {
-			seen[h.OrderID] = max(seen[h.OrderID], h.Version)
+			seen[h.Stream] = max(seen[h.Stream], h.Version)
 		}
 		after = next
 		missing := false
@@ -56,7 +55,7 @@ func follow(t *testing.T, s *Store, after eventstore.Cursor, want map[domain.Ord
 func quiet(t *testing.T, s *Store, after eventstore.Cursor) eventstore.Cursor {
 	t.Helper()
 	for until := time.Now().Add(5 * s.windows.OverlapEvery); time.Now().Before(until); time.Sleep(5 * time.Millisecond) {
-		heads, next, err := s.Moved(t.Context(), after, 3)
+		heads, next, err := s.Feed(t.Context(), order, eventstore.Whole, after, 3)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,17 +74,17 @@ func TestLateEntries(t *testing.T) {
 	var cursor eventstore.Cursor
 	cursor = follow(t, s, cursor, nil)
 	for round := range 3 {
-		want := map[domain.OrderID]int{}
-		var late []domain.OrderID
+		want := map[eventstore.StreamID]int{}
+		var late []eventstore.StreamID
 		for range 4 {
-			late = append(late, newOrder())
+			late = append(late, newStream())
 		}
 		index.hide(late...)
 		for _, id := range late {
 			move(t, s, id, 0)
 		}
 		for range 5 {
-			id := newOrder()
+			id := newStream()
 			move(t, s, id, 0)
 			want[id] = 1
 		}
@@ -95,7 +94,7 @@ func TestLateEntries(t *testing.T) {
 			s, index = lagging(t, p, quick())
 		}
 		index.hide()
-		want = map[domain.OrderID]int{}
+		want = map[eventstore.StreamID]int{}
 		for _, id := range late {
 			want[id] = 1
 		}
@@ -111,7 +110,7 @@ func TestLateEntries(t *testing.T) {
 func drain(t *testing.T, s *Store, after eventstore.Cursor) eventstore.Cursor {
 	t.Helper()
 	for last := time.Now(); time.Since(last) < 2*s.windows.OverlapEvery; time.Sleep(5 * time.Millisecond) {
-		heads, next, err := s.Moved(t.Context(), after, 3)
+		heads, next, err := s.Feed(t.Context(), order, eventstore.Whole, after, 3)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -129,25 +128,25 @@ func TestMissingEntries(t *testing.T) {
 	windows.AuditEvery = 2 * time.Second
 	s, index := lagging(t, p, windows)
 	cursor := follow(t, s, "", nil)
-	missing, seen := newOrder(), newOrder()
+	missing, seen := newStream(), newStream()
 	index.hide(missing)
 	move(t, s, missing, 0)
 	move(t, s, seen, 0)
-	cursor = follow(t, s, cursor, map[domain.OrderID]int{seen: 1})
-	follow(t, s, cursor, map[domain.OrderID]int{missing: 1})
+	cursor = follow(t, s, cursor, map[eventstore.StreamID]int{seen: 1})
+	follow(t, s, cursor, map[eventstore.StreamID]int{missing: 1})
 
 	// A process that was away for longer than any window finds it by its first audit.
 	again, index := lagging(t, p, windows)
 	index.hide(missing)
-	follow(t, again, cursor, map[domain.OrderID]int{missing: 1})
+	follow(t, again, cursor, map[eventstore.StreamID]int{missing: 1})
 }
 
 // A follower begins with every order, also those the index never shows.
 func TestFeedBeginsWithTheTable(t *testing.T) {
 	s, index := lagging(t, newPlace(t), quick())
-	want := map[domain.OrderID]int{}
+	want := map[eventstore.StreamID]int{}
 	for n := range 7 {
-		id := newOrder()
+		id := newStream()
 		for v := range n%2 + 1 {
 			move(t, s, id, v)
 		}
@@ -164,9 +163,9 @@ func TestFeedBeginsWithTheTable(t *testing.T) {
 func TestWhatIsAcknowledged(t *testing.T) {
 	s, _ := lagging(t, newPlace(t), quick())
 	start := follow(t, s, "", nil)
-	want := map[domain.OrderID]int{}
+	want := map[eventstore.StreamID]int{}
 	for range 8 {
-		id := newOrder()
+		id := newStream()
 		move(t, s, id, 0)
 		want[id] = 1
 	}
@@ -183,9 +182,9 @@ func TestQuietCursor(t *testing.T) {
 	windows := quick()
 	windows.OverlapWindow = 300 * time.Millisecond
 	s, _ := lagging(t, newPlace(t), windows)
-	id := newOrder()
+	id := newStream()
 	move(t, s, id, 0)
-	cursor := follow(t, s, "", map[domain.OrderID]int{id: 1})
+	cursor := follow(t, s, "", map[eventstore.StreamID]int{id: 1})
 	for deadline := time.Now().Add(10 * time.Second); ; {
 		next := quiet(t, s, cursor)
 		if next == cursor {
@@ -210,7 +209,7 @@ func TestATipIsReadOnce(t *testing.T) {
 		w.take()
 		named := 0
 		for range times {
-			page, next, err := s.Moved(t.Context(), cursor, 5)
+			page, next, err := s.Feed(t.Context(), order, eventstore.Whole, cursor, 5)
 			must(t, err)
 			cursor, named = next, named+len(page)
 		}
@@ -223,13 +222,13 @@ func TestATipIsReadOnce(t *testing.T) {
 	clock.step(s.windows.TipDelay)
 	ask(5, 0, Shards)
 	for range 3 {
-		move(t, s, newOrder(), 0)
+		move(t, s, newStream(), 0)
 	}
 	ask(5, 0, 0)
 	clock.step(s.windows.TipDelay)
 	ask(5, 3, Shards)
 	for range 7 {
-		move(t, s, newOrder(), 0)
+		move(t, s, newStream(), 0)
 	}
 	clock.step(s.windows.TipDelay)
 	ask(5, 7, 2*Shards) // a full page does not end
@@ -240,7 +239,7 @@ func TestDeliveriesAreBounded(t *testing.T) {
 	var d deliveries
 	heads := make([]eventstore.Head, 1000)
 	for i := range heads {
-		heads[i] = eventstore.Head{OrderID: domain.OrderID(fmt.Sprint(i)), Version: 1}
+		heads[i] = eventstore.Head{Stream: stream(fmt.Sprint(i)), Version: 1}
 	}
 	const pages = maxRemembered/1000 + 50
 	for n := range uint64(pages) {
@@ -252,8 +251,8 @@ func TestDeliveriesAreBounded(t *testing.T) {
 	if d.heads > maxRemembered || len(d.pages) != len(d.oldest) {
 		t.Errorf("%d heads of %d pages are remembered", d.heads, len(d.pages))
 	}
-	if got := d.known(pages); len(got) != 1000 || got["7"] != pages {
-		t.Errorf("%d orders are known, one at version %d", len(got), got["7"])
+	if got := d.known(pages); len(got) != 1000 || got[stream("7")] != pages {
+		t.Errorf("%d orders are known, one at version %d", len(got), got[stream("7")])
 	}
 	if got := d.known(1); len(got) != 0 {
 		t.Errorf("a page that was forgotten knows %d orders", len(got))

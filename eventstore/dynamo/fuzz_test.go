@@ -26,7 +26,10 @@ func FuzzCursor(f *testing.F) {
 		}
 		return opened.left
 	}
-	feed := feedPlace{position: moveKey(1, "x"), settled: 2, swept: "y", sweeping: 3, audited: 4, auditing: 5, walked: "z", page: 6}
+	feed := feedPlace{
+		position: moveKey(1, stream("x")), settled: 2, swept: "y", sweeping: 3, audited: 4, auditing: 5, walked: "z",
+		last: eventstore.Head{Stream: stream("x"), Version: 7, At: time.UnixMicro(8).UTC()}, page: 6,
+	}
 	f.Add(uint(0), content(feedCursor, s.feedCursor(feed)), true)
 	f.Add(uint(0), []byte{}, true)
 	f.Add(uint(1), content(walkCursor, s.walkCursor(walkPlace{"x", 3})), true)
@@ -42,7 +45,7 @@ func FuzzCursor(f *testing.F) {
 		place := func(s *Store, kind cursorKind, c eventstore.Cursor) (p any, again eventstore.Cursor, err error) {
 			switch kind {
 			case feedCursor:
-				p, err := s.parseFeed(c)
+				p, err := s.parseFeed(order, c)
 				return p, s.feedCursor(p), err
 			case walkCursor:
 				p, err := s.parseWalk(c)
@@ -76,10 +79,12 @@ func FuzzCursor(f *testing.F) {
 // is the same when it is written and read again.
 func FuzzItems(f *testing.F) {
 	record := eventstore.Record{
-		EventID: "e", OrderID: "x", Version: 7, EventType: "OrderConfirmed", SchemaVersion: 2, Data: []byte(`{}`), StoredAt: time.UnixMicro(1).UTC(),
+		EventID: "e", Stream: stream("x"), Version: 7, EventType: "OrderConfirmed", SchemaVersion: 2, Data: []byte(`{}`), StoredAt: time.UnixMicro(1).UTC(),
 		Metadata: eventstore.Metadata{CausationID: "c", CorrelationID: "r", UserID: "ada", Timestamp: time.UnixMicro(-5).UTC(), CommandHash: "h"},
 	}
-	items := []item{eventItem(record, 8), note{"c", "x", "h", 7, 8}.item(), headItem(eventstore.Head{OrderID: "x", Version: 7, At: record.StoredAt})}
+	items := []item{
+		eventItem(record, 8), note{"c", stream("x"), "h", 7, 8}.item(), headItem(eventstore.Head{Stream: stream("x"), Version: 7, At: record.StoredAt}),
+	}
 	for i, one := range items {
 		for _, name := range slices.Sorted(maps.Keys(one)) {
 			for kind := range byte(4) {
@@ -113,7 +118,7 @@ func FuzzItems(f *testing.F) {
 				n, err := noteOf(i)
 				return n, n.item, err
 			default:
-				h, err := headOf(i)
+				h, err := headIn(order, i)
 				return h, func() item { return headItem(h) }, err
 			}
 		}

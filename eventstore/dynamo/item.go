@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"hash/crc32"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"headway/domain"
 	"headway/eventstore"
 )
 
@@ -29,8 +29,35 @@ func number(n int64) types.AttributeValue {
 }
 func binaryOf(b []byte) types.AttributeValue { return &types.AttributeValueMemberB{Value: b} }
 
-// shardOf spreads orders evenly over the partitions of the indexes. It can never change: stored keys carry it.
-func shardOf(id domain.OrderID) int { return int(crc32.ChecksumIEEE([]byte(id)) % Shards) }
+// categoryName is the attribute that names the category of a stream that is not of the first.
+const categoryName = "category"
+
+// sliceOf is the number of a stream's slice in the indexes. It can never change: stored keys carry it. Each category has slices of its own, so
+// that who reads one meets no other; those of the first are 0 to 15.
+func sliceOf(id eventstore.StreamID) int64 { return sliceNumber(id.Category, eventstore.SliceOf(id)) }
+
+func sliceNumber(category string, slice int) int64 {
+	if category == eventstore.FirstCategory {
+		return int64(slice)
+	}
+	return int64(slice) + eventstore.Slices*(1+int64(crc32.ChecksumIEEE([]byte(category))))
+}
+
+// within is a value of an index, kept apart from that of other categories.
+func within(category, value string) string {
+	if category == eventstore.FirstCategory {
+		return value
+	}
+	return category + "#" + value
+}
+
+// streamOf is the stream of a stored key, of which the category is known.
+func streamOf(category, key string) eventstore.StreamID {
+	if category == "" || category == eventstore.FirstCategory {
+		return eventstore.StreamID{Category: eventstore.FirstCategory, ID: key}
+	}
+	return eventstore.StreamID{Category: category, ID: strings.TrimPrefix(key, category+"#")}
+}
 
 // inShard is the partition of an index: a type or a correlation id, and a shard.
 func inShard(value string, shard int) string { return fmt.Sprintf("%s#%02d", value, shard) }
@@ -39,11 +66,13 @@ func inShard(value string, shard int) string { return fmt.Sprintf("%s#%02d", val
 func momentKey(micros int64) string { return fmt.Sprintf("%016d", max(micros, 0)) }
 
 // moveKey sorts heads by the time of their last move; no two are equal.
-func moveKey(micros int64, id domain.OrderID) string { return momentKey(micros) + "#" + string(id) }
+func moveKey(micros int64, id eventstore.StreamID) string {
+	return momentKey(micros) + "#" + id.Key()
+}
 
 // storedKey sorts events as the listings do; no two are equal.
 func storedKey(r eventstore.Record) string {
-	return fmt.Sprintf("%s#%s#%010d", momentKey(r.StoredAt.UnixMicro()), r.OrderID, r.Version)
+	return fmt.Sprintf("%s#%s#%010d", momentKey(r.StoredAt.UnixMicro()), r.Stream.Key(), r.Version)
 }
 
 // fits tells whether an id can be a key at all; one that cannot names nothing.
@@ -51,55 +80,66 @@ func fits(id string) bool { return id != "" && len(id) <= MaxKeyBytes && utf8.Va
 
 // eventItem is a record as it is stored. last is the version of its command's last event: a reader that sees a part of a command knows it.
 func eventItem(r eventstore.Record, last int) item {
-	m, shard := r.Metadata, shardOf(r.OrderID)
+	m, slice := r.Metadata, eventstore.SliceOf(r.Stream)
 	i := item{
-		aggregateID: text(string(r.OrderID)), version: number(int64(r.Version)), "eventId": text(r.EventID),
+		aggregateID: text(r.Stream.Key()), version: number(int64(r.Version)), "eventId": text(r.EventID),
 		"eventType": text(r.EventType), "schemaVersion": number(int64(r.SchemaVersion)), "data": binaryOf(r.Data),
-		"storedAt": number(r.StoredAt.UnixMicro()), "timestamp": number(m.Timestamp.UnixMicro()), "causationId": text(string(m.CausationID)),
+		"storedAt": number(r.StoredAt.UnixMicro()), "timestamp": number(m.Timestamp.UnixMicro()), "causationId": text(m.CausationID),
 		"correlationId": text(m.CorrelationID), "userId": text(m.UserID), "seenVersion": number(int64(m.SeenVersion)),
 		"commandHash": text(m.CommandHash), "commandEnd": number(int64(last)),
-		typeShard: text(inShard(r.EventType, shard)), shardNumber: number(int64(shard)), storedOrder: text(storedKey(r)),
+		typeShard: text(inShard(within(r.Stream.Category, r.EventType), slice)), shardNumber: number(sliceOf(r.Stream)), storedOrder: text(storedKey(r)),
 	}
 	if fits(m.CorrelationID) { // the index is sparse
-		i[correlationShard] = text(inShard(m.CorrelationID, shard))
+		i[correlationShard] = text(inShard(within(r.Stream.Category, m.CorrelationID), slice))
 	}
+	name(i, r.Stream)
 	return i
 }
 
-// note says which order has a command, and which of its events the command stored. It lies in the table of events, as version 0 of a key
+// name says of which category the item's stream is. An item without it is of the first, as all were once.
+func name(i item, id eventstore.StreamID) {
+	if id.Category != eventstore.FirstCategory {
+		i[categoryName] = text(id.Category)
+	}
+}
+
+// note says which stream has a command, and which of its events the command stored. It lies in the table of events, as version 0 of a key
 // that no order has, without an attribute of any index, so that no stream and no listing shows it.
 type note struct {
-	command     domain.CommandID
-	order       domain.OrderID
+	command     string
+	stream      eventstore.StreamID
 	hash        string // of the command's content
 	first, last int    // versions
 }
 
-func noteKey(id domain.CommandID) item {
-	return item{aggregateID: text("command#" + string(id)), version: number(0)}
+func noteKey(id string) item {
+	return item{aggregateID: text("command#" + id), version: number(0)}
 }
 
 func (n note) item() item {
 	i := noteKey(n.command)
-	i["causationId"], i["orderId"], i["commandHash"] = text(string(n.command)), text(string(n.order)), text(n.hash)
+	i["causationId"], i["orderId"], i["commandHash"] = text(n.command), text(n.stream.Key()), text(n.hash)
 	i["commandStart"], i["commandEnd"] = number(int64(n.first)), number(int64(n.last))
+	name(i, n.stream)
 	return i
 }
 
 func noteOf(i item) (note, error) {
 	f := fields{item: i}
 	n := note{
-		command: domain.CommandID(f.text("causationId")), order: domain.OrderID(f.text("orderId")), hash: f.text("commandHash"),
+		command: f.text("causationId"), stream: streamOf(f.optional(categoryName), f.text("orderId")), hash: f.text("commandHash"),
 		first: int(f.number("commandStart")), last: int(f.number("commandEnd")),
 	}
 	return n, f.err
 }
 
 func headItem(h eventstore.Head) item {
-	return item{
-		aggregateID: text(string(h.OrderID)), "head": number(int64(h.Version)),
-		movedAt: text(moveKey(h.At.UnixMicro(), h.OrderID)), slice: number(int64(shardOf(h.OrderID))),
+	i := item{
+		aggregateID: text(h.Stream.Key()), "head": number(int64(h.Version)),
+		movedAt: text(moveKey(h.At.UnixMicro(), h.Stream)), slice: number(sliceOf(h.Stream)),
 	}
+	name(i, h.Stream)
+	return i
 }
 
 // sizeOf is at least what the engine counts.
@@ -130,6 +170,14 @@ func (f *fields) text(name string) string {
 		return v.Value
 	}
 	f.fail(name)
+	return ""
+}
+
+// optional is a text that need not be there.
+func (f *fields) optional(name string) string {
+	if v, ok := f.item[name].(*types.AttributeValueMemberS); ok {
+		return v.Value
+	}
 	return ""
 }
 
@@ -168,28 +216,39 @@ type stored struct {
 func storedOf(i item) (stored, error) {
 	f := fields{item: i}
 	r := stored{last: int(f.number("commandEnd")), Record: eventstore.Record{
-		EventID: f.text("eventId"), OrderID: domain.OrderID(f.text(aggregateID)), Version: int(f.number(version)),
+		EventID: f.text("eventId"), Stream: streamOf(f.optional(categoryName), f.text(aggregateID)), Version: int(f.number(version)),
 		EventType: f.text("eventType"), SchemaVersion: int(f.number("schemaVersion")), Data: f.bytes("data"), StoredAt: f.moment("storedAt"),
 		Metadata: eventstore.Metadata{
-			CausationID: domain.CommandID(f.text("causationId")), CorrelationID: f.text("correlationId"), UserID: f.text("userId"),
+			CausationID: f.text("causationId"), CorrelationID: f.text("correlationId"), UserID: f.text("userId"),
 			Timestamp: f.moment("timestamp"), SeenVersion: int(f.number("seenVersion")), CommandHash: f.text("commandHash"),
 		},
 	}}
 	if r.EventID == "" {
-		r.EventID = domain.HistoricEventID(r.OrderID, r.Version)
+		r.EventID = eventstore.HistoricEventID(r.Stream.Key(), r.Version)
 	}
 	return r, f.err
 }
 
-func headOf(i item) (eventstore.Head, error) {
+// headOf is the head of a stream.
+func headOf(id eventstore.StreamID, i item) (eventstore.Head, error) {
 	f := fields{item: i}
-	h := eventstore.Head{OrderID: domain.OrderID(f.text(aggregateID)), Version: int(f.number("head"))}
+	h := eventstore.Head{Stream: id, Version: int(f.number("head"))}
 	micros, err := microsOf(f.text(movedAt))
 	if f.err == nil {
 		f.err = err
 	}
 	h.At = time.UnixMicro(micros).UTC()
 	return h, f.err
+}
+
+// headIn is the head of a stream of a category.
+func headIn(category string, i item) (eventstore.Head, error) {
+	f := fields{item: i}
+	key := f.text(aggregateID)
+	if f.err != nil {
+		return eventstore.Head{}, f.err
+	}
+	return headOf(streamOf(category, key), i)
 }
 
 // microsOf is the time in a key.

@@ -15,6 +15,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/orders"
 	"headway/projections"
 	readstore "headway/projections/sqlite"
 )
@@ -23,7 +24,7 @@ import (
 // that they come in another order than they were made; and some for ever.
 type lag struct {
 	mu     sync.Mutex
-	hidden map[domain.OrderID]bool
+	hidden map[eventstore.StreamID]bool
 
 	seed  uint64
 	clock func() time.Time // of the time that most is in
@@ -36,10 +37,10 @@ type lag struct {
 	reordered int    // entries that were shown after a newer one
 }
 
-func (l *lag) hide(ids ...domain.OrderID) {
+func (l *lag) hide(ids ...eventstore.StreamID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.hidden = map[domain.OrderID]bool{}
+	l.hidden = map[eventstore.StreamID]bool{}
 	for _, id := range ids {
 		l.hidden[id] = true
 	}
@@ -53,7 +54,7 @@ func (l *lag) end() {
 }
 
 // missing tells whether an entry never comes, and how late it is if it does.
-func (l *lag) missing(id domain.OrderID, key string) (never bool, late time.Duration) {
+func (l *lag) missing(id eventstore.StreamID, key string) (never bool, late time.Duration) {
 	sum := fnv.New64a()
 	_, _ = sum.Write([]byte(key))
 	draw := rand.New(rand.NewPCG(l.seed, sum.Sum64())) // the same every time
@@ -62,7 +63,7 @@ func (l *lag) missing(id domain.OrderID, key string) (never bool, late time.Dura
 }
 
 // hides tells whether an entry is not shown now.
-func (l *lag) hides(id domain.OrderID, key string) bool {
+func (l *lag) hides(id eventstore.StreamID, key string) bool {
 	never, late := l.missing(id, key)
 	if never || l.most == 0 {
 		return never
@@ -95,7 +96,7 @@ func (l *lag) change(operation, asked, answer string) string {
 	defer l.mu.Unlock()
 	shown := []map[string]map[string]string{}
 	for _, i := range items {
-		if !l.hides(domain.OrderID(i[aggregateID]["S"]), i[movedAt]["S"]) {
+		if !l.hides(stream(i[aggregateID]["S"]), i[movedAt]["S"]) {
 			shown = append(shown, i)
 		}
 	}
@@ -138,7 +139,7 @@ func newField(t *testing.T, l *lag, options Options) *field {
 	must(t, err)
 	t.Cleanup(func() { must(t, f.read.Close()) })
 	for range fieldWriters * fieldOrders {
-		f.orders = append(f.orders, newOrder())
+		f.orders = append(f.orders, orders.IDOf(newStream()))
 	}
 	return f
 }
@@ -149,17 +150,21 @@ func (f *field) move(ctx context.Context, id domain.OrderID) error {
 	expect := f.heads[id].Version
 	f.mu.Unlock()
 	line := domain.Item{SKU: "tea", Name: "Tea", Quantity: 1, Price: domain.Money{Minor: 450, Currency: "EUR"}}
-	var event domain.Event = domain.OrderItemAdded{Item: line}
+	var fact domain.Event = domain.OrderItemAdded{Item: line}
 	if expect == 0 {
-		event = domain.OrderCreated{CustomerID: "customer " + string(id[:1]), Currency: "EUR", Items: []domain.Item{line}}
+		fact = domain.OrderCreated{CustomerID: "customer " + string(id[:1]), Currency: "EUR", Items: []domain.Item{line}}
 	}
-	records, err := f.store.Append(ctx, id, expect, newCommand(), event)
+	events, err := orders.Encode(domain.Codec{}, fact)
+	if err != nil {
+		return err
+	}
+	records, err := f.store.Append(ctx, orders.StreamOf(id), expect, newCommand(), events...)
 	if err != nil {
 		return err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.heads[id] = eventstore.Head{OrderID: id, Version: expect + 1, At: records[0].StoredAt}
+	f.heads[id] = eventstore.Head{Stream: orders.StreamOf(id), Version: expect + 1, At: records[0].StoredAt}
 	return nil
 }
 
@@ -191,7 +196,7 @@ func (f *field) behind(t *testing.T) (late, missing []domain.OrderID) {
 				continue
 			}
 			f.index.mu.Lock()
-			never, _ := f.index.missing(id, moveKey(h.At.UnixMicro(), id))
+			never, _ := f.index.missing(h.Stream, moveKey(h.At.UnixMicro(), h.Stream))
 			f.index.mu.Unlock()
 			if never {
 				missing = append(missing, id)
@@ -249,7 +254,7 @@ func TestOnePassAfterTheLag(t *testing.T) {
 				must(t, err)
 			}
 			stepOn(0)
-			f.index.hide(f.orders[0]) // one at least never comes
+			f.index.hide(orders.StreamOf(f.orders[0])) // one at least never comes
 			const rounds = int(2 * time.Minute / step)
 			for n := range rounds {
 				f.round(t, float64(n)/float64(rounds))
@@ -289,7 +294,7 @@ func TestLagInRealTime(t *testing.T) {
 	options := newPlace(t).options
 	options.Windows = windows
 	f := newField(t, &lag{seed: seed, most: most, never: 0.1, clock: time.Now}, options)
-	f.index.hide(f.orders[0])
+	f.index.hide(orders.StreamOf(f.orders[0]))
 	ctx, cancel := context.WithCancel(t.Context())
 	p := projections.New(f.store, f.read, projections.Options{Poll: poll, Alone: true})
 	var running sync.WaitGroup

@@ -46,6 +46,7 @@ type keyRange struct {
 	after, until string                               // oldest first: later than after, at most until
 	before       string                               // newest first: earlier than before; empty means from the newest
 	newestFirst  bool
+	part         eventstore.Part // the zero Part is all of them
 }
 
 // merge reads the shards of a range as one sorted sequence, until yield says false. It reads pages of about as many keys as are likely to be
@@ -56,6 +57,9 @@ func (s *Store) merge(ctx context.Context, r keyRange, want int, yield func(item
 	}
 	page := int32(min(max(2*want/Shards+2, 4), 1000))
 	shards := make([]shardReader, Shards)
+	for n := range shards {
+		shards[n].ended = !r.part.Has(n)
+	}
 	err := eachOf(ctx, Shards, Shards, func(ctx context.Context, n int) error { return shards[n].fill(ctx, s.client, r, n, page) })
 	if err != nil {
 		return err
@@ -138,21 +142,21 @@ func (p *shardReader) look(sort string) error {
 
 // ByType is eventstore.Store's.
 func (s *Store) ByType(
-	ctx context.Context, eventType string, before eventstore.Cursor, limit int,
+	ctx context.Context, category, eventType string, before eventstore.Cursor, limit int,
 ) ([]eventstore.Record, eventstore.Cursor, error) {
-	r := keyRange{index: typeIndex, hash: typeShard, partition: func(n int) types.AttributeValue { return text(inShard(eventType, n)) }}
+	r := keyRange{index: typeIndex, hash: typeShard, partition: func(n int) types.AttributeValue { return text(inShard(within(category, eventType), n)) }}
 	if eventType == "" {
-		r = keyRange{index: allIndex, hash: shardNumber, partition: func(n int) types.AttributeValue { return number(int64(n)) }}
+		r = keyRange{index: allIndex, hash: shardNumber, partition: func(n int) types.AttributeValue { return number(sliceNumber(category, n)) }}
 	}
 	return s.list(ctx, typeCursor, r, before, limit, len(eventType) <= MaxKeyBytes)
 }
 
 // ByCorrelation is eventstore.Store's. Events without a correlation id are not listed.
 func (s *Store) ByCorrelation(
-	ctx context.Context, id string, before eventstore.Cursor, limit int,
+	ctx context.Context, category, id string, before eventstore.Cursor, limit int,
 ) ([]eventstore.Record, eventstore.Cursor, error) {
 	return s.list(ctx, correlationCursor, keyRange{index: correlationIndex, hash: correlationShard,
-		partition: func(n int) types.AttributeValue { return text(inShard(id, n)) }}, before, limit, fits(id))
+		partition: func(n int) types.AttributeValue { return text(inShard(within(category, id), n)) }}, before, limit, fits(id))
 }
 
 // list reads one page of events, newest first: the keys from an index, the events from the table. One key more than asked for tells whether

@@ -16,6 +16,9 @@ import (
 	"headway/eventstore/storetest"
 )
 
+// order is the category of the tests' streams.
+const order = eventstore.FirstCategory
+
 func TestStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Place { return newPlace(t) })
 }
@@ -46,7 +49,7 @@ func quick() Windows {
 	return Windows{TipDelay: 20 * time.Millisecond, OverlapEvery: 100 * time.Millisecond, OverlapWindow: 5 * time.Second}
 }
 
-func (p *place) Open(t *testing.T, clock func() time.Time) eventstore.Store {
+func (p *place) Open(t *testing.T, clock func() time.Time) storetest.Store {
 	t.Helper()
 	options := p.options
 	if clock != nil { // it may stand still: then what is stored a few microseconds after it would never be TipDelay ago, and no pass be due
@@ -78,7 +81,7 @@ func (p *place) Plant(t *testing.T, records ...eventstore.Record) {
 	}
 	for _, r := range records {
 		put(p.options.Prefix+eventsSuffix, eventItem(r, r.Version))
-		newest[string(r.OrderID)] = eventstore.Head{OrderID: r.OrderID, Version: r.Version, At: r.StoredAt}
+		newest[r.Stream.Key()] = eventstore.Head{Stream: r.Stream, Version: r.Version, At: r.StoredAt}
 	}
 	for _, h := range newest {
 		put(p.options.Prefix+headsSuffix, headItem(h))

@@ -9,7 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"headway/domain"
 	"headway/eventstore"
 )
 
@@ -22,20 +21,20 @@ const (
 
 // Read is eventstore.Store's. A query sees a transaction item by item; a command that is seen in part is read again until it is whole. One
 // that stays in part is broken, and is answered as it is: what reads it says so.
-func (s *Store) Read(ctx context.Context, id domain.OrderID, after int) ([]eventstore.Record, error) {
+func (s *Store) Read(ctx context.Context, id eventstore.StreamID, after int) ([]eventstore.Record, error) {
 	bounded, leave, err := s.reading(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	if !fits(string(id)) {
+	if !fits(id.Key()) {
 		return nil, nil
 	}
 	for attempt := 0; ; attempt++ {
 		found, err := s.query(bounded, &dynamodb.QueryInput{
 			TableName: aws.String(s.events), ConsistentRead: aws.Bool(true),
 			KeyConditionExpression:    aws.String(aggregateID + " = :order AND " + version + " > :after"),
-			ExpressionAttributeValues: item{":order": text(string(id)), ":after": number(int64(max(after, 0)))},
+			ExpressionAttributeValues: item{":order": text(id.Key()), ":after": number(int64(max(after, 0)))},
 		})
 		if err != nil {
 			return nil, readFailed(ctx, err)
@@ -87,29 +86,29 @@ func (s *Store) query(ctx context.Context, in *dynamodb.QueryInput) ([]stored, e
 }
 
 // head is the order's, strongly consistent; the zero version if it does not exist.
-func (s *Store) head(ctx context.Context, id domain.OrderID) (eventstore.Head, error) {
+func (s *Store) head(ctx context.Context, id eventstore.StreamID) (eventstore.Head, error) {
 	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: aws.String(s.heads), ConsistentRead: aws.Bool(true), Key: item{aggregateID: text(string(id))},
+		TableName: aws.String(s.heads), ConsistentRead: aws.Bool(true), Key: item{aggregateID: text(id.Key())},
 	})
 	if err != nil || len(out.Item) == 0 {
-		return eventstore.Head{OrderID: id}, err
+		return eventstore.Head{Stream: id}, err
 	}
-	return headOf(out.Item)
+	return headOf(id, out.Item)
 }
 
-// Heads is eventstore.Store's. An order that is named twice is answered once.
-func (s *Store) Heads(ctx context.Context, ids ...domain.OrderID) ([]eventstore.Head, error) {
+// Heads is eventstore.Store's. A stream that is named twice is answered once.
+func (s *Store) Heads(ctx context.Context, ids ...eventstore.StreamID) ([]eventstore.Head, error) {
 	bounded, leave, err := s.reading(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	ids = slices.Clone(ids)
-	slices.Sort(ids)
+	asked := make(map[string]eventstore.StreamID, len(ids))
 	var keys []item
-	for _, id := range slices.Compact(ids) {
-		if fits(string(id)) {
-			keys = append(keys, item{aggregateID: text(string(id))})
+	for _, id := range ids {
+		if _, twice := asked[id.Key()]; !twice && fits(id.Key()) {
+			asked[id.Key()] = id
+			keys = append(keys, item{aggregateID: text(id.Key())})
 		}
 	}
 	items, err := s.batchGet(bounded, s.heads, keys)
@@ -118,13 +117,34 @@ func (s *Store) Heads(ctx context.Context, ids ...domain.OrderID) ([]eventstore.
 	}
 	var heads []eventstore.Head
 	for _, i := range items {
-		h, err := headOf(i)
+		f := fields{item: i}
+		h, err := headOf(asked[f.text(aggregateID)], i)
 		if err != nil {
 			return nil, readFailed(ctx, err)
 		}
 		heads = append(heads, h)
 	}
 	return heads, nil
+}
+
+// ReadMany is eventstore.Store's: DynamoDB has no request for it, so some streams are read at once.
+func (s *Store) ReadMany(ctx context.Context, after []eventstore.Head, limit int) ([]eventstore.Record, error) {
+	limit = pageSize(limit)
+	var all []eventstore.Record
+	for chunk := range slices.Chunk(after, 2*readers) {
+		read := make([][]eventstore.Record, len(chunk))
+		err := eachOf(ctx, len(chunk), readers, func(ctx context.Context, n int) (err error) {
+			read[n], err = s.Read(ctx, chunk[n].Stream, chunk[n].Version)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if all = append(all, slices.Concat(read...)...); len(all) >= limit {
+			return all[:limit:limit], nil
+		}
+	}
+	return all, nil
 }
 
 // batchGet reads items by their keys, strongly consistent, in no order; what does not exist is left out.
@@ -157,7 +177,7 @@ func (s *Store) batchGet(ctx context.Context, table string, keys []item) ([]item
 // Walk is eventstore.Store's: a scan of the heads in the engine's own order, which stays. The total is counted at its start, by a scan of
 // its own, which may take CountTimeout.
 func (s *Store) Walk(
-	ctx context.Context, after eventstore.Cursor, limit int,
+	ctx context.Context, category string, after eventstore.Cursor, limit int,
 ) ([]eventstore.Head, eventstore.Cursor, int, error) {
 	leave, err := s.enter(ctx)
 	if err != nil {
@@ -169,41 +189,46 @@ func (s *Store) Walk(
 		return nil, "", 0, err
 	}
 	if after == "" {
-		if place.total, err = s.count(ctx); err != nil {
+		if place.total, err = s.count(ctx, category); err != nil {
 			return nil, "", 0, readFailed(ctx, err)
 		}
 	}
 	bounded, cancel := context.WithTimeout(ctx, ReadTimeout)
 	defer cancel()
-	heads, next, err := s.scan(bounded, place.order, "", int32(pageSize(limit)))
+	heads, next, err := s.scan(bounded, category, place.key, "", int32(pageSize(limit)))
 	if err != nil {
 		return nil, "", 0, readFailed(ctx, err)
 	}
 	if next == "" {
 		return heads, "", place.total, nil
 	}
-	place.order = next
+	place.key = next
 	return heads, s.walkCursor(place), place.total, nil
 }
 
 // scan looks at so many heads after an order, in the order of the scan, and gives those that moved since a key, and where it stopped; empty at
 // the end.
-func (s *Store) scan(ctx context.Context, after domain.OrderID, since string, look int32) ([]eventstore.Head, domain.OrderID, error) {
+func (s *Store) scan(
+	ctx context.Context, category, after, since string, look int32,
+) (heads []eventstore.Head, next string, err error) {
 	in := &dynamodb.ScanInput{TableName: aws.String(s.heads), ConsistentRead: aws.Bool(true), Limit: aws.Int32(look)}
 	if after != "" {
-		in.ExclusiveStartKey = item{aggregateID: text(string(after))}
+		in.ExclusiveStartKey = item{aggregateID: text(after)}
 	}
+	in.FilterExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues = ofCategory(category)
 	if since != "" {
-		in.FilterExpression = aws.String(movedAt + " >= :since")
-		in.ExpressionAttributeValues = item{":since": text(since)}
+		in.FilterExpression = aws.String(*in.FilterExpression + " AND " + movedAt + " >= :since")
+		in.ExpressionAttributeValues[":since"] = text(since)
+	}
+	if len(in.ExpressionAttributeValues) == 0 {
+		in.ExpressionAttributeValues = nil
 	}
 	out, err := s.client.Scan(ctx, in)
 	if err != nil {
 		return nil, "", err
 	}
-	var heads []eventstore.Head
 	for _, i := range out.Items {
-		h, err := headOf(i)
+		h, err := headIn(category, i)
 		if err != nil {
 			return nil, "", err
 		}
@@ -213,16 +238,29 @@ func (s *Store) scan(ctx context.Context, after domain.OrderID, since string, lo
 		return heads, "", nil
 	}
 	f := fields{item: out.LastEvaluatedKey}
-	return heads, domain.OrderID(f.text(aggregateID)), f.err
+	return heads, f.text(aggregateID), f.err
 }
 
-// count is how many orders there are. It looks at each of them, page after page, so that it leaves room for others; it takes the longer the
+// ofCategory is the condition of an item that belongs to a category.
+func ofCategory(category string) (condition *string, names map[string]string, values item) {
+	names = map[string]string{"#category": categoryName}
+	if category == eventstore.FirstCategory {
+		return aws.String("attribute_not_exists(#category)"), names, item{}
+	}
+	return aws.String("#category = :category"), names, item{":category": text(category)}
+}
+
+// count is how many streams of a category there are. It looks at each of them, page after page, so that it leaves room for others; it takes the longer the
 // more there are.
-func (s *Store) count(ctx context.Context) (int, error) {
+func (s *Store) count(ctx context.Context, category string) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, CountTimeout)
 	defer cancel()
 	total := 0
 	in := &dynamodb.ScanInput{TableName: aws.String(s.heads), Select: types.SelectCount, ConsistentRead: aws.Bool(true)}
+	in.FilterExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues = ofCategory(category)
+	if len(in.ExpressionAttributeValues) == 0 {
+		in.ExpressionAttributeValues = nil
+	}
 	for pages := dynamodb.NewScanPaginator(s.client, in); pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)
 		if err != nil {

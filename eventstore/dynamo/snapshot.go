@@ -8,22 +8,21 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
 )
 
-// LoadSnapshot is eventstore.Store's. It reads without strong consistency, at half the price: an older snapshot is as true as the newest.
-func (s *Store) LoadSnapshot(ctx context.Context, id domain.OrderID) (eventstore.Snapshot, error) {
+// LoadSnapshot is eventstore.Snapshots'. It reads without strong consistency, at half the price: an older snapshot is as true as the newest.
+func (s *Store) LoadSnapshot(ctx context.Context, id eventstore.StreamID) (eventstore.Snapshot, error) {
 	bounded, leave, err := s.reading(ctx)
 	if err != nil {
 		return eventstore.Snapshot{}, err
 	}
 	defer leave()
-	if !fits(string(id)) {
+	if !fits(id.Key()) {
 		return eventstore.Snapshot{}, nil
 	}
-	out, err := s.client.GetItem(bounded, &dynamodb.GetItemInput{TableName: aws.String(s.snapshots), Key: item{aggregateID: text(string(id))}})
+	out, err := s.client.GetItem(bounded, &dynamodb.GetItemInput{TableName: aws.String(s.snapshots), Key: item{aggregateID: text(id.Key())}})
 	if err != nil {
 		return eventstore.Snapshot{}, readFailed(ctx, err)
 	}
@@ -31,15 +30,15 @@ func (s *Store) LoadSnapshot(ctx context.Context, id domain.OrderID) (eventstore
 		return eventstore.Snapshot{}, nil
 	}
 	f := fields{item: out.Item}
-	found := eventstore.Snapshot{OrderID: id, Version: int(f.number(version)), Data: f.bytes("data")}
+	found := eventstore.Snapshot{Stream: id, Version: int(f.number(version)), Data: f.bytes("data")}
 	if f.err != nil {
 		return eventstore.Snapshot{}, readFailed(ctx, f.err)
 	}
 	return found, nil
 }
 
-// SaveSnapshot is eventstore.Store's.
-func (s *Store) SaveSnapshot(ctx context.Context, snapshot eventstore.Snapshot, useless int) error {
+// SaveSnapshot is eventstore.Snapshots'.
+func (s *Store) SaveSnapshot(ctx context.Context, snapshot eventstore.Snapshot, invalid int) error {
 	leave, err := s.enter(ctx)
 	if err != nil {
 		return err
@@ -48,16 +47,16 @@ func (s *Store) SaveSnapshot(ctx context.Context, snapshot eventstore.Snapshot, 
 	switch {
 	case len(snapshot.Data) > eventstore.MaxSnapshotBytes:
 		return eventstore.SnapshotTooLarge(snapshot)
-	case !fits(string(snapshot.OrderID)):
-		return fault.InvalidField("orderId", "The id of an order has 1 to %d bytes of text.", MaxKeyBytes)
+	case !fits(snapshot.Stream.Key()):
+		return fault.InvalidField("orderId", "The id of a stream has 1 to %d bytes of text.", MaxKeyBytes)
 	}
 	bounded, cancel := context.WithTimeout(ctx, AppendTimeout)
 	defer cancel()
 	_, err = s.client.PutItem(bounded, &dynamodb.PutItemInput{
 		TableName: aws.String(s.snapshots), Item: snapshotItem(snapshot),
-		ConditionExpression: aws.String("attribute_not_exists(" + aggregateID + ") OR " + version + " <= :version OR " + version + " = :useless"),
+		ConditionExpression: aws.String("attribute_not_exists(" + aggregateID + ") OR " + version + " <= :version OR " + version + " = :invalid"),
 		ExpressionAttributeValues: item{
-			":version": number(int64(snapshot.Version)), ":useless": number(int64(useless)),
+			":version": number(int64(snapshot.Version)), ":invalid": number(int64(invalid)),
 		},
 	})
 	if _, newer := errors.AsType[*types.ConditionalCheckFailedException](err); newer || err == nil {
@@ -70,5 +69,5 @@ func (s *Store) SaveSnapshot(ctx context.Context, snapshot eventstore.Snapshot, 
 }
 
 func snapshotItem(s eventstore.Snapshot) item {
-	return item{aggregateID: text(string(s.OrderID)), version: number(int64(s.Version)), "data": binaryOf(s.Data)}
+	return item{aggregateID: text(s.Stream.Key()), version: number(int64(s.Version)), "data": binaryOf(s.Data)}
 }

@@ -10,6 +10,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/orders"
 )
 
 // A command on an order of usual length pays no request for snapshots; on a long one it pays one to look, and now and then one to save.
@@ -17,10 +18,10 @@ func TestRequestsOfACommand(t *testing.T) {
 	s, w := overWire(t, newPlace(t))
 	id := domain.OrderID("")
 	head := 0
-	command := func(policy eventstore.Snapshots, c domain.Command) map[string]int {
+	command := func(policy orders.SnapshotPolicy, c domain.Command) map[string]int {
 		t.Helper()
 		w.take()
-		result, err := eventstore.ExecuteWith(t.Context(), s, domain.Codec{}, policy, eventstore.Request{
+		result, err := (orders.Handler{Events: s, Snapshots: s, Codec: domain.Codec{}, Policy: policy}).Execute(t.Context(), orders.Request{
 			CommandID: domain.CommandID(uuid.NewString()), OrderID: id, Command: c, Expect: head, UserID: "ada", Timestamp: time.Unix(1.6e9, 0),
 		})
 		must(t, err)
@@ -28,14 +29,14 @@ func TestRequestsOfACommand(t *testing.T) {
 		return w.take()
 	}
 	line := domain.Item{SKU: "tea", Name: "Tea", Quantity: 1, Price: domain.Money{Minor: 450, Currency: "EUR"}}
-	often := eventstore.Snapshots{Every: 2, Longer: -1}
+	often := orders.SnapshotPolicy{Every: 2, Longer: -1}
 	for _, c := range []struct {
-		policy  eventstore.Snapshots
+		policy  orders.SnapshotPolicy
 		command domain.Command
 		want    map[string]int
 	}{
-		{eventstore.Snapshots{}, domain.CreateOrder{CustomerID: "ada", Currency: "EUR", Items: []domain.Item{line}}, map[string]int{}},
-		{eventstore.Snapshots{}, domain.AddItem{Item: line}, map[string]int{}},
+		{orders.SnapshotPolicy{}, domain.CreateOrder{CustomerID: "ada", Currency: "EUR", Items: []domain.Item{line}}, map[string]int{}},
+		{orders.SnapshotPolicy{}, domain.AddItem{Item: line}, map[string]int{}},
 		{often, domain.AddItem{Item: line}, map[string]int{"GetItem": 1}},
 		{often, domain.AddItem{Item: line}, map[string]int{"GetItem": 1, "PutItem": 1}},
 		{often, domain.AddItem{Item: line}, map[string]int{"GetItem": 1}},
@@ -50,7 +51,7 @@ func TestRequestsOfACommand(t *testing.T) {
 // The largest snapshot, of the order with the longest id, fits into an item.
 func TestSnapshotFitsAnItem(t *testing.T) {
 	largest := snapshotItem(eventstore.Snapshot{
-		OrderID: domain.OrderID(strings.Repeat("x", MaxKeyBytes)), Version: domain.MaxOrderEvents, Data: make([]byte, eventstore.MaxSnapshotBytes),
+		Stream: stream(strings.Repeat("x", MaxKeyBytes)), Version: eventstore.MaxStreamEvents, Data: make([]byte, eventstore.MaxSnapshotBytes),
 	})
 	if size := sizeOf(largest); size > MaxItemBytes {
 		t.Errorf("it takes %d bytes of %d", size, MaxItemBytes)

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -25,7 +24,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go/logging"
 
-	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
 )
@@ -55,7 +53,6 @@ const (
 type Options struct {
 	Prefix string           // of the names of the tables: PREFIX-events, PREFIX-heads, PREFIX-snapshots
 	Local  string           // URL of a DynamoDB Local, which takes any credentials; empty means AWS as the environment configures it
-	Codec  domain.Codec     // writes the data of events
 	Clock  func() time.Time // says when an event is stored, and when the feed looks back; nil means time.Now
 	Client aws.HTTPClient   // sends the requests; nil means a client with AttemptTimeout
 	Windows
@@ -91,19 +88,21 @@ func (w Windows) withDefaults() Windows {
 // Store is an eventstore.Store on three tables. StoredAt strictly grows within an order, whichever process writes.
 type Store struct {
 	client        *dynamodb.Client
-	codec         domain.Codec
 	clock         func() time.Time
 	windows       Windows
 	events, heads string // the tables
 	snapshots     string
-	identity      uint64 // of these tables: a cursor of others is not one of this store
+	identity      uint64 // of the log, as cursors carry it
 	deliveries    deliveries
 
 	open   sync.RWMutex // held for reading while a call is carried out
 	closed bool
 }
 
-var _ eventstore.Store = (*Store)(nil)
+var (
+	_ eventstore.Store     = (*Store)(nil)
+	_ eventstore.Snapshots = (*Store)(nil)
+)
 
 // Open checks that the tables are there and as they should be, and that this clock is near the engine's. It makes nothing.
 func Open(ctx context.Context, options Options) (*Store, error) {
@@ -117,7 +116,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	ctx, cancel := context.WithTimeout(ctx, ReadTimeout)
 	defer cancel()
 	s := &Store{
-		client: client, codec: options.Codec, clock: options.Clock, windows: options.withDefaults(),
+		client: client, clock: options.Clock, windows: options.withDefaults(),
 		events: options.Prefix + eventsSuffix, heads: options.Prefix + headsSuffix, snapshots: options.Prefix + snapshotsSuffix,
 	}
 	if err := s.check(ctx, options.Prefix); err != nil {
@@ -175,7 +174,6 @@ func backoff(attempt int) time.Duration {
 
 // check refuses tables that are missing or different, and a clock that is not the engine's.
 func (s *Store) check(ctx context.Context, prefix string) error {
-	var created strings.Builder
 	for _, want := range Tables(prefix) {
 		sent := time.Now()
 		out, err := s.client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: aws.String(want.Name)})
@@ -196,10 +194,10 @@ func (s *Store) check(ctx context.Context, prefix string) error {
 					off.Round(time.Second), s.windows.MaxSkew)
 			}
 		}
-		fmt.Fprintln(&created, want.Name, aws.ToString(out.Table.TableId), aws.ToTime(out.Table.CreationDateTime).UnixMilli())
 	}
-	s.identity = identityOf(created.String())
-	return nil
+	log, err := s.readLog(ctx)
+	s.identity = numberOf(log.id)
+	return err
 }
 
 // Close waits for the calls that were accepted; the rest is Unavailable. Closing twice is harmless.

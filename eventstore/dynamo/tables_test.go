@@ -14,7 +14,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
 )
@@ -23,7 +22,7 @@ import (
 func TestCreateTables(t *testing.T) {
 	p := newPlace(t)
 	s := open(t, p.options)
-	id := newOrder()
+	id := newStream()
 	move(t, s, id, 0)
 	must(t, CreateTables(t.Context(), p.options))
 	if differences, err := CheckTables(t.Context(), p.options); err != nil || len(differences) > 0 {
@@ -76,7 +75,7 @@ func TestCheckTables(t *testing.T) {
 		}, "-events is not billed on demand", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := &place{Options{Prefix: "test-" + string(newOrder()), Local: engine(t)}}
+			p := &place{Options{Prefix: "test-" + newStream().ID, Local: engine(t)}}
 			layout := Tables(p.options.Prefix)
 			events, heads, snapshots := layout[0].creation(), layout[1].creation(), layout[2].creation()
 			c.change(events, heads)
@@ -99,7 +98,7 @@ func TestCheckTables(t *testing.T) {
 		})
 	}
 	t.Run("no table at all", func(t *testing.T) {
-		options := Options{Prefix: "test-" + string(newOrder()), Local: engine(t)}
+		options := Options{Prefix: "test-" + newStream().ID, Local: engine(t)}
 		if differences, err := CheckTables(t.Context(), options); err != nil || len(differences) != 3 {
 			t.Errorf("the check says %q, %v", differences, err)
 		}
@@ -112,11 +111,11 @@ func TestCheckTables(t *testing.T) {
 // A cursor of tables that were deleted and made again is not one of the new ones.
 func TestCursorOfOtherTables(t *testing.T) {
 	p := newPlace(t)
-	_, cursor, err := open(t, p.options).Moved(t.Context(), "", 5)
+	_, cursor, err := open(t, p.options).Feed(t.Context(), order, eventstore.Whole, "", 5)
 	must(t, err)
 	dropTables(t, p.options)
 	must(t, CreateTables(t.Context(), p.options))
-	if _, _, err := open(t, p.options).Moved(t.Context(), cursor, 5); fault.KindOf(err) != fault.Malformed {
+	if _, _, err := open(t, p.options).Feed(t.Context(), order, eventstore.Whole, cursor, 5); fault.KindOf(err) != fault.Malformed {
 		t.Errorf("got %v", err)
 	}
 }
@@ -153,7 +152,7 @@ func (d dated) Do(r *http.Request) (*http.Response, error) {
 // A command that a query shows in part is read again until it is whole; one that stays in part is answered as it is.
 func TestReadWaitsForTheWholeCommand(t *testing.T) {
 	p := newPlace(t)
-	id := newOrder()
+	id := newStream()
 	_, err := open(t, p.options).Append(t.Context(), id, 0, newCommand(), cancelled("a"), cancelled("b"), cancelled("c"))
 	must(t, err)
 	for name, c := range map[string]struct {
@@ -185,7 +184,7 @@ func TestReadWaitsForTheWholeCommand(t *testing.T) {
 
 // What is not understood in a table is an error, never an event.
 func TestItemsThatAreNotOurs(t *testing.T) {
-	whole := eventItem(planted(newOrder()), 1)
+	whole := eventItem(planted(newStream()), 1)
 	for name := range whole {
 		switch name {
 		case typeShard, shardNumber, correlationShard, storedOrder:
@@ -205,7 +204,7 @@ func TestItemsThatAreNotOurs(t *testing.T) {
 			}
 		}
 	}
-	if _, err := headOf(item{}); err == nil {
+	if _, err := headOf(newStream(), item{}); err == nil {
 		t.Error("an empty head is one")
 	}
 }
@@ -220,15 +219,15 @@ func TestKeysSort(t *testing.T) {
 			last = key
 		}
 	}
-	if moveKey(5, "a") <= momentKey(5) || moveKey(5, "zz") >= momentKey(6) {
+	if moveKey(5, stream("a")) <= momentKey(5) || moveKey(5, stream("zz")) >= momentKey(6) {
 		t.Error("the moves of a moment lie outside of it")
 	}
 }
 
 // planted is one event.
-func planted(id domain.OrderID) eventstore.Record {
+func planted(id eventstore.StreamID) eventstore.Record {
 	return eventstore.Record{
-		EventID: "an id", OrderID: id, Version: 1, EventType: "x", Data: []byte("{}"), StoredAt: time.Unix(1.6e9, 0), Metadata: newCommand(),
+		EventID: "an id", Stream: id, Version: 1, EventType: "x", Data: []byte("{}"), StoredAt: time.Unix(1.6e9, 0), Metadata: newCommand(),
 	}
 }
 

@@ -130,7 +130,7 @@ func everythingAsked(t *testing.T) map[string]bool {
 	options.Client = w
 	options.AuditEvery = 1 // always
 	s := open(t, options)
-	id, m := newOrder(), newCommand()
+	id, m := newStream(), newCommand()
 	for range 2 { // the second is told its first result
 		_, err := s.Append(t.Context(), id, 0, m, cancelled("a"), cancelled("b"))
 		must(t, err)
@@ -140,19 +140,22 @@ func everythingAsked(t *testing.T) map[string]bool {
 		func(ctx context.Context) error { _, err := s.Heads(ctx, id); return err },
 		func(ctx context.Context) error { _, err := s.LoadSnapshot(ctx, id); return err },
 		func(ctx context.Context) error {
-			return s.SaveSnapshot(ctx, eventstore.Snapshot{OrderID: id, Version: 2, Data: []byte("x")}, 0)
+			return s.SaveSnapshot(ctx, eventstore.Snapshot{Stream: id, Version: 2, Data: []byte("x")}, 0)
 		},
-		func(ctx context.Context) error { _, _, _, err := s.Walk(ctx, "", 10); return err },
-		func(ctx context.Context) error { _, _, err := s.ByType(ctx, "", "", 10); return err },
-		func(ctx context.Context) error { _, _, err := s.ByType(ctx, "OrderCancelled", "", 10); return err },
+		func(ctx context.Context) error { _, _, _, err := s.Walk(ctx, order, "", 10); return err },
+		func(ctx context.Context) error { _, _, err := s.ByType(ctx, order, "", "", 10); return err },
 		func(ctx context.Context) error {
-			_, _, err := s.ByCorrelation(ctx, m.CorrelationID, "", 10)
+			_, _, err := s.ByType(ctx, order, "OrderCancelled", "", 10)
 			return err
 		},
 		func(ctx context.Context) error {
-			_, cursor, err := s.Moved(ctx, "", 10)
+			_, _, err := s.ByCorrelation(ctx, order, m.CorrelationID, "", 10)
+			return err
+		},
+		func(ctx context.Context) error {
+			_, cursor, err := s.Feed(ctx, order, eventstore.Whole, "", 10)
 			must(t, err)
-			_, _, err = s.Moved(ctx, cursor, 10)
+			_, _, err = s.Feed(ctx, order, eventstore.Whole, cursor, 10)
 			return err
 		},
 	} {

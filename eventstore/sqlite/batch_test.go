@@ -18,7 +18,6 @@ import (
 	"github.com/google/uuid"
 	driver "modernc.org/sqlite"
 
-	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
 )
@@ -42,14 +41,19 @@ func newWriter(t *testing.T) *writer {
 
 func metadata() eventstore.Metadata {
 	id := uuid.NewString()
-	return eventstore.Metadata{CausationID: domain.CommandID(id), CorrelationID: id, CommandHash: id, Timestamp: time.Unix(1e9, 0)}
+	return eventstore.Metadata{CausationID: id, CorrelationID: id, CommandHash: id, Timestamp: time.Unix(1e9, 0)}
 }
 
-func newCommand(t *testing.T, id domain.OrderID, expect int, m eventstore.Metadata, reasons ...string) *command {
+// stream is an order's.
+func stream(id string) eventstore.StreamID {
+	return eventstore.StreamID{Category: eventstore.FirstCategory, ID: id}
+}
+
+func newCommand(t *testing.T, id eventstore.StreamID, expect int, m eventstore.Metadata, reasons ...string) *command {
 	t.Helper()
-	var events []domain.Event
+	var events []eventstore.NewEvent
 	for _, reason := range reasons {
-		events = append(events, domain.OrderCancelled{Reason: reason})
+		events = append(events, eventstore.NewEvent{Type: "OrderCancelled", Schema: 2, Data: []byte(`{"reason":"` + reason + `"}`)})
 	}
 	c, err := new(Store).command(id, expect, m, events)
 	if err != nil {
@@ -74,7 +78,7 @@ func answersOf(t *testing.T, w *writer, batch ...*command) []answer {
 	return answers
 }
 
-func checkLength(t *testing.T, w *writer, id domain.OrderID, want int) {
+func checkLength(t *testing.T, w *writer, id eventstore.StreamID, want int) {
 	t.Helper()
 	db, err := sql.Open("sqlite", address(w.path))
 	if err != nil {
@@ -82,9 +86,9 @@ func checkLength(t *testing.T, w *writer, id domain.OrderID, want int) {
 	}
 	defer db.Close()
 	var n, newest int
-	err = db.QueryRow(`SELECT count(*), coalesce(max(version), 0) FROM events WHERE aggregateId = ?`, string(id)).Scan(&n, &newest)
+	err = db.QueryRow(`SELECT count(*), coalesce(max(version), 0) FROM events WHERE aggregateId = ?`, id.Key()).Scan(&n, &newest)
 	if err != nil || n != want || newest != want {
-		t.Errorf("order %s has %d events up to version %d, want %d (%v)", id, n, newest, want, err)
+		t.Errorf("stream %s has %d events up to version %d, want %d (%v)", id, n, newest, want, err)
 	}
 }
 
@@ -93,15 +97,15 @@ func TestNeighboursInOneTransaction(t *testing.T) {
 	w := newWriter(t)
 	w.clock = func() time.Time { return time.Unix(1.7e9, 0) } // stands still
 	old := metadata()
-	if got := answersOf(t, w, newCommand(t, "old", 0, old, "x")); got[0].err != nil {
+	if got := answersOf(t, w, newCommand(t, stream("old"), 0, old, "x")); got[0].err != nil {
 		t.Fatal(got[0].err)
 	}
-	ended := newCommand(t, "b", 0, metadata(), "x")
+	ended := newCommand(t, stream("b"), 0, metadata(), "x")
 	ended.ended = func() error { return context.Canceled }
 	same := metadata()
 	other := same
 	other.CommandHash = "another"
-	notAllowed := newCommand(t, "c", 0, metadata(), "x", "y", "z")
+	notAllowed := newCommand(t, stream("c"), 0, metadata(), "x", "y", "z")
 	notAllowed.records[2].Metadata.Timestamp = time.Date(10_001, 1, 1, 0, 0, 0, 0, time.UTC)
 
 	cases := []struct {
@@ -110,16 +114,16 @@ func TestNeighboursInOneTransaction(t *testing.T) {
 		kind    fault.Kind // of the error, or
 		err     error
 	}{
-		{command: newCommand(t, "a", 0, metadata(), "x", "y"), version: 2},
-		{command: newCommand(t, "old", 0, metadata(), "x"), kind: fault.Conflict},
+		{command: newCommand(t, stream("a"), 0, metadata(), "x", "y"), version: 2},
+		{command: newCommand(t, stream("old"), 0, metadata(), "x"), kind: fault.Conflict},
 		{command: ended, err: context.Canceled},
 		{command: notAllowed, kind: fault.Internal},
-		{command: newCommand(t, "d", 0, same, "x"), version: 1},
-		{command: newCommand(t, "d", 0, same, "x"), version: 1},
-		{command: newCommand(t, "d", 0, other, "x"), kind: fault.Invalid},
-		{command: newCommand(t, "d", 1, metadata(), "x", "y"), version: 3}, // follows what is not committed yet
-		{command: newCommand(t, "old", 9, old, "x"), version: 1},
-		{command: newCommand(t, "e", 0, metadata(), "x", "y"), version: 2},
+		{command: newCommand(t, stream("d"), 0, same, "x"), version: 1},
+		{command: newCommand(t, stream("d"), 0, same, "x"), version: 1},
+		{command: newCommand(t, stream("d"), 0, other, "x"), kind: fault.Invalid},
+		{command: newCommand(t, stream("d"), 1, metadata(), "x", "y"), version: 3}, // follows what is not committed yet
+		{command: newCommand(t, stream("old"), 9, old, "x"), version: 1},
+		{command: newCommand(t, stream("e"), 0, metadata(), "x", "y"), version: 2},
 	}
 	var batch []*command
 	for _, c := range cases {
@@ -135,7 +139,7 @@ func TestNeighboursInOneTransaction(t *testing.T) {
 			t.Errorf("command %d got %d records, %v", i, len(got.records), got.err)
 		}
 	}
-	for id, want := range map[domain.OrderID]int{"a": 2, "b": 0, "c": 0, "d": 3, "e": 2, "old": 1} {
+	for id, want := range map[eventstore.StreamID]int{stream("a"): 2, stream("b"): 0, stream("c"): 0, stream("d"): 3, stream("e"): 2, stream("old"): 1} {
 		checkLength(t, w, id, want)
 	}
 	var backwards int
@@ -200,13 +204,13 @@ func TestTransactionFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWriter(t)
-			if got := answersOf(t, w, newCommand(t, "old", 0, metadata(), "x")); got[0].err != nil {
+			if got := answersOf(t, w, newCommand(t, stream("old"), 0, metadata(), "x")); got[0].err != nil {
 				t.Fatal(got[0].err)
 			}
 			mend := spoil(t, w)
 			commands := []*command{
-				newCommand(t, "a", 0, metadata(), "x"), newCommand(t, "b", 0, metadata(), large),
-				newCommand(t, "old", 0, metadata(), "a conflict that nobody may hear of"), newCommand(t, "c", 0, metadata(), "x"),
+				newCommand(t, stream("a"), 0, metadata(), "x"), newCommand(t, stream("b"), 0, metadata(), large),
+				newCommand(t, stream("old"), 0, metadata(), "a conflict that nobody may hear of"), newCommand(t, stream("c"), 0, metadata(), "x"),
 			}
 			for i, got := range answersOf(t, w, commands...) {
 				if fault.KindOf(got.err) != fault.Unavailable || fault.Sentence(got.err) != unwritable {
@@ -214,7 +218,7 @@ func TestTransactionFails(t *testing.T) {
 				}
 			}
 			mend()
-			for _, id := range []domain.OrderID{"a", "b", "c"} {
+			for _, id := range []eventstore.StreamID{stream("a"), stream("b"), stream("c")} {
 				checkLength(t, w, id, 0)
 			}
 			for i, got := range answersOf(t, w, commands[0], commands[1], commands[3]) {
@@ -222,7 +226,7 @@ func TestTransactionFails(t *testing.T) {
 					t.Errorf("command %d, sent again, got %v", i, got.err)
 				}
 			}
-			checkLength(t, w, "b", 1)
+			checkLength(t, w, stream("b"), 1)
 		})
 	}
 }
@@ -233,8 +237,8 @@ func TestLargerThanTheCache(t *testing.T) {
 	mustExec(t, w.conn, `PRAGMA cache_size = 5`)
 	var batch []*command
 	for i := range 60 {
-		order := domain.OrderID(fmt.Sprint(i % 20))
-		batch = append(batch, newCommand(t, order, i/20*2, metadata(), strings.Repeat("x", 9000), "y"))
+		id := stream(fmt.Sprint(i % 20))
+		batch = append(batch, newCommand(t, id, i/20*2, metadata(), strings.Repeat("x", 9000), "y"))
 	}
 	for i, got := range answersOf(t, w, batch...) {
 		if got.err != nil {
@@ -246,7 +250,7 @@ func TestLargerThanTheCache(t *testing.T) {
 		t.Errorf("the file is %s, %v", check, err)
 	}
 	for i := range 20 {
-		checkLength(t, w, domain.OrderID(fmt.Sprint(i)), 6)
+		checkLength(t, w, stream(fmt.Sprint(i)), 6)
 	}
 }
 
@@ -275,7 +279,7 @@ func TestCloseDrains(t *testing.T) {
 	mustExec(t, conn, `BEGIN IMMEDIATE`)
 	var all sync.WaitGroup
 	for i := range 5 {
-		c := newCommand(t, "a", i, metadata(), "x")
+		c := newCommand(t, stream("a"), i, metadata(), "x")
 		if err := s.queue.put(c); err != nil {
 			t.Fatal(err)
 		}
@@ -305,7 +309,7 @@ func TestCloseDrains(t *testing.T) {
 	if err := errors.Join(conn.Close(), other.Close()); err != nil {
 		t.Error(err)
 	}
-	checkLength(t, &writer{path: path}, "a", 5)
+	checkLength(t, &writer{path: path}, stream("a"), 5)
 }
 
 // Every commit is synced: the settings that make SQLite do it hold on the connection that writes, and readers cannot write.

@@ -13,7 +13,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"headway/domain"
 	"headway/eventstore"
 	"headway/eventstore/sqlite"
 )
@@ -63,11 +62,13 @@ func say(what string, client, n int) { fmt.Fprintf(os.Stdout, "%s %d %d\n", what
 // send is the n-th command of a client, the same however often it is sent.
 func send(s *sqlite.Store, client, n int) ([]eventstore.Record, error) {
 	id := uuid.NewSHA1(uuid.Nil, fmt.Appendf(nil, "%d/%d", client, n)).String()
-	m := eventstore.Metadata{CausationID: domain.CommandID(id), CorrelationID: id, CommandHash: id}
+	m := eventstore.Metadata{CausationID: id, CorrelationID: id, CommandHash: id}
 	return s.Append(context.Background(), clientsOrder(client), n, m, orderCreated())
 }
 
-func clientsOrder(client int) domain.OrderID { return domain.OrderID(fmt.Sprintf("client %d", client)) }
+func clientsOrder(client int) eventstore.StreamID {
+	return stream(fmt.Sprintf("client %d", client))
+}
 
 func clientsCommand(path string, count, each int, before ...string) *exec.Cmd {
 	words := append(before, os.Args[0])

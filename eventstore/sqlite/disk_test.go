@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"headway/domain"
 	"headway/eventstore"
 	"headway/eventstore/sqlite"
 	"headway/fault"
@@ -50,13 +49,13 @@ func faults() map[string]faultydisk.Fault {
 
 // wish is a command, the same however often it is sent.
 type wish struct {
-	order  domain.OrderID
+	order  eventstore.StreamID
 	expect int
 	m      eventstore.Metadata
-	events []domain.Event
+	events []eventstore.NewEvent
 }
 
-func newWish(order domain.OrderID, expect, events int) wish {
+func newWish(order eventstore.StreamID, expect, events int) wish {
 	w := wish{order: order, expect: expect, m: metadata()}
 	for range events {
 		w.events = append(w.events, orderCreated())
@@ -113,11 +112,11 @@ func allOf(n int) []bool {
 	return stored
 }
 
-// wishesOf is one command for each of some new orders.
+// wishesOf is one command for each of some new streams.
 func wishesOf(name string, orders, events int) []wish {
 	var wishes []wish
 	for i := range orders {
-		wishes = append(wishes, newWish(domain.OrderID(fmt.Sprintf("%s/%d", name, i)), 0, events))
+		wishes = append(wishes, newWish(stream(fmt.Sprintf("%s/%d", name, i)), 0, events))
 	}
 	return wishes
 }
@@ -290,9 +289,9 @@ func TestOperationsOfLargeTransactionsFail(t *testing.T) {
 	path, disk, done := newPlace(t)
 	t.Cleanup(done)
 	s := open(t, path, sqlite.Options{})
-	large := domain.OrderCancelled{Reason: strings.Repeat("x", 90_000/faultydisk.Every())}
+	large := eventstore.NewEvent{Type: "OrderCancelled", Schema: 2, Data: []byte(`{"reason":"` + strings.Repeat("x", 90_000/faultydisk.Every()) + `"}`)}
 	newLarge := func(name string) wish {
-		w := newWish(domain.OrderID(name), 0, 0)
+		w := newWish(stream(name), 0, 0)
 		for range eventstore.MaxAppend {
 			w.events = append(w.events, large)
 		}
@@ -354,9 +353,9 @@ func TestWhatWasNeverSyncedIsDurableBeforeItIsRead(t *testing.T) {
 				path, disk, done := newPlace(t)
 				s, err := sqlite.Open(path, sqlite.Options{})
 				must(t, err)
-				must(t, newWish("before", 0, 1).send(s))
+				must(t, newWish(stream("before"), 0, 1).send(s))
 				disk.Break(faultydisk.Fault{N: 1, Kinds: faultydisk.Sync | faultydisk.Delete | faultydisk.Truncate, Stays: true, Half: half})
-				w := newWish("a", 0, 3)
+				w := newWish(stream("a"), 0, 3)
 				if err := w.send(s); err == nil {
 					t.Fatal("it was answered before it was synced")
 				}
@@ -366,7 +365,7 @@ func TestWhatWasNeverSyncedIsDurableBeforeItIsRead(t *testing.T) {
 				s, err = sqlite.Open(path, sqlite.Options{})
 				must(t, err)
 				disk.Rewritten(filepath.Base(path) + "-wal") // TestLogIsRewritten sees that it is
-				records, err := s.Read(t.Context(), "a", 0)
+				records, err := s.Read(t.Context(), stream("a"), 0)
 				must(t, err)
 				image := disk.Cut(round)
 				must(t, w.send(s))
@@ -382,7 +381,7 @@ func TestWhatWasNeverSyncedIsDurableBeforeItIsRead(t *testing.T) {
 					must(t, left.image.Put(filepath.Dir(path)))
 					s, err := sqlite.Open(path, sqlite.Options{})
 					must(t, err)
-					if kept, err := s.Read(t.Context(), "a", 0); err != nil || len(kept) != left.want && len(kept) != 3 {
+					if kept, err := s.Read(t.Context(), stream("a"), 0); err != nil || len(kept) != left.want && len(kept) != 3 {
 						t.Errorf("after it was %s, the power was cut: %d events were shown, %d are left (%v)", when, left.want, len(kept), err)
 					}
 					must(t, s.Close())
@@ -398,7 +397,7 @@ func TestWhatWasNeverSyncedIsDurableBeforeItIsRead(t *testing.T) {
 
 // promised is what a client was told of its order: versions that it asked for, and those that it has seen.
 type promised struct {
-	order       domain.OrderID
+	order       eventstore.StreamID
 	asked, seen atomic.Int64
 	commands    []wish
 }
@@ -411,7 +410,7 @@ func powerCuts(t *testing.T, seed uint64) (cuts int) {
 	t.Cleanup(done)
 	all := make([]*promised, clients)
 	for i := range all {
-		all[i] = &promised{order: domain.OrderID(fmt.Sprintf("order %d", i))}
+		all[i] = &promised{order: stream(fmt.Sprintf("order %d", i))}
 	}
 	type cut struct {
 		image       faultydisk.Image

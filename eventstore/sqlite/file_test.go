@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"headway/domain"
 	"headway/eventstore"
 	"headway/eventstore/sqlite"
 	"headway/fault"
@@ -18,10 +17,10 @@ import (
 
 func metadata() eventstore.Metadata {
 	id := uuid.NewString()
-	return eventstore.Metadata{CausationID: domain.CommandID(id), CorrelationID: id, CommandHash: id}
+	return eventstore.Metadata{CausationID: id, CorrelationID: id, CommandHash: id}
 }
 
-func appendTo(tb testing.TB, s *sqlite.Store, id domain.OrderID, expect int) []eventstore.Record {
+func appendTo(tb testing.TB, s *sqlite.Store, id eventstore.StreamID, expect int) []eventstore.Record {
 	tb.Helper()
 	records, err := s.Append(context.Background(), id, expect, metadata(), orderCreated())
 	must(tb, err)
@@ -32,7 +31,7 @@ func appendTo(tb testing.TB, s *sqlite.Store, id domain.OrderID, expect int) []e
 func TestFilesAreTheOwners(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, filepath.Join(dir, "events.db"), sqlite.Options{})
-	appendTo(t, s, "a", 0)
+	appendTo(t, s, stream("a"), 0)
 	release, err := sqlite.LockDir(dir)
 	must(t, err)
 	defer release()
@@ -56,13 +55,13 @@ func TestOddPath(t *testing.T) {
 	must(t, os.Mkdir(dir, 0o700))
 	path := filepath.Join(dir, "events?.db")
 	s := open(t, path, sqlite.Options{})
-	appendTo(t, s, "a", 0)
+	appendTo(t, s, stream("a"), 0)
 	must(t, s.Close())
 	if info, err := os.Stat(path); err != nil || info.Size() == 0 {
 		t.Errorf("the file is not where it should be: %v, %v", info, err)
 	}
 	t.Chdir(dir)
-	records, err := open(t, "events?.db", sqlite.Options{}).Read(t.Context(), "a", 0)
+	records, err := open(t, "events?.db", sqlite.Options{}).Read(t.Context(), stream("a"), 0)
 	if err != nil || len(records) != 1 {
 		t.Errorf("by its relative path the store holds %d events, %v", len(records), err)
 	}
@@ -72,7 +71,7 @@ func TestOddPath(t *testing.T) {
 func TestCloseLetsGo(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, filepath.Join(dir, "events.db"), sqlite.Options{})
-	appendTo(t, s, "a", 0)
+	appendTo(t, s, stream("a"), 0)
 	readAll(t, s)
 	must(t, s.Close())
 	if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
@@ -100,7 +99,7 @@ func TestOpenAtOnce(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			if _, err := s.Append(context.Background(), domain.OrderID(uuid.NewString()), 0, metadata(), orderCreated()); err != nil {
+			if _, err := s.Append(context.Background(), stream(uuid.NewString()), 0, metadata(), orderCreated()); err != nil {
 				t.Error(err)
 			}
 			if err := s.Close(); err != nil {
@@ -109,8 +108,8 @@ func TestOpenAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if _, _, total, err := open(t, path, sqlite.Options{}).Walk(t.Context(), "", 1); err != nil || total != 8 {
-		t.Errorf("the file holds %d orders, %v", total, err)
+	if _, _, total, err := open(t, path, sqlite.Options{}).Walk(t.Context(), order, "", 1); err != nil || total != 8 {
+		t.Errorf("the file holds %d streams, %v", total, err)
 	}
 }
 
@@ -132,7 +131,7 @@ func TestRefusedFiles(t *testing.T) {
 		"a newer event store": {func(t *testing.T, path string) {
 			must(t, open(t, path, sqlite.Options{}).Close())
 			db := raw(t, path)
-			execSQL(t, db, `PRAGMA user_version = 3`)
+			execSQL(t, db, `PRAGMA user_version = 4`)
 			must(t, db.Close())
 		}, fault.Refused, "was written by a newer Headway"},
 		"a folder": {func(t *testing.T, path string) { must(t, os.Mkdir(path, 0o700)) }, fault.Unavailable, "cannot be opened"},
@@ -165,7 +164,7 @@ func TestRefusedFiles(t *testing.T) {
 func TestHistoryStays(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events.db")
 	s := open(t, path, sqlite.Options{})
-	want := append(appendTo(t, s, "a", 0), appendTo(t, s, "a", 1)...)
+	want := append(appendTo(t, s, stream("a"), 0), appendTo(t, s, stream("a"), 1)...)
 	db := raw(t, path)
 	const row = ` INTO events (seq, aggregateId, version, eventType, schemaVersion) VALUES `
 	for _, statement := range []string{
@@ -188,7 +187,7 @@ func TestHistoryStays(t *testing.T) {
 
 func readAll(t *testing.T, s *sqlite.Store) []eventstore.Record {
 	t.Helper()
-	records, _, err := s.ByType(t.Context(), "", "", 0)
+	records, _, err := s.ByType(t.Context(), order, "", "", 0)
 	must(t, err)
 	return records
 }
@@ -197,40 +196,40 @@ func readAll(t *testing.T, s *sqlite.Store) []eventstore.Record {
 func TestWrittenByHand(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events.db")
 	s := open(t, path, sqlite.Options{})
-	appendTo(t, s, "a", 0)
-	_, cursor, err := s.Moved(t.Context(), "", 9)
+	appendTo(t, s, stream("a"), 0)
+	_, cursor, err := s.Feed(t.Context(), order, eventstore.Whole, "", 9)
 	must(t, err)
 	db := raw(t, path)
 	execSQL(t, db, `INSERT INTO events (aggregateId, version, eventType, schemaVersion) VALUES ('a', 2, 'Poison', -7)`)
 	execSQL(t, db, `INSERT INTO events (aggregateId, version, eventType, schemaVersion, data) VALUES ('b', 1, '', 2, '{"text":1}'), ('b', 2, 'é', 2, 12),
 		('b', 3, 'x', 2, x'00ff'), ('', 1, 'x', 9223372036854775807, 1.5)`)
 
-	for id, want := range map[domain.OrderID][]string{"b": {`{"text":1}`, "12", "\x00\xff"}, "": {"1.5"}} {
-		records, err := s.Read(t.Context(), id, 0)
+	for id, want := range map[string][]string{"b": {`{"text":1}`, "12", "\x00\xff"}, "": {"1.5"}} {
+		records, err := s.Read(t.Context(), stream(id), 0)
 		must(t, err)
 		for i, r := range records {
 			if len(records) != len(want) || string(r.Data) != want[i] || r.EventID == "" || r.StoredAt.Year() < 2024 {
-				t.Errorf("order %q reads as %v", id, records)
+				t.Errorf("stream %q reads as %v", id, records)
 			}
 		}
 	}
-	heads, next, err := s.Moved(t.Context(), cursor, 9)
-	if err != nil || len(heads) != 3 || heads[0].OrderID != "a" || heads[0].Version != 2 || heads[1].Version != 3 {
+	heads, next, err := s.Feed(t.Context(), order, eventstore.Whole, cursor, 9)
+	if err != nil || len(heads) != 3 || heads[0].Stream != stream("a") || heads[0].Version != 2 || heads[1].Version != 3 {
 		t.Errorf("the feed names %v, %v", heads, err)
 	}
-	if heads, err := s.Heads(t.Context(), "a", "b"); err != nil || len(heads) != 2 {
+	if heads, err := s.Heads(t.Context(), stream("a"), stream("b")); err != nil || len(heads) != 2 {
 		t.Errorf("the heads are %v, %v", heads, err)
 	}
-	if heads, _, total, err := s.Walk(t.Context(), "", 9); err != nil || total != 3 || len(heads) != 3 {
+	if heads, _, total, err := s.Walk(t.Context(), order, "", 9); err != nil || total != 3 || len(heads) != 3 {
 		t.Errorf("the walk sees %v, %v", heads, err)
 	}
 	if records := readAll(t, s); len(records) != 6 {
 		t.Errorf("the list holds %v", records)
 	}
-	if got := appendTo(t, s, "a", 2); got[0].Version != 3 {
+	if got := appendTo(t, s, stream("a"), 2); got[0].Version != 3 {
 		t.Errorf("the next event is %v", got)
 	}
-	if heads, _, err := s.Moved(t.Context(), next, 9); err != nil || len(heads) != 1 {
+	if heads, _, err := s.Feed(t.Context(), order, eventstore.Whole, next, 9); err != nil || len(heads) != 1 {
 		t.Errorf("the feed goes on with %v, %v", heads, err)
 	}
 }
@@ -238,11 +237,11 @@ func TestWrittenByHand(t *testing.T) {
 // A feed cursor from beyond the end, as after an older backup was put back, is refused and not waited for.
 func TestFeedBeyondTheEnd(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "events.db"), sqlite.Options{})
-	appendTo(t, s, "a", 0)
-	_, ahead, err := s.Moved(t.Context(), "", 9)
+	appendTo(t, s, stream("a"), 0)
+	_, ahead, err := s.Feed(t.Context(), order, eventstore.Whole, "", 9)
 	must(t, err)
 	fresh := open(t, filepath.Join(t.TempDir(), "events.db"), sqlite.Options{})
-	if _, _, err := fresh.Moved(t.Context(), ahead, 9); fault.KindOf(err) != fault.Malformed {
+	if _, _, err := fresh.Feed(t.Context(), order, eventstore.Whole, ahead, 9); fault.KindOf(err) != fault.Malformed {
 		t.Errorf("got %v", err)
 	}
 }

@@ -1,24 +1,24 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
 	"sync"
 
-	"headway/domain"
 	"headway/eventstore"
 )
 
-// knownHeads is how many heads are remembered, in orders.
+// knownHeads is how many heads are remembered.
 const knownHeads = 10_000
 
-// heads remembers the heads of orders that were asked for lately. The log only grows, so whoever has read what came after seen knows them as the
+// heads remembers the heads of streams that were asked for lately. The log only grows, so whoever has read what came after seen knows them as the
 // log does now. It is safe for concurrent use.
 type heads struct {
 	mu    sync.Mutex
 	seen  int64 // no head in known is older than the events up to this one
-	known map[domain.OrderID]eventstore.Head
+	known map[eventstore.StreamID]eventstore.Head
 }
 
 // since is where to read on.
@@ -36,13 +36,13 @@ func (h *heads) forget(newest int64) {
 	h.seen = max(h.seen, newest)
 }
 
-// follow takes all events after since, and gives the heads of these orders as far as they are known then.
-func (h *heads) follow(events []place, ids []domain.OrderID) (found []eventstore.Head, unknown []domain.OrderID, seen int64) {
+// follow takes all events after since, and gives the heads of these streams as far as they are known then.
+func (h *heads) follow(events []place, ids []eventstore.StreamID) (found []eventstore.Head, unknown []eventstore.StreamID, seen int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, e := range events {
-		if k, ok := h.known[e.OrderID]; ok && e.Version > k.Version {
-			h.known[e.OrderID] = e.Head
+		if k, ok := h.known[e.Stream]; ok && e.Version > k.Version {
+			h.known[e.Stream] = e.Head
 		}
 		h.seen = max(h.seen, e.seq)
 	}
@@ -65,19 +65,19 @@ func (h *heads) learn(found []place, seen int64) {
 		return
 	}
 	if h.known == nil || len(h.known)+len(found) > knownHeads {
-		h.known = map[domain.OrderID]eventstore.Head{}
+		h.known = map[eventstore.StreamID]eventstore.Head{}
 	}
 	for _, p := range found {
-		if p.Version > h.known[p.OrderID].Version {
-			h.known[p.OrderID] = p.Head
+		if p.Version > h.known[p.Stream].Version {
+			h.known[p.Stream] = p.Head
 		}
 	}
 }
 
-// Heads is eventstore.Store's. An order that is named twice is answered once.
-func (s *Store) Heads(ctx context.Context, ids ...domain.OrderID) ([]eventstore.Head, error) {
+// Heads is eventstore.Store's. A stream that is named twice is answered once.
+func (s *Store) Heads(ctx context.Context, ids ...eventstore.StreamID) ([]eventstore.Head, error) {
 	ids = slices.Clone(ids)
-	slices.Sort(ids)
+	slices.SortFunc(ids, func(a, b eventstore.StreamID) int { return cmp.Compare(a.Key(), b.Key()) })
 	events, err := queryHeads(ctx, s.read.moved, s.heads.since(), eventstore.MaxPage)
 	if err != nil {
 		return nil, readFailed(ctx, err)
@@ -92,7 +92,7 @@ func (s *Store) Heads(ctx context.Context, ids ...domain.OrderID) ([]eventstore.
 	}
 	found, unknown, seen := s.heads.follow(events, slices.Compact(ids))
 	for chunk := range slices.Chunk(unknown, headsPerQuery) {
-		list, err := json.Marshal(chunk)
+		list, err := json.Marshal(keysOf(chunk))
 		if err != nil {
 			return nil, err
 		}
@@ -106,4 +106,12 @@ func (s *Store) Heads(ctx context.Context, ids ...domain.OrderID) ([]eventstore.
 		s.heads.learn(read, seen)
 	}
 	return found, nil
+}
+
+func keysOf(ids []eventstore.StreamID) []string {
+	keys := make([]string, len(ids))
+	for i, id := range ids {
+		keys[i] = id.Key()
+	}
+	return keys
 }

@@ -8,24 +8,27 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"headway/domain"
 	"headway/eventstore"
 )
 
+func confirmed() eventstore.NewEvent {
+	return eventstore.NewEvent{Type: "OrderConfirmed", Schema: 2, Data: []byte(`{}`)}
+}
+
 // confirm appends n events to an order.
-func confirm(t *testing.T, s *Store, id domain.OrderID, expect, n int) eventstore.Head {
+func confirm(t *testing.T, s *Store, id eventstore.StreamID, expect, n int) eventstore.Head {
 	t.Helper()
-	events := make([]domain.Event, n)
+	events := make([]eventstore.NewEvent, n)
 	for i := range events {
-		events[i] = domain.OrderConfirmed{} // the store keeps anything
+		events[i] = confirmed()
 	}
-	records, err := s.Append(t.Context(), id, expect, eventstore.Metadata{CausationID: eventstore.NewCommandID()}, events...)
+	records, err := s.Append(t.Context(), id, expect, metadata(), events...)
 	if err != nil {
 		t.Error(err)
 		return eventstore.Head{}
 	}
 	last := records[len(records)-1]
-	return eventstore.Head{OrderID: id, Version: last.Version, At: last.StoredAt}
+	return eventstore.Head{Stream: id, Version: last.Version, At: last.StoredAt}
 }
 
 // TestHeadsAreThoseOfTheLog: whatever is remembered, an answer is what the log says now, also of what another process stored, and of more than is
@@ -42,22 +45,22 @@ func TestHeadsAreThoseOfTheLog(t *testing.T) {
 		stores = append(stores, s)
 	}
 	random := rand.New(rand.NewPCG(1, 2))
-	want := map[domain.OrderID]eventstore.Head{}
-	some := func() []domain.OrderID {
-		var ids []domain.OrderID
+	want := map[eventstore.StreamID]eventstore.Head{}
+	some := func() []eventstore.StreamID {
+		var ids []eventstore.StreamID
 		for range random.IntN(20) {
-			ids = append(ids, domain.OrderID(fmt.Sprint("order ", random.IntN(25)))) // some twice, some that do not exist
+			ids = append(ids, stream(fmt.Sprint("order ", random.IntN(25)))) // some twice, some that do not exist
 		}
 		return ids
 	}
 	for step := range 300 {
 		for range random.IntN(4) {
-			id := domain.OrderID(fmt.Sprint("order ", random.IntN(20)))
+			id := stream(fmt.Sprint("order ", random.IntN(20)))
 			want[id] = confirm(t, stores[random.IntN(2)], id, want[id].Version, 1)
 		}
 		if step == 100 || step == 200 { // more than one page of events
 			for range eventstore.MaxPage/eventstore.MaxAppend + 1 {
-				id := domain.OrderID(fmt.Sprint("order ", random.IntN(20)))
+				id := stream(fmt.Sprint("order ", random.IntN(20)))
 				want[id] = confirm(t, stores[0], id, want[id].Version, eventstore.MaxAppend)
 			}
 		}
@@ -66,12 +69,12 @@ func TestHeadsAreThoseOfTheLog(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		seen := map[domain.OrderID]bool{}
+		seen := map[eventstore.StreamID]bool{}
 		for _, h := range got {
-			if h != want[h.OrderID] || seen[h.OrderID] {
-				t.Fatalf("step %d: the head is said to be %+v, and is %+v", step, h, want[h.OrderID])
+			if h != want[h.Stream] || seen[h.Stream] {
+				t.Fatalf("step %d: the head is said to be %+v, and is %+v", step, h, want[h.Stream])
 			}
-			seen[h.OrderID] = true
+			seen[h.Stream] = true
 		}
 		for _, id := range ids {
 			if want[id].Version > 0 && !seen[id] {
@@ -90,14 +93,14 @@ func TestHeadsKnowWhatWasAcknowledged(t *testing.T) {
 	t.Cleanup(func() { _ = s.Close() })
 	const orders, times = 4, 60
 	var acknowledged [orders]atomic.Int64
-	var ids []domain.OrderID
+	var ids []eventstore.StreamID
 	var writers, readers sync.WaitGroup
 	var written atomic.Bool
 	for i := range orders {
-		ids = append(ids, domain.OrderID(fmt.Sprint("order ", i)))
+		ids = append(ids, stream(fmt.Sprint("order ", i)))
 		writers.Go(func() {
 			for n := range times {
-				acknowledged[i].Store(int64(confirm(t, s, domain.OrderID(fmt.Sprint("order ", i)), n, 1).Version))
+				acknowledged[i].Store(int64(confirm(t, s, stream(fmt.Sprint("order ", i)), n, 1).Version))
 			}
 		})
 	}
@@ -113,9 +116,9 @@ func TestHeadsKnowWhatWasAcknowledged(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				now := map[domain.OrderID]int{}
+				now := map[eventstore.StreamID]int{}
 				for _, h := range heads {
-					now[h.OrderID] = h.Version
+					now[h.Stream] = h.Version
 				}
 				for i, id := range ids {
 					if int64(now[id]) < before[i] {
@@ -137,7 +140,7 @@ func TestKnownHeadsAreBounded(t *testing.T) {
 	for i := range 3 * knownHeads / 100 {
 		var found []place
 		for j := range 100 {
-			found = append(found, place{Head: eventstore.Head{OrderID: domain.OrderID(fmt.Sprint(i, " ", j)), Version: 1}})
+			found = append(found, place{Head: eventstore.Head{Stream: stream(fmt.Sprint(i, " ", j)), Version: 1}})
 		}
 		h.learn(found, 0)
 		if len(h.known) > knownHeads {
@@ -148,8 +151,8 @@ func TestKnownHeadsAreBounded(t *testing.T) {
 		t.Error("nothing is known")
 	}
 	h.follow([]place{{seq: 7}}, nil)
-	h.learn([]place{{Head: eventstore.Head{OrderID: "late", Version: 1}}}, 0)
-	if _, unknown, _ := h.follow(nil, []domain.OrderID{"late"}); len(unknown) != 1 {
+	h.learn([]place{{Head: eventstore.Head{Stream: stream("late"), Version: 1}}}, 0)
+	if _, unknown, _ := h.follow(nil, []eventstore.StreamID{stream("late")}); len(unknown) != 1 {
 		t.Error("a head is known that was read before what was followed")
 	}
 }

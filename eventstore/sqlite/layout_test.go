@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"headway/domain"
 	"headway/eventstore"
 	"headway/eventstore/sqlite"
 	"headway/fault"
@@ -70,7 +69,7 @@ func TestOlderLayout(t *testing.T) {
 		}
 		at = at.Add(time.Second)
 		all = append(all, eventstore.Record{
-			OrderID: "a", Version: i + 1, EventID: eventstore.EventID(m.CausationID, 0), EventType: domain.TypeOrderConfirmed, SchemaVersion: 2,
+			Stream: stream("a"), Version: i + 1, EventID: eventstore.EventID(m.CausationID, 0), EventType: "OrderConfirmed", SchemaVersion: 2,
 			StoredAt: at, Data: []byte("{ }"), Metadata: m,
 		})
 	}
@@ -79,12 +78,12 @@ func TestOlderLayout(t *testing.T) {
 
 	for range 2 {
 		s := open(t, path, sqlite.Options{})
-		if got, err := s.Read(t.Context(), "a", 0); err != nil || len(got) != 3 || got[0].EventID != all[0].EventID || string(got[2].Data) != "{ }" ||
+		if got, err := s.Read(t.Context(), stream("a"), 0); err != nil || len(got) != 3 || got[0].EventID != all[0].EventID || string(got[2].Data) != "{ }" ||
 			got[1].Metadata != all[1].Metadata || !got[2].StoredAt.Equal(all[2].StoredAt) {
 			t.Errorf("the order is %v, %v", got, err)
 		}
 		for id, want := range map[string]int{all[0].Metadata.CorrelationID: 1, "a request": 2, "": 1, "nobody's": 0} {
-			if got, _, err := s.ByCorrelation(t.Context(), id, "", 9); err != nil || len(got) != want {
+			if got, _, err := s.ByCorrelation(t.Context(), order, id, "", 9); err != nil || len(got) != want {
 				t.Errorf("%q correlates %v, %v", id, got, err)
 			}
 		}
@@ -92,11 +91,11 @@ func TestOlderLayout(t *testing.T) {
 			t.Errorf("the list holds %v", got)
 		}
 		first := all[0]
-		got, err := s.Append(t.Context(), "a", 7, first.Metadata, domain.OrderConfirmed{})
+		got, err := s.Append(t.Context(), stream("a"), 7, first.Metadata, orderCreated())
 		if err != nil || len(got) != 1 || got[0].Version != 1 || got[0].EventID != first.EventID {
 			t.Errorf("a repeat got %v, %v", got, err)
 		}
-		if got, err := s.Append(t.Context(), "b", 0, first.Metadata, domain.OrderConfirmed{}); fault.KindOf(err) != fault.Invalid {
+		if got, err := s.Append(t.Context(), stream("b"), 0, first.Metadata, orderCreated()); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("on another order it got %v, %v", got, err)
 		}
 		must(t, s.Close())
@@ -108,7 +107,7 @@ func TestOlderLayout(t *testing.T) {
 		t.Errorf("the layout is %d, with %d old indexes", layout, indexes)
 	}
 	s := open(t, path, sqlite.Options{})
-	if got := appendTo(t, s, "a", 3); got[0].Version != 4 {
+	if got := appendTo(t, s, stream("a"), 3); got[0].Version != 4 {
 		t.Errorf("the next event is %v", got)
 	}
 }
@@ -118,19 +117,19 @@ func TestOlderLayout(t *testing.T) {
 func TestCommandIndex(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events.db")
 	s := open(t, path, sqlite.Options{})
-	stored := appendTo(t, s, "a", 0)[0]
+	stored := appendTo(t, s, stream("a"), 0)[0]
 	db := raw(t, path)
 	const row = `INSERT INTO events (aggregateId, version, eventType, schemaVersion, eventId, causationId, correlationId) VALUES `
 	execSQL(t, db, row+`('b', 1, 'x', 2, 'own', 'c', 'c'), ('b', 2, 'x', 2, 'other', 'c', 'd'), ('b', 3, 'x', 2, 'none', '', ''), ('b', 4, 'x', 2, '', '', 'd')`)
-	for _, again := range []string{`'own', 'c'`, `'other', ''`, `'none', ''`, `'` + stored.EventID + `', ''`, `'` + stored.EventID + `', '` + string(stored.Metadata.CausationID) + `'`} {
+	for _, again := range []string{`'own', 'c'`, `'other', ''`, `'none', ''`, `'` + stored.EventID + `', ''`, `'` + stored.EventID + `', '` + stored.Metadata.CausationID + `'`} {
 		if _, err := db.Exec(row + `('d', 1, 'x', 2, ` + again + `, '')`); err == nil {
 			t.Errorf("a second %s was stored", again)
 		}
 	}
 	for id, want := range map[string][]int{"c": {1}, "d": {4, 2}, "": {3}, stored.Metadata.CorrelationID: {1}} {
-		got, next, err := s.ByCorrelation(t.Context(), id, "", 1)
+		got, next, err := s.ByCorrelation(t.Context(), order, id, "", 1)
 		var versions []int
-		for must(t, err); len(got) > 0; got, next, err = s.ByCorrelation(t.Context(), id, next, 1) {
+		for must(t, err); len(got) > 0; got, next, err = s.ByCorrelation(t.Context(), order, id, next, 1) {
 			must(t, err)
 			versions = append(versions, got[0].Version)
 			if next == "" {
@@ -175,13 +174,13 @@ func TestEveryOperationOfAMigrationFails(t *testing.T) {
 			if s, err = sqlite.Open(path, sqlite.Options{}); err != nil {
 				t.Fatalf("%s, operation %d: with a disk that works again: %v", how, n, err)
 			}
-			if got, err := s.Read(t.Context(), "a", 0); err != nil || len(got) != events || got[events-1].EventID != "event 60" {
+			if got, err := s.Read(t.Context(), stream("a"), 0); err != nil || len(got) != events || got[events-1].EventID != "event 60" {
 				t.Errorf("%s, operation %d: %d events are there, %v", how, n, len(got), err)
 			}
-			if got, _, err := s.ByCorrelation(t.Context(), "command 7", "", 9); err != nil || len(got) != 1 || got[0].Version != 7 {
+			if got, _, err := s.ByCorrelation(t.Context(), order, "command 7", "", 9); err != nil || len(got) != 1 || got[0].Version != 7 {
 				t.Errorf("%s, operation %d: command 7 is %v, %v", how, n, got, err)
 			}
-			appendTo(t, s, "a", events)
+			appendTo(t, s, stream("a"), events)
 			must(t, s.Close())
 			var layout int
 			var whole string

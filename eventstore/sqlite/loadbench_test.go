@@ -15,24 +15,28 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/eventstore/sqlite"
+	"headway/orders"
 )
 
 // BenchmarkLoadLong loads an order of 10,000 events of 270 bytes: every record with all that it says, folded into an order. Beside it stands
 // the least that such a load costs: a plain table, a SELECT of the data alone, and encoding/json into structs.
 func BenchmarkLoadLong(b *testing.B) {
-	const events = domain.MaxOrderEvents
+	const events = eventstore.MaxStreamEvents
 	s := open(b, filepath.Join(b.TempDir(), "events.db"), sqlite.Options{})
-	id := domain.OrderID(uuid.NewString())
+	id := stream(uuid.NewString())
 	for head := 0; head < events; head += eventstore.MaxAppend {
-		var batch []domain.Event
+		var facts []domain.Event
 		for n := head; n < head+eventstore.MaxAppend; n++ {
-			if batch = append(batch, longLine(n)); n == 0 {
-				batch[0] = orderCreated()
-			}
+			facts = append(facts, longLine(n))
+		}
+		batch, err := orders.Encode(domain.Codec{}, facts...)
+		must(b, err)
+		if head == 0 {
+			batch[0] = orderCreated()
 		}
 		command := uuid.NewString()
-		_, err := s.Append(b.Context(), id, head, eventstore.Metadata{
-			CausationID: domain.CommandID(command), CorrelationID: command, UserID: "operator-7", Timestamp: time.Now(),
+		_, err = s.Append(b.Context(), id, head, eventstore.Metadata{
+			CausationID: command, CorrelationID: command, UserID: "operator-7", Timestamp: time.Now(),
 			CommandHash: strings.ReplaceAll(command, "-", ""),
 		}, batch...)
 		must(b, err)
@@ -44,7 +48,7 @@ func BenchmarkLoadLong(b *testing.B) {
 	b.Run("own", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			stream, err := eventstore.Load(b.Context(), s, domain.Codec{}, id)
+			stream, err := (orders.Handler{Events: s, Codec: domain.Codec{}}).Load(b.Context(), orders.IDOf(id))
 			if must(b, err); stream.Order.Version != events || len(stream.Records) != events {
 				b.Fatal(stream.Hold)
 			}

@@ -22,7 +22,7 @@ func TestStore(t *testing.T) {
 // place is one file.
 type place struct{ path string }
 
-func (p *place) Open(t *testing.T, clock func() time.Time) eventstore.Store {
+func (p *place) Open(t *testing.T, clock func() time.Time) storetest.Store {
 	t.Helper()
 	return open(t, p.path, sqlite.Options{Clock: clock})
 }
@@ -33,16 +33,26 @@ func (p *place) Plant(t *testing.T, records ...eventstore.Record) {
 	tx, err := db.Begin()
 	must(t, err)
 	stmt, err := tx.Prepare(`INSERT INTO events (aggregateId, version, eventId, eventType, schemaVersion, storedAt, timestamp, causationId,
-		correlationId, userId, seenVersion, commandHash, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+		correlationId, userId, seenVersion, commandHash, data, category) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	must(t, err)
 	for _, r := range records {
-		m := r.Metadata
-		_, err := stmt.Exec(string(r.OrderID), r.Version, r.EventID, r.EventType, r.SchemaVersion, r.StoredAt.UnixMicro(),
-			m.Timestamp.UnixMicro(), string(m.CausationID), m.CorrelationID, m.UserID, m.SeenVersion, m.CommandHash, r.Data)
+		m, category := r.Metadata, r.Stream.Category
+		if category == order {
+			category = ""
+		}
+		_, err := stmt.Exec(r.Stream.Key(), r.Version, r.EventID, r.EventType, r.SchemaVersion, r.StoredAt.UnixMicro(),
+			m.Timestamp.UnixMicro(), m.CausationID, m.CorrelationID, m.UserID, m.SeenVersion, m.CommandHash, r.Data, category)
 		must(t, err)
 	}
 	must(t, tx.Commit())
 	must(t, db.Close())
+}
+
+// order is the category of the tests' streams.
+const order = eventstore.FirstCategory
+
+func stream(id string) eventstore.StreamID {
+	return eventstore.StreamID{Category: order, ID: id}
 }
 
 func open(tb testing.TB, path string, options sqlite.Options) *sqlite.Store {

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"sync"
 
-	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
 )
@@ -11,7 +10,7 @@ import (
 // command is one append on its way to the writer.
 type command struct {
 	ended    func() error // the context's Err: asked before the command joins a transaction, never after
-	order    domain.OrderID
+	stream   eventstore.StreamID
 	expect   int
 	metadata eventstore.Metadata
 	records  []eventstore.Record // complete but for StoredAt
@@ -19,7 +18,7 @@ type command struct {
 	answered chan answer         // holds one answer
 
 	snapshot *eventstore.Snapshot // what there is to keep instead of events; else nil
-	useless  int                  // the version of a newer snapshot that it may replace
+	invalid  int                  // the version of a newer snapshot that it may replace
 }
 
 type answer struct {

@@ -22,7 +22,7 @@ import (
 
 const (
 	applicationID = 0x48647779 // "Hdwy" in the header of the file
-	schemaVersion = 2          // user_version
+	schemaVersion = 3          // user_version
 	notHeadways   = " is not an event store of Headway."
 )
 
@@ -48,15 +48,30 @@ CREATE TABLE events (
 	seenVersion   INTEGER NOT NULL DEFAULT 0,
 	commandHash   TEXT    NOT NULL DEFAULT '',
 	data          ANY,
+	category      TEXT    NOT NULL DEFAULT '',
+	keyId         TEXT    NOT NULL DEFAULT '',
 	UNIQUE (aggregateId, version)
 ) STRICT;
-CREATE UNIQUE INDEX firsts ON events (seq) WHERE version = 1;
 CREATE INDEX types ON events (eventType);
 CREATE TRIGGER events_stay BEFORE UPDATE ON events
 BEGIN SELECT RAISE(ABORT, 'a stored event never changes'); END;
 CREATE TRIGGER events_last BEFORE DELETE ON events
 BEGIN SELECT RAISE(ABORT, 'a stored event is kept for ever'); END;
-` + commandIndex
+` + commandIndex + categoryIndex
+
+// categoryIndex keeps the categories apart. The first one's name is not stored, and its events are in no index for it, because they are most.
+// firsts has the first event of each stream of it, others every event of the others. log is the log's identity; parent is the log that it was moved
+// from. keyId names, one day, the key by which the personal data of an event is encrypted.
+const categoryIndex = `
+CREATE UNIQUE INDEX firsts ON events (seq) WHERE version = 1 AND category = '';
+CREATE INDEX others ON events (category, seq) WHERE category <> '';
+CREATE TABLE log (
+	one    INTEGER PRIMARY KEY CHECK (one = 1),
+	id     TEXT NOT NULL,
+	parent TEXT NOT NULL DEFAULT ''
+) STRICT;
+INSERT INTO log (one, id) VALUES (1, lower(hex(randomblob(16))));
+`
 
 // commandIndex finds events by their command, and is the only index besides that of streams whose keys come in no order: each of those is one page
 // more for a commit to write. An event's id follows from its command's, so that one index says whether either is known. Who names no command
@@ -79,6 +94,13 @@ DROP INDEX ids;
 DROP TRIGGER events_follow;
 DROP TRIGGER events_differ;
 ` + commandIndex
+
+// fromLayout2 knew one category, and no log from another. No event is touched.
+const fromLayout2 = `
+ALTER TABLE events ADD COLUMN category TEXT NOT NULL DEFAULT '';
+ALTER TABLE events ADD COLUMN keyId TEXT NOT NULL DEFAULT '';
+DROP INDEX firsts;
+` + categoryIndex
 
 // address is the file as the driver wants it, never created by it: an event store that vanished is not an empty one.
 func address(path string, pragmas ...string) string {
@@ -213,7 +235,7 @@ func makeSchema(ctx context.Context, conn *sql.Conn, path string) error {
 		return err
 	}
 	layout, err := inspect(ctx, conn, path) // another process may have been faster
-	changes := map[int]string{0: schema + snapshotSchema, 1: fromLayout1}[layout]
+	changes := map[int]string{0: schema + snapshotSchema, 1: fromLayout1 + fromLayout2, 2: fromLayout2}[layout]
 	if err == nil && changes != "" {
 		_, err = conn.ExecContext(ctx, changes+fmt.Sprintf(`PRAGMA application_id = %d; PRAGMA user_version = %d;`, applicationID, schemaVersion))
 	}

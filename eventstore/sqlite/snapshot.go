@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 
-	"headway/domain"
 	"headway/eventstore"
 )
 
@@ -24,10 +23,10 @@ const (
 		DO UPDATE SET version = excluded.version, data = excluded.data WHERE version <= excluded.version OR version = ?`
 )
 
-// LoadSnapshot is eventstore.Store's.
-func (s *Store) LoadSnapshot(ctx context.Context, id domain.OrderID) (eventstore.Snapshot, error) {
-	found := eventstore.Snapshot{OrderID: id}
-	err := s.snapshot.QueryRowContext(ctx, string(id)).Scan(&found.Version, &found.Data)
+// LoadSnapshot is eventstore.Snapshots'.
+func (s *Store) LoadSnapshot(ctx context.Context, id eventstore.StreamID) (eventstore.Snapshot, error) {
+	found := eventstore.Snapshot{Stream: id}
+	err := s.snapshot.QueryRowContext(ctx, id.Key()).Scan(&found.Version, &found.Data)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return eventstore.Snapshot{}, nil
@@ -37,9 +36,9 @@ func (s *Store) LoadSnapshot(ctx context.Context, id domain.OrderID) (eventstore
 	return found, nil
 }
 
-// SaveSnapshot is eventstore.Store's. The snapshot shares a transaction with the commands that wait beside it. A context that ends is not waited
+// SaveSnapshot is eventstore.Snapshots'. The snapshot shares a transaction with the commands that wait beside it. A context that ends is not waited
 // for: the snapshot may be saved all the same.
-func (s *Store) SaveSnapshot(ctx context.Context, snapshot eventstore.Snapshot, useless int) error {
+func (s *Store) SaveSnapshot(ctx context.Context, snapshot eventstore.Snapshot, invalid int) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -47,8 +46,8 @@ func (s *Store) SaveSnapshot(ctx context.Context, snapshot eventstore.Snapshot, 
 		return eventstore.SnapshotTooLarge(snapshot)
 	}
 	c := &command{
-		ended: ctx.Err, order: snapshot.OrderID, bytes: len(snapshot.Data), answered: make(chan answer, 1),
-		snapshot: &snapshot, useless: useless,
+		ended: ctx.Err, stream: snapshot.Stream, bytes: len(snapshot.Data), answered: make(chan answer, 1),
+		snapshot: &snapshot, invalid: invalid,
 	}
 	if err := s.queue.put(c); err != nil {
 		return err
@@ -62,7 +61,7 @@ func (s *Store) SaveSnapshot(ctx context.Context, snapshot eventstore.Snapshot, 
 }
 
 // keep adds a snapshot to the transaction.
-func (w *writer) keep(ctx context.Context, s *eventstore.Snapshot, useless int) error {
-	_, err := w.do.keep.ExecContext(ctx, string(s.OrderID), s.Version, s.Data, useless)
+func (w *writer) keep(ctx context.Context, s *eventstore.Snapshot, invalid int) error {
+	_, err := w.do.keep.ExecContext(ctx, s.Stream.Key(), s.Version, s.Data, invalid)
 	return err
 }

@@ -6,15 +6,14 @@ import (
 	"testing"
 	"time"
 
-	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
 )
 
-func kept(id domain.OrderID, version int) *command {
+func kept(id eventstore.StreamID, version int) *command {
 	return &command{
-		ended: func() error { return nil }, order: id, answered: make(chan answer, 1),
-		snapshot: &eventstore.Snapshot{OrderID: id, Version: version, Data: []byte("x")},
+		ended: func() error { return nil }, stream: id, answered: make(chan answer, 1),
+		snapshot: &eventstore.Snapshot{Stream: id, Version: version, Data: []byte("x")},
 	}
 }
 
@@ -22,7 +21,7 @@ func kept(id domain.OrderID, version int) *command {
 func TestSnapshotsInABatch(t *testing.T) {
 	w := newWriter(t)
 	m := metadata()
-	answers := answersOf(t, w, kept("a", 7), newCommand(t, "a", 0, m, "x"), kept("a", 5), newCommand(t, "a", 0, metadata(), "y"), kept("b", 1))
+	answers := answersOf(t, w, kept(stream("a"), 7), newCommand(t, stream("a"), 0, m, "x"), kept(stream("a"), 5), newCommand(t, stream("a"), 0, metadata(), "y"), kept(stream("b"), 1))
 	for i, want := range []fault.Kind{0, 0, 0, fault.Conflict, 0} {
 		if err := answers[i].err; (err != nil) != (want != 0) || (err != nil && fault.KindOf(err) != want) {
 			t.Errorf("answer %d is %v", i, err)
@@ -52,12 +51,12 @@ func TestFileWithoutSnapshots(t *testing.T) {
 		if s, err = Open(path, Options{}); err != nil {
 			t.Fatal(err)
 		}
-		found, err := s.LoadSnapshot(t.Context(), "a")
+		found, err := s.LoadSnapshot(t.Context(), stream("a"))
 		if err != nil || found.Version != 0 {
 			t.Errorf("there is version %d, %v", found.Version, err)
 		}
-		err = s.SaveSnapshot(t.Context(), eventstore.Snapshot{OrderID: "a", Version: 3, Data: []byte("x")}, 0)
-		if found, again := s.LoadSnapshot(t.Context(), "a"); err != nil || again != nil || found.Version != 3 {
+		err = s.SaveSnapshot(t.Context(), eventstore.Snapshot{Stream: stream("a"), Version: 3, Data: []byte("x")}, 0)
+		if found, again := s.LoadSnapshot(t.Context(), stream("a")); err != nil || again != nil || found.Version != 3 {
 			t.Errorf("there is version %d, %v", found.Version, errors.Join(err, again))
 		}
 		_, err = s.writer.conn.ExecContext(t.Context(), `DELETE FROM snapshots`)

@@ -4,6 +4,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -13,7 +14,6 @@ import (
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
-	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
 )
@@ -25,7 +25,7 @@ const (
 	MaxQueue      = 1024            // commands that wait for the writer; one more is Unavailable
 	MaxQueueBytes = 64 << 20        // event data that waits for the writer; more is Unavailable
 	MaxReaders    = 8               // connections that read
-	StreamReaders = 8               // further ones, that read the streams of orders; one who finds none idle waits
+	StreamReaders = 8               // further ones, that read one stream each; one who finds none idle waits
 	BusyTimeout   = 5 * time.Second // how long a transaction waits for another process
 	headsPerQuery = 1000
 	writerCache   = 8 << 20  // bytes of pages that the writer may add to what all connections of the process keep together
@@ -45,20 +45,19 @@ const (
 
 // Options of a store. The zero Options are ready to use.
 type Options struct {
-	Codec domain.Codec     // writes the data of events
 	Clock func() time.Time // says when an event is stored; nil means time.Now
 }
 
 // Store is an eventstore.Store on one SQLite file. StoredAt strictly grows over the whole file, so that the order of commits is the
 // order of time. A Close answers what was accepted first.
 type Store struct {
-	codec   domain.Codec
 	queue   *queue
 	writer  *writer
 	readers *sql.DB
 	read    readStatements
 	streams *streams
 	heads   heads
+	log     string // the log's identity
 
 	snapshot *sql.Stmt // finds one
 
@@ -67,8 +66,8 @@ type Store struct {
 }
 
 var (
-	_ eventstore.Store      = (*Store)(nil)
-	_ eventstore.ManyReader = (*Store)(nil)
+	_ eventstore.Store     = (*Store)(nil)
+	_ eventstore.Snapshots = (*Store)(nil)
 )
 
 // Open opens the file, or makes it, readable by its owner only. It refuses a file that is not an event store, and one that a newer
@@ -84,7 +83,7 @@ func Open(path string, options Options) (*Store, error) {
 	if err := w.connect(); err != nil {
 		return nil, err
 	}
-	s := &Store{codec: options.Codec, queue: newQueue(), writer: w}
+	s := &Store{queue: newQueue(), writer: w}
 	if err := s.openReaders(path); err != nil {
 		return nil, errors.Join(err, w.disconnect())
 	}
@@ -102,6 +101,9 @@ func (s *Store) openReaders(path string) error {
 	}
 	if err == nil {
 		s.snapshot, err = db.PrepareContext(context.Background(), findSnapshot)
+	}
+	if err == nil {
+		err = db.QueryRowContext(context.Background(), `SELECT id FROM log`).Scan(&s.log)
 	}
 	if err == nil {
 		s.streams, err = openStreams(path)
@@ -137,7 +139,7 @@ func (s *Store) Close() error {
 // Append is eventstore.Store's. It waits until the transaction that holds the command is on the disk; so do its conflicts. The context
 // counts until the command joins a transaction: the context's error means that nothing was stored.
 func (s *Store) Append(
-	ctx context.Context, id domain.OrderID, expect int, m eventstore.Metadata, events ...domain.Event,
+	ctx context.Context, id eventstore.StreamID, expect int, m eventstore.Metadata, events ...eventstore.NewEvent,
 ) ([]eventstore.Record, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -154,30 +156,18 @@ func (s *Store) Append(
 	return answer.records, answer.err
 }
 
-// command encodes the events, outside of any transaction.
-func (s *Store) command(id domain.OrderID, expect int, m eventstore.Metadata, events []domain.Event) (*command, error) {
-	switch {
-	case m.CausationID == "":
-		return nil, fault.Errorf(fault.Internal, "An append needs the id of its command.")
-	case len(events) == 0:
-		return nil, fault.Errorf(fault.Internal, "An append needs at least one event.")
-	case len(events) > eventstore.MaxAppend:
-		return nil, fault.Errorf(fault.TooLarge, "One command can store at most %d events, not %d.", eventstore.MaxAppend, len(events))
+// command makes the records, outside of any transaction.
+func (s *Store) command(id eventstore.StreamID, expect int, m eventstore.Metadata, events []eventstore.NewEvent) (*command, error) {
+	if err := eventstore.CheckAppend(id, m, events); err != nil {
+		return nil, err
 	}
 	m.Timestamp = m.Timestamp.UTC().Truncate(time.Microsecond)
-	c := &command{order: id, expect: expect, metadata: m, answered: make(chan answer, 1)}
+	c := &command{stream: id, expect: expect, metadata: m, answered: make(chan answer, 1)}
 	for i, event := range events {
-		eventType, data, err := s.codec.Encode(event)
-		if err != nil {
-			return nil, err
-		}
-		if len(data) > domain.MaxEventBytes {
-			return nil, fault.Errorf(fault.TooLarge, "One event can hold at most %d KiB.", domain.MaxEventBytes>>10)
-		}
-		c.bytes += len(data)
+		c.bytes += len(event.Data)
 		c.records = append(c.records, eventstore.Record{
-			EventID: eventstore.EventID(m.CausationID, i), OrderID: id, Version: expect + i + 1, EventType: eventType,
-			SchemaVersion: domain.SchemaVersion, Data: data, Metadata: m,
+			EventID: eventstore.EventID(m.CausationID, i), Stream: id, Version: expect + i + 1, EventType: event.Type,
+			SchemaVersion: event.Schema, Data: bytes.Clone(event.Data), Metadata: m,
 		})
 	}
 	return c, nil

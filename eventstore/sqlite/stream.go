@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"time"
 
-	"headway/domain"
 	"headway/eventstore"
 )
 
@@ -59,7 +58,7 @@ func (s *streams) close() error {
 }
 
 // read answers the records of an order after a version, oldest first.
-func (s *streams) read(ctx context.Context, id domain.OrderID, after int) ([]eventstore.Record, error) {
+func (s *streams) read(ctx context.Context, id eventstore.StreamID, after int) ([]eventstore.Record, error) {
 	var r *streamReader
 	select {
 	case r = <-s.idle:
@@ -87,7 +86,7 @@ func (r *streamReader) disconnect() error {
 	return err
 }
 
-func (r *streamReader) read(ctx context.Context, db *sql.DB, id domain.OrderID, after int) (records []eventstore.Record, err error) {
+func (r *streamReader) read(ctx context.Context, db *sql.DB, id eventstore.StreamID, after int) (records []eventstore.Record, err error) {
 	if r.conn == nil {
 		if r.conn, err = db.Conn(ctx); err != nil {
 			return nil, err
@@ -97,7 +96,7 @@ func (r *streamReader) read(ctx context.Context, db *sql.DB, id domain.OrderID, 
 			return nil, err
 		}
 	}
-	rows, err := r.stmt.query(context.WithoutCancel(ctx), string(id), int64(after))
+	rows, err := r.stmt.query(context.WithoutCancel(ctx), id.Key(), int64(after))
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +124,7 @@ func (r *streamReader) read(ctx context.Context, db *sql.DB, id domain.OrderID, 
 }
 
 // recordOf takes the columns of a record as the driver gives them. The table is STRICT: but for the data each has the type of its column.
-func recordOf(id domain.OrderID, row []driver.Value) (eventstore.Record, error) {
+func recordOf(id eventstore.StreamID, row []driver.Value) (eventstore.Record, error) {
 	var wrong error
 	text := func(i int) string {
 		s, ok := row[i].(string)
@@ -142,15 +141,15 @@ func recordOf(id domain.OrderID, row []driver.Value) (eventstore.Record, error) 
 		return n
 	}
 	r := eventstore.Record{
-		OrderID: id, Version: int(number(0)), EventID: text(1), EventType: text(2), SchemaVersion: int(number(3)),
+		Stream: id, Version: int(number(0)), EventID: text(1), EventType: text(2), SchemaVersion: int(number(3)),
 		StoredAt: time.UnixMicro(number(4)).UTC(), Data: bytesOf(row[11]),
 		Metadata: eventstore.Metadata{
-			Timestamp: time.UnixMicro(number(5)).UTC(), CausationID: domain.CommandID(text(6)), CorrelationID: text(7), UserID: text(8),
+			Timestamp: time.UnixMicro(number(5)).UTC(), CausationID: text(6), CorrelationID: text(7), UserID: text(8),
 			SeenVersion: int(number(9)), CommandHash: text(10),
 		},
 	}
 	if r.EventID == "" {
-		r.EventID = domain.HistoricEventID(id, r.Version)
+		r.EventID = eventstore.HistoricEventID(id.Key(), r.Version)
 	}
 	return r, wrong
 }

@@ -6,10 +6,7 @@ import (
 	"errors"
 	"path/filepath"
 	"testing"
-	"time"
 
-	"headway/domain"
-	"headway/eventstore"
 	"headway/fault"
 )
 
@@ -19,13 +16,12 @@ func TestStreamReaders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := eventstore.NewCommandID()
-	m := eventstore.Metadata{CausationID: command, CorrelationID: string(command), Timestamp: time.Now()}
-	if _, err := s.Append(t.Context(), "a", 0, m, domain.OrderConfirmed{}); err != nil {
+	m := metadata()
+	if _, err := s.Append(t.Context(), stream("a"), 0, m, confirmed()); err != nil {
 		t.Fatal(err)
 	}
 	read := func(ctx context.Context) error {
-		records, err := s.Read(ctx, "a", 0)
+		records, err := s.Read(ctx, stream("a"), 0)
 		if err == nil && len(records) != 1 {
 			err = errors.New("the event is not there")
 		}

@@ -70,7 +70,7 @@ func TestLogIsRewritten(t *testing.T) {
 	defer done()
 	s := open(t, path, sqlite.Options{})
 	for i := range 40 {
-		appendTo(t, s, "a", i)
+		appendTo(t, s, stream("a"), i)
 	}
 	left, dir := disk.Cut(1), t.TempDir()
 	must(t, left.Put(dir))

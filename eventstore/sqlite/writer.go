@@ -11,7 +11,6 @@ import (
 	driver "modernc.org/sqlite"
 	codes "modernc.org/sqlite/lib"
 
-	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
 )
@@ -47,8 +46,8 @@ func (d *writeStatements) prepare(ctx context.Context, conn *sql.Conn) error {
 		{&d.release, `RELEASE command`},
 		{&d.rollbackTo, `ROLLBACK TO command`},
 		{&d.lastStored, `SELECT coalesce((SELECT storedAt FROM events ORDER BY seq DESC LIMIT 1), 0)`},
-		{&d.insert, `INSERT INTO events (aggregateId, version, eventId, eventType, schemaVersion, storedAt, timestamp, causationId,
-			correlationId, userId, seenVersion, commandHash, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
+		{&d.insert, `INSERT INTO events (aggregateId, category, version, eventId, eventType, schemaVersion, storedAt, timestamp, causationId,
+			correlationId, userId, seenVersion, commandHash, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
 	} {
 		stmt, err := prepareDirectly(ctx, conn, p.sql)
 		if err != nil {
@@ -205,9 +204,9 @@ func (w *writer) write(batch []*command) ([]answer, error) {
 // It asks nothing first: the table refuses an event that does not follow its stream, or whose id is known.
 func (w *writer) append(ctx context.Context, c *command, last *int64) ([]eventstore.Record, error) {
 	if c.snapshot != nil {
-		return nil, w.keep(ctx, c.snapshot, c.useless)
+		return nil, w.keep(ctx, c.snapshot, c.invalid)
 	}
-	if c.expect+len(c.records) > domain.MaxOrderEvents {
+	if c.expect+len(c.records) > eventstore.MaxStreamEvents {
 		return w.refuse(ctx, c, nil)
 	}
 	several := len(c.records) > 1 // one that fails leaves nothing by itself
@@ -246,31 +245,31 @@ func (w *writer) append(ctx context.Context, c *command, last *int64) ([]eventst
 
 func (w *writer) insert(ctx context.Context, r *eventstore.Record) error {
 	m := &r.Metadata
-	return w.do.insert.exec(ctx, string(r.OrderID), int64(r.Version), r.EventID, r.EventType, int64(r.SchemaVersion), r.StoredAt.UnixMicro(),
-		m.Timestamp.UnixMicro(), string(m.CausationID), m.CorrelationID, m.UserID, int64(m.SeenVersion), m.CommandHash, r.Data)
+	return w.do.insert.exec(ctx, r.Stream.Key(), categoryOf(r.Stream), int64(r.Version), r.EventID, r.EventType, int64(r.SchemaVersion), r.StoredAt.UnixMicro(),
+		m.Timestamp.UnixMicro(), m.CausationID, m.CorrelationID, m.UserID, int64(m.SeenVersion), m.CommandHash, r.Data)
 }
 
 // refuse says what is wrong with a command of which nothing is stored: its stream is elsewhere, there are too many events, its command id was
 // used before, which its event ids show, or it has a value that the table does not allow. A repeat is not refused.
 func (w *writer) refuse(ctx context.Context, c *command, cause error) ([]eventstore.Record, error) {
 	var head int
-	if err := w.do.head.QueryRowContext(ctx, string(c.order)).Scan(&head); err != nil {
+	if err := w.do.head.QueryRowContext(ctx, c.stream.Key()).Scan(&head); err != nil {
 		return nil, err
 	}
 	if head != c.expect {
 		return w.repeat(ctx, c, head)
 	}
-	if head+len(c.records) > domain.MaxOrderEvents {
-		return nil, fault.Errorf(fault.TooLarge, "An order can have at most %s events; this one has %s.", fault.Number(domain.MaxOrderEvents), fault.Number(head))
+	if head+len(c.records) > eventstore.MaxStreamEvents {
+		return nil, eventstore.StreamIsFull(head)
 	}
 	var holder string
-	if err := w.do.byID.QueryRowContext(ctx, string(c.metadata.CausationID), c.records[0].EventID).Scan(&holder); err != nil {
+	if err := w.do.byID.QueryRowContext(ctx, c.metadata.CausationID, c.records[0].EventID).Scan(&holder); err != nil {
 		return nil, err
 	}
 	switch holder {
 	case "":
 		return nil, &fault.Error{Kind: fault.Internal, Message: "The event store does not allow this event.", Cause: cause}
-	case string(c.order):
+	case c.stream.Key():
 		return w.repeat(ctx, c, head)
 	}
 	return nil, eventstore.OtherContent()
@@ -278,11 +277,11 @@ func (w *writer) refuse(ctx context.Context, c *command, cause error) ([]eventst
 
 // repeat answers a command whose stream is not where it expects: its own first result, if it has one.
 func (w *writer) repeat(ctx context.Context, c *command, head int) ([]eventstore.Record, error) {
-	rows, err := w.do.repeats.QueryContext(ctx, string(c.order), string(c.metadata.CausationID))
+	rows, err := w.do.repeats.QueryContext(ctx, c.stream.Key(), c.metadata.CausationID)
 	if err != nil {
 		return nil, err
 	}
-	records, err := scanAll(rows, c.order)
+	records, err := scanAll(rows, c.stream)
 	switch {
 	case err != nil:
 		return nil, err

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
 )
@@ -17,20 +16,16 @@ import (
 func appendAndRead(t *testing.T, p Place) {
 	now := time.Date(2024, 5, 6, 7, 8, 9, 123_456_000, time.UTC)
 	s := p.Open(t, func() time.Time { return now })
-	id, m := newOrder(), newCommand()
+	id, m := newStream(), newCommand()
 	m.Timestamp = time.Date(2020, 1, 2, 3, 4, 5, 678_901_234, time.FixedZone("", 3600)) // is stored in UTC, in microseconds
-	first := mustAppend(t, s, id, 0, m, created(), added("jam"), domain.OrderConfirmed{})
+	first := mustAppend(t, s, id, 0, m, created(), added("jam"), confirmed())
 
 	m.Timestamp = time.Date(2020, 1, 2, 2, 4, 5, 678_901_000, time.UTC)
 	var want []eventstore.Record
-	for i, event := range []domain.Event{created(), added("jam"), domain.OrderConfirmed{}} {
-		eventType, data, err := domain.Codec{}.Encode(event)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for i, event := range []eventstore.NewEvent{created(), added("jam"), confirmed()} {
 		r := eventstore.Record{
-			EventID: eventstore.EventID(m.CausationID, i), OrderID: id, Version: i + 1, EventType: eventType,
-			SchemaVersion: domain.SchemaVersion, Data: data, Metadata: m,
+			EventID: eventstore.EventID(m.CausationID, i), Stream: id, Version: i + 1, EventType: event.Type,
+			SchemaVersion: event.Schema, Data: event.Data, Metadata: m,
 		}
 		if i < len(first) {
 			r.StoredAt = first[i].StoredAt // is the store's to say, within these bounds:
@@ -41,7 +36,7 @@ func appendAndRead(t *testing.T, p Place) {
 		want = append(want, r)
 	}
 	checkRecords(t, "the answer of Append", first, want)
-	want = append(want, mustAppend(t, s, id, 3, newCommand(), domain.OrderCancelled{Reason: "a “reason”\n"})...)
+	want = append(want, mustAppend(t, s, id, 3, newCommand(), cancelled(`a “reason”\n`))...)
 	for after := range 6 {
 		got, err := s.Read(t.Context(), id, after)
 		if err != nil {
@@ -49,12 +44,12 @@ func appendAndRead(t *testing.T, p Place) {
 		}
 		checkRecords(t, fmt.Sprintf("read after %d", after), got, want[min(after, len(want)):])
 	}
-	checkLength(t, s, newOrder(), 0)
+	checkLength(t, s, newStream(), 0)
 }
 
 func conflicts(t *testing.T, p Place) {
 	s := p.Open(t, nil)
-	id := newOrder()
+	id := newStream()
 	mustAppend(t, s, id, 0, newCommand(), created(), added("jam"))
 	for _, expect := range []int{-1, 0, 1, 3, 1000} {
 		_, err := s.Append(t.Context(), id, expect, newCommand(), added("tea"))
@@ -62,14 +57,14 @@ func conflicts(t *testing.T, p Place) {
 	}
 	checkLength(t, s, id, 2)
 
-	missing := newOrder()
+	missing := newStream()
 	for _, expect := range []int{-1, 1, 7} {
 		_, err := s.Append(t.Context(), missing, expect, newCommand(), added("tea"))
 		checkConflict(t, err, 0)
 	}
 	checkLength(t, s, missing, 0)
 	if heads, err := s.Heads(t.Context(), missing); err != nil || len(heads) != 0 {
-		t.Errorf("an order that only had conflicts has the heads %v, %v", heads, err)
+		t.Errorf("a stream that only had conflicts has the heads %v, %v", heads, err)
 	}
 }
 
@@ -77,14 +72,14 @@ func writersAtOneVersion(writers int) func(t *testing.T, p Place) {
 	return func(t *testing.T, p Place) {
 		s := p.Open(t, nil)
 		together(writers, func(int) { // so that every connection is open before it counts
-			if _, err := s.Append(t.Context(), newOrder(), 0, newCommand(), created()); err != nil {
+			if _, err := s.Append(t.Context(), newStream(), 0, newCommand(), created()); err != nil {
 				t.Errorf("warming up: %v", err)
 			}
 		})
-		id := newOrder()
+		id := newStream()
 		const rounds = 3
 		for head := range rounds {
-			event := domain.Event(added("tea"))
+			event := added("tea")
 			if head == 0 {
 				event = created()
 			}
@@ -109,7 +104,7 @@ func writersAtOneVersion(writers int) func(t *testing.T, p Place) {
 			}
 			records := mustRead(t, s, id)
 			if winner < 0 || len(records) != head+1 || records[head].Metadata.CausationID != commands[winner].CausationID {
-				t.Fatalf("after round %d the order holds %s, and the winner is %d", head+1, asJSON(records), winner)
+				t.Fatalf("after round %d the stream holds %s, and the winner is %d", head+1, asJSON(records), winner)
 			}
 		}
 	}
@@ -125,15 +120,15 @@ func crowd(t *testing.T, p Place) {
 
 func neighbours(t *testing.T, p Place) {
 	s := p.Open(t, nil)
-	old := newOrder()
+	old := newStream()
 	mustAppend(t, s, old, 0, newCommand(), created())
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 
 	const commands = 64
-	ids := make([]domain.OrderID, commands)
+	ids := make([]eventstore.StreamID, commands)
 	for i := range ids {
-		ids[i] = newOrder()
+		ids[i] = newStream()
 	}
 	together(commands, func(i int) {
 		switch i % 4 {
@@ -162,8 +157,8 @@ func neighbours(t *testing.T, p Place) {
 
 func allOrNone(t *testing.T, p Place) {
 	s := p.Open(t, nil)
-	id := newOrder()
-	large := domain.OrderCancelled{Reason: strings.Repeat("x", domain.MaxEventBytes)}
+	id := newStream()
+	large := cancelled(strings.Repeat("x", eventstore.MaxEventBytes))
 	_, err := s.Append(t.Context(), id, 0, newCommand(), created(), added("jam"), large)
 	checkKind(t, err, fault.TooLarge)
 	checkLength(t, s, id, 0)
@@ -192,79 +187,39 @@ func allOrNone(t *testing.T, p Place) {
 	checkLength(t, s, id, each*times)
 }
 
-// addItem asks for one more item, as a person does.
-func addItem(m eventstore.Metadata, id domain.OrderID, expect int, sku string) eventstore.Request {
-	return eventstore.Request{
-		CommandID: m.CausationID, OrderID: id, Command: domain.AddItem{Item: item(sku)}, Expect: expect, UserID: "ada", Timestamp: m.Timestamp,
-	}
-}
-
 func sameCommandAtOnce(t *testing.T, p Place) {
-	s, other := p.Open(t, nil), p.Open(t, nil)
+	s, another := p.Open(t, nil), p.Open(t, nil)
 	const times = 16
-	t.Run("append", func(t *testing.T) {
-		id, m := newOrder(), newCommand()
-		answers := make([][]eventstore.Record, times)
-		together(times, func(i int) {
-			store := s
-			if i%4 == 0 {
-				store = other
-			}
-			var err error
-			if answers[i], err = store.Append(t.Context(), id, 0, m, created(), added("jam")); err != nil {
-				t.Errorf("repeat %d: %v", i, err)
-			}
-		})
-		stored := mustRead(t, s, id)
-		for _, got := range answers {
-			checkRecords(t, "a repeat's answer", got, stored)
+	id, m := newStream(), newCommand()
+	answers := make([][]eventstore.Record, times)
+	together(times, func(i int) {
+		store := s
+		if i%4 == 0 {
+			store = another
 		}
-		checkLength(t, s, id, 2)
-	})
-	t.Run("execute", func(t *testing.T) {
-		id := newOrder()
-		mustAppend(t, s, id, 0, newCommand(), created())
-		req := addItem(newCommand(), id, 1, "jam")
-		results := make([]eventstore.Result, times)
-		together(times, func(i int) {
-			var err error
-			if results[i], err = eventstore.Execute(t.Context(), s, domain.Codec{}, req); err != nil {
-				t.Errorf("repeat %d: %v", i, err)
-			}
-		})
-		stored := mustRead(t, s, id)
-		for _, got := range results {
-			checkRecords(t, "a repeat's answer", got.Records, stored[1:])
+		var err error
+		if answers[i], err = store.Append(t.Context(), id, 0, m, created(), added("jam")); err != nil {
+			t.Errorf("repeat %d: %v", i, err)
 		}
-		checkLength(t, s, id, 2)
 	})
+	stored := mustRead(t, s, id)
+	for _, got := range answers {
+		checkRecords(t, "a repeat's answer", got, stored)
+	}
+	checkLength(t, s, id, 2)
 }
 
 func sameCommandLater(t *testing.T, p Place) {
 	s := p.Open(t, nil)
-	id, m := newOrder(), newCommand()
-	mustAppend(t, s, id, 0, newCommand(), created())
-	req := addItem(newCommand(), id, 1, "jam")
-	byExecute, err := eventstore.Execute(t.Context(), s, domain.Codec{}, req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	byAppend := mustAppend(t, s, id, 2, m, added("tea"), added("oil"))
-	mustAppend(t, s, id, 4, newCommand(), domain.OrderConfirmed{}) // a repeat that was decided again would be refused now
+	id, m := newStream(), newCommand()
+	mustAppend(t, s, id, 0, newCommand(), created(), added("jam"))
+	first := mustAppend(t, s, id, 2, m, added("tea"), added("oil"))
+	mustAppend(t, s, id, 4, newCommand(), confirmed())
 
 	check := func(s eventstore.Store) {
 		t.Helper()
 		for _, expect := range []int{0, 2, 3, 4, 6} { // 2 is the first attempt's; the head is 5
-			checkRecords(t, "the repeat of an append", mustAppend(t, s, id, expect, m, added("tea"), added("oil")), byAppend)
-		}
-		for _, expect := range []int{0, 1, 2, 5, 9} {
-			again := req
-			again.Expect = expect
-			got, err := eventstore.Execute(t.Context(), s, domain.Codec{}, again)
-			if err != nil || !got.Repeat || got.Version != 2 {
-				t.Errorf("the repeat expecting %d got %s, %v", expect, asJSON(got), err)
-			}
-			checkRecords(t, "the repeat of a command", got.Records, byExecute.Records)
+			checkRecords(t, "the repeat", mustAppend(t, s, id, expect, m, added("tea"), added("oil")), first)
 		}
 		checkLength(t, s, id, 5)
 	}
@@ -277,27 +232,25 @@ func sameCommandLater(t *testing.T, p Place) {
 
 func otherContent(t *testing.T, p Place) {
 	s := p.Open(t, nil)
-	id, m := newOrder(), newCommand()
+	id, m := newStream(), newCommand()
 	mustAppend(t, s, id, 0, m, created())
-	other := m
-	other.CommandHash = "another"
-	_, err := s.Append(t.Context(), id, 0, other, created())
+	different := m
+	different.CommandHash = "another"
+	_, err := s.Append(t.Context(), id, 0, different, created())
 	checkField(t, err, fault.Invalid, "commandId")
 
-	req := addItem(newCommand(), id, 1, "jam")
-	if _, err := eventstore.Execute(t.Context(), s, domain.Codec{}, req); err != nil {
-		t.Fatal(err)
-	}
-	for _, expect := range []int{1, 2} {
-		_, err = eventstore.Execute(t.Context(), s, domain.Codec{}, addItem(eventstore.Metadata{CausationID: req.CommandID}, id, expect, "tea"))
+	mustAppend(t, s, id, 1, newCommand(), added("jam"))
+	for _, expect := range []int{0, 1, 2} {
+		_, err = s.Append(t.Context(), id, expect, different, created())
 		checkField(t, err, fault.Invalid, "commandId")
 	}
 	checkLength(t, s, id, 2)
 
-	elsewhere := newOrder() // a command id belongs to one order
-	_, err = s.Append(t.Context(), elsewhere, 0, m, created())
-	checkField(t, err, fault.Invalid, "commandId")
-	checkLength(t, s, elsewhere, 0)
+	for _, elsewhere := range []eventstore.StreamID{newStream(), {Category: invoice, ID: id.ID}} { // a command id belongs to one stream
+		_, err = s.Append(t.Context(), elsewhere, 0, m, created())
+		checkField(t, err, fault.Invalid, "commandId")
+		checkLength(t, s, elsewhere, 0)
+	}
 	stored, err := s.Append(t.Context(), id, 2, m, created()) // at the head, too, it finds its first result
 	if err != nil {
 		t.Fatal(err)
@@ -310,7 +263,7 @@ func abandonedCommand(t *testing.T, p Place) {
 	s := p.Open(t, nil)
 	const commands = 24
 	together(commands, func(i int) {
-		id, m := newOrder(), newCommand()
+		id, m := newStream(), newCommand()
 		ctx, cancel := context.WithCancel(t.Context())
 		go cancel() // sometimes before, sometimes while, sometimes after
 		first, err := s.Append(ctx, id, 0, m, created(), added("jam"))
@@ -333,19 +286,15 @@ func abandonedCommand(t *testing.T, p Place) {
 func boundsOfAppend(t *testing.T, p Place) {
 	s := p.Open(t, nil)
 	t.Run("event", func(t *testing.T) {
-		id := newOrder()
-		_, frame, err := domain.Codec{}.Encode(domain.OrderCancelled{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		exact := domain.OrderCancelled{Reason: strings.Repeat("x", domain.MaxEventBytes-len(frame))}
-		mustAppend(t, s, id, 0, newCommand(), exact)
-		_, err = s.Append(t.Context(), id, 1, newCommand(), domain.OrderCancelled{Reason: exact.Reason + "x"})
+		id := newStream()
+		room := eventstore.MaxEventBytes - len(cancelled("").Data)
+		mustAppend(t, s, id, 0, newCommand(), cancelled(strings.Repeat("x", room)))
+		_, err := s.Append(t.Context(), id, 1, newCommand(), cancelled(strings.Repeat("x", room+1)))
 		checkKind(t, err, fault.TooLarge)
 		checkLength(t, s, id, 1)
 	})
 	t.Run("command", func(t *testing.T) {
-		id := newOrder()
+		id := newStream()
 		mustAppend(t, s, id, 0, newCommand(), addedTimes(eventstore.MaxAppend)...)
 		_, err := s.Append(t.Context(), id, eventstore.MaxAppend, newCommand(), addedTimes(eventstore.MaxAppend+1)...)
 		checkKind(t, err, fault.TooLarge)
@@ -353,22 +302,22 @@ func boundsOfAppend(t *testing.T, p Place) {
 		checkKind(t, err, fault.Internal) // a command without events is a defect of the caller
 		checkLength(t, s, id, eventstore.MaxAppend)
 	})
-	t.Run("order", func(t *testing.T) {
-		id := newOrder()
-		p.Plant(t, planted(id, domain.MaxOrderEvents-1)...)
-		_, err := s.Append(t.Context(), id, domain.MaxOrderEvents-1, newCommand(), addedTimes(2)...)
+	t.Run("stream", func(t *testing.T) {
+		id := newStream()
+		p.Plant(t, planted(id, eventstore.MaxStreamEvents-1)...)
+		_, err := s.Append(t.Context(), id, eventstore.MaxStreamEvents-1, newCommand(), addedTimes(2)...)
 		checkKind(t, err, fault.TooLarge)
 		m := newCommand()
-		want := mustAppend(t, s, id, domain.MaxOrderEvents-1, m, added("tea"))
-		_, err = s.Append(t.Context(), id, domain.MaxOrderEvents, newCommand(), added("tea"))
+		want := mustAppend(t, s, id, eventstore.MaxStreamEvents-1, m, added("tea"))
+		_, err = s.Append(t.Context(), id, eventstore.MaxStreamEvents, newCommand(), added("tea"))
 		checkKind(t, err, fault.TooLarge)
-		checkLength(t, s, id, domain.MaxOrderEvents)
-		checkRecords(t, "a repeat in a full order", mustAppend(t, s, id, domain.MaxOrderEvents-1, m, added("tea")), want)
+		checkLength(t, s, id, eventstore.MaxStreamEvents)
+		checkRecords(t, "a repeat in a full stream", mustAppend(t, s, id, eventstore.MaxStreamEvents-1, m, added("tea")), want)
 	})
 }
 
 // planted is a stream of small events, as if it had been there for long.
-func planted(id domain.OrderID, events int) []eventstore.Record {
+func planted(id eventstore.StreamID, events int) []eventstore.Record {
 	records := make([]eventstore.Record, events)
 	start := time.Date(2019, 1, 1, 0, 0, 0, 0, time.UTC)
 	for i := range records {
@@ -376,9 +325,18 @@ func planted(id domain.OrderID, events int) []eventstore.Record {
 		at := start.Add(time.Duration(i) * time.Second)
 		m.Timestamp = at
 		records[i] = eventstore.Record{
-			EventID: eventstore.EventID(m.CausationID, 0), OrderID: id, Version: i + 1, EventType: domain.TypeOrderConfirmed,
-			SchemaVersion: domain.SchemaVersion, Data: []byte(`{}`), StoredAt: at, Metadata: m,
+			EventID: eventstore.EventID(m.CausationID, 0), Stream: id, Version: i + 1, EventType: typeConfirmed,
+			SchemaVersion: schema, Data: []byte(`{}`), StoredAt: at, Metadata: m,
 		}
+	}
+	return records
+}
+
+// plantedAfter is the same, stored after a time.
+func plantedAfter(last time.Time, id eventstore.StreamID, events int) []eventstore.Record {
+	records := planted(id, events)
+	for i := range records {
+		records[i].StoredAt = last.Add(time.Duration(i+1) * time.Second)
 	}
 	return records
 }
@@ -387,7 +345,7 @@ func storedAt(t *testing.T, p Place) {
 	now := time.Date(2024, 5, 6, 7, 8, 9, 123_456_789, time.UTC)
 	s := p.Open(t, func() time.Time { return now })
 	behind := p.Open(t, func() time.Time { return now.Add(-time.Hour) })
-	id := newOrder()
+	id := newStream()
 	last := time.Time{}
 	for i, step := range []time.Duration{0, 0, time.Second, -time.Minute, 0, time.Nanosecond, time.Hour} {
 		now = now.Add(step)
@@ -415,11 +373,11 @@ func storedAt(t *testing.T, p Place) {
 
 func memory(t *testing.T, p Place) {
 	s := p.Open(t, nil)
-	id, m := newOrder(), newCommand()
+	id, m := newStream(), newCommand()
 	event := created()
 	answer := mustAppend(t, s, id, 0, m, event)
 	want := string(answer[0].Data)
-	event.Items[0].SKU = "changed"
+	clear(event.Data)
 	scribble := func(records []eventstore.Record, err error) {
 		t.Helper()
 		if err != nil || len(records) != 1 || string(records[0].Data) != want {
@@ -432,9 +390,9 @@ func memory(t *testing.T, p Place) {
 	for range 2 {
 		scribble(s.Read(t.Context(), id, 0))
 		scribble(s.Append(t.Context(), id, 5, m, created()))
-		records, _, err := s.ByType(t.Context(), "", "", 9)
+		records, _, err := s.ByType(t.Context(), order, "", "", 9)
 		scribble(records, err)
-		records, _, err = s.ByCorrelation(t.Context(), m.CorrelationID, "", 9)
+		records, _, err = s.ByCorrelation(t.Context(), order, m.CorrelationID, "", 9)
 		scribble(records, err)
 		heads, err := s.Heads(t.Context(), id)
 		if err != nil || len(heads) != 1 || heads[0].Version != 1 {

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"headway/domain"
 	"headway/eventstore"
 )
 
@@ -14,9 +13,9 @@ import (
 const patience = 10 * time.Second
 
 // follow reads the feed from a cursor until it has named each of the versions wanted, and gives the cursor after them.
-func follow(t *testing.T, s eventstore.Store, after eventstore.Cursor, limit int, want map[domain.OrderID]int) eventstore.Cursor {
+func follow(t *testing.T, s eventstore.Store, after eventstore.Cursor, limit int, want map[eventstore.StreamID]int) eventstore.Cursor {
 	t.Helper()
-	newest := map[domain.OrderID]int{}
+	newest := map[eventstore.StreamID]int{}
 	missing := func() bool {
 		for id, version := range want {
 			if newest[id] < version {
@@ -26,12 +25,12 @@ func follow(t *testing.T, s eventstore.Store, after eventstore.Cursor, limit int
 		return false
 	}
 	for deadline := time.Now().Add(patience); missing(); {
-		heads, cursor, err := s.Moved(t.Context(), after, limit)
+		heads, cursor, err := s.Feed(t.Context(), order, eventstore.Whole, after, limit)
 		if err != nil || cursor == "" || len(heads) > limit {
 			t.Fatalf("a page of the feed: %d heads, cursor %q, %v", len(heads), cursor, err)
 		}
 		for _, h := range heads {
-			newest[h.OrderID] = max(newest[h.OrderID], h.Version)
+			newest[h.Stream] = max(newest[h.Stream], h.Version)
 		}
 		after = cursor
 		if len(heads) == 0 {
@@ -44,13 +43,13 @@ func follow(t *testing.T, s eventstore.Store, after eventstore.Cursor, limit int
 	return after
 }
 
-// checkMoves wants the feed, from its beginning, to name these heads and no version that its order never had.
-func checkMoves(t *testing.T, s eventstore.Store, want map[domain.OrderID]int) {
+// checkMoves wants the feed, from its beginning, to name these heads and no version that its stream never had.
+func checkMoves(t *testing.T, s eventstore.Store, want map[eventstore.StreamID]int) {
 	t.Helper()
 	follow(t, s, "", 3, want)
 	var after eventstore.Cursor
 	for {
-		heads, cursor, err := s.Moved(t.Context(), after, 5)
+		heads, cursor, err := s.Feed(t.Context(), order, eventstore.Whole, after, 5)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,9 +57,9 @@ func checkMoves(t *testing.T, s eventstore.Store, want map[domain.OrderID]int) {
 			return
 		}
 		for _, h := range heads {
-			records, err := s.Read(t.Context(), h.OrderID, h.Version-1)
+			records, err := s.Read(t.Context(), h.Stream, h.Version-1)
 			if err != nil || len(records) == 0 || records[0].Version != h.Version || !sameTime(h.At, records[0].StoredAt) {
-				t.Fatalf("the feed names %s, which the order never had (%v)", asJSON(h), err)
+				t.Fatalf("the feed names %s, which the stream never had (%v)", asJSON(h), err)
 			}
 		}
 		after = cursor
@@ -68,27 +67,27 @@ func checkMoves(t *testing.T, s eventstore.Store, want map[domain.OrderID]int) {
 }
 
 func feed(t *testing.T, p Place) {
-	s, other := p.Open(t, nil), p.Open(t, nil)
-	heads, start, err := s.Moved(t.Context(), "", 5)
+	s, another := p.Open(t, nil), p.Open(t, nil)
+	heads, start, err := s.Feed(t.Context(), order, eventstore.Whole, "", 5)
 	if err != nil || len(heads) != 0 || start == "" {
 		t.Fatalf("the feed of an empty store: %v, cursor %q, %v", heads, start, err)
 	}
 	const writers, each = 12, 8
-	want := map[domain.OrderID]int{}
-	var ids []domain.OrderID
+	want := map[eventstore.StreamID]int{}
+	var ids []eventstore.StreamID
 	for range writers {
-		ids = append(ids, newOrder())
+		ids = append(ids, newStream())
 	}
 	var writing atomic.Int32
 	writing.Store(writers)
-	seen := map[domain.OrderID]int{}
+	seen := map[eventstore.StreamID]int{}
 	cursor := start
 	together(writers+1, func(i int) {
 		if i < writers {
 			defer writing.Add(-1)
 			store := s
 			if i%3 == 0 {
-				store = other
+				store = another
 			}
 			for n := range each {
 				if _, err := store.Append(t.Context(), ids[i], n, newCommand(), added("tea")); err != nil {
@@ -98,13 +97,13 @@ func feed(t *testing.T, p Place) {
 			return
 		}
 		for writing.Load() > 0 { // one follows while they write
-			heads, next, err := s.Moved(t.Context(), cursor, 5)
+			heads, next, err := s.Feed(t.Context(), order, eventstore.Whole, cursor, 5)
 			if err != nil || next == "" {
 				t.Errorf("a page of the feed: cursor %q, %v", next, err)
 				return
 			}
 			for _, h := range heads {
-				seen[h.OrderID] = max(seen[h.OrderID], h.Version)
+				seen[h.Stream] = max(seen[h.Stream], h.Version)
 			}
 			cursor = next
 		}
@@ -115,7 +114,7 @@ func feed(t *testing.T, p Place) {
 		}
 	}
 	follow(t, s, cursor, 5, want) // what it has not seen yet, it sees now
-	all := map[domain.OrderID]int{}
+	all := map[eventstore.StreamID]int{}
 	for _, id := range ids {
 		all[id] = each
 	}
@@ -124,10 +123,10 @@ func feed(t *testing.T, p Place) {
 
 func feedResumed(t *testing.T, p Place) {
 	s := p.Open(t, nil)
-	want := map[domain.OrderID]int{}
+	want := map[eventstore.StreamID]int{}
 	move := func(s eventstore.Store) {
 		for range 3 {
-			id := newOrder()
+			id := newStream()
 			mustAppend(t, s, id, 0, newCommand(), created(), added("jam"))
 			want[id] = 2
 		}
@@ -143,18 +142,18 @@ func feedResumed(t *testing.T, p Place) {
 	move(s)
 	cursor = follow(t, s, cursor, 2, want)
 	for id := range maps.Clone(want) {
-		mustAppend(t, s, id, 2, newCommand(), domain.OrderConfirmed{})
+		mustAppend(t, s, id, 2, newCommand(), confirmed())
 		want[id] = 3
 	}
 	follow(t, s, cursor, 2, want)
 }
 
-func walkAll(t *testing.T, s eventstore.Store, limit int) (heads map[domain.OrderID]eventstore.Head, total int) {
+func walkAll(t *testing.T, s eventstore.Store, limit int) (heads map[eventstore.StreamID]eventstore.Head, total int) {
 	t.Helper()
-	heads = map[domain.OrderID]eventstore.Head{}
+	heads = map[eventstore.StreamID]eventstore.Head{}
 	var after eventstore.Cursor
 	for {
-		page, cursor, n, err := s.Walk(t.Context(), after, limit)
+		page, cursor, n, err := s.Walk(t.Context(), order, after, limit)
 		if err != nil || len(page) > limit {
 			t.Fatalf("a page of the walk: %d heads, %v", len(page), err)
 		}
@@ -164,10 +163,10 @@ func walkAll(t *testing.T, s eventstore.Store, limit int) (heads map[domain.Orde
 			t.Fatalf("the total was %d and is %d", total, n)
 		}
 		for _, h := range page {
-			if _, twice := heads[h.OrderID]; twice {
-				t.Fatalf("the walk saw order %s twice", h.OrderID)
+			if _, twice := heads[h.Stream]; twice {
+				t.Fatalf("the walk saw stream %s twice", h.Stream)
 			}
-			heads[h.OrderID] = h
+			heads[h.Stream] = h
 		}
 		if cursor == "" {
 			return heads, total
@@ -181,12 +180,12 @@ func walk(t *testing.T, p Place) {
 	if heads, total := walkAll(t, s, 3); len(heads) != 0 || total != 0 {
 		t.Errorf("the walk over an empty store saw %v of %d", heads, total)
 	}
-	want := map[domain.OrderID]eventstore.Head{}
-	var ids []domain.OrderID
+	want := map[eventstore.StreamID]eventstore.Head{}
+	var ids []eventstore.StreamID
 	for n := range 10 {
-		id := newOrder()
+		id := newStream()
 		records := mustAppend(t, s, id, 0, newCommand(), addedTimes(n%3+1)...)
-		want[id] = eventstore.Head{OrderID: id, Version: n%3 + 1, At: records[n%3].StoredAt}
+		want[id] = eventstore.Head{Stream: id, Version: n%3 + 1, At: records[n%3].StoredAt}
 		ids = append(ids, id)
 	}
 	for _, limit := range []int{1, 3, 5, 10, 11} {
@@ -207,11 +206,11 @@ func walk(t *testing.T, p Place) {
 			for range 8 {
 				got, total := walkAll(t, s, 3)
 				if total < len(ids) {
-					t.Errorf("the walk counts %d orders, there were %d", total, len(ids))
+					t.Errorf("the walk counts %d streams, there were %d", total, len(ids))
 				}
 				for _, id := range ids {
 					if got[id].Version < want[id].Version {
-						t.Errorf("the walk saw order %s at %d, it was at %d before", id, got[id].Version, want[id].Version)
+						t.Errorf("the walk saw stream %s at %d, it was at %d before", id, got[id].Version, want[id].Version)
 					}
 				}
 			}
@@ -219,7 +218,7 @@ func walk(t *testing.T, p Place) {
 		}
 		for n := 0; !done.Load(); n++ {
 			id := ids[n%len(ids)]
-			if _, err := s.Append(t.Context(), newOrder(), 0, newCommand(), created()); err != nil {
+			if _, err := s.Append(t.Context(), newStream(), 0, newCommand(), created()); err != nil {
 				t.Errorf("append: %v", err)
 			}
 			if _, err := s.Append(t.Context(), id, want[id].Version+n/len(ids), newCommand(), added("tea")); err != nil {

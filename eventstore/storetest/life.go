@@ -8,34 +8,34 @@ import (
 	"testing"
 	"time"
 
-	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
 )
 
-// everyMethod calls each method of a store once, on an order that exists.
-func everyMethod(ctx context.Context, s eventstore.Store, id domain.OrderID, expect int) map[string]error {
+// everyMethod calls each method of a store once, on a stream that exists.
+func everyMethod(ctx context.Context, s Store, id eventstore.StreamID, expect int) map[string]error {
 	errs := map[string]error{}
 	_, errs["Append"] = s.Append(ctx, id, expect, newCommand(), added("tea"))
 	_, errs["Read"] = s.Read(ctx, id, 0)
+	_, errs["ReadMany"] = s.ReadMany(ctx, []eventstore.Head{{Stream: id}}, 5)
 	_, errs["Heads"] = s.Heads(ctx, id)
-	_, _, errs["Moved"] = s.Moved(ctx, "", 5)
-	_, _, _, errs["Walk"] = s.Walk(ctx, "", 5)
-	_, _, errs["ByType"] = s.ByType(ctx, domain.TypeOrderCreated, "", 5)
-	_, _, errs["ByType of all"] = s.ByType(ctx, "", "", 5)
-	_, _, errs["ByCorrelation"] = s.ByCorrelation(ctx, "x", "", 5)
+	_, _, errs["Feed"] = s.Feed(ctx, order, eventstore.Whole, "", 5)
+	_, _, _, errs["Walk"] = s.Walk(ctx, order, "", 5)
+	_, _, errs["ByType"] = s.ByType(ctx, order, typeCreated, "", 5)
+	_, _, errs["ByType of all"] = s.ByType(ctx, order, "", "", 5)
+	_, _, errs["ByCorrelation"] = s.ByCorrelation(ctx, order, "x", "", 5)
 	_, errs["LoadSnapshot"] = s.LoadSnapshot(ctx, id)
-	errs["SaveSnapshot"] = s.SaveSnapshot(ctx, eventstore.Snapshot{OrderID: id, Version: expect, Data: []byte("x")}, 0)
+	errs["SaveSnapshot"] = s.SaveSnapshot(ctx, eventstore.Snapshot{Stream: id, Version: expect, Data: []byte("x")}, 0)
 	return errs
 }
 
 func reopen(t *testing.T, p Place) {
 	s := p.Open(t, nil)
-	all := someOrders(t, s)
+	all := someStreams(t, s)
 	if err := s.Close(); err != nil {
 		t.Fatalf("close: %v", err)
 	}
-	for method, err := range everyMethod(t.Context(), s, all[0].OrderID, 5) {
+	for method, err := range everyMethod(t.Context(), s, all[0].Stream, 5) {
 		if checkKind(t, err, fault.Unavailable).Kind != fault.Unavailable {
 			t.Errorf("%s of a closed store", method)
 		}
@@ -45,7 +45,7 @@ func reopen(t *testing.T, p Place) {
 	}
 	s = p.Open(t, nil)
 	checkRecords(t, "after a restart", allPages(t, typePage(t.Context(), s, ""), 1000), newestFirst(all))
-	for method, err := range everyMethod(t.Context(), s, all[0].OrderID, 5) {
+	for method, err := range everyMethod(t.Context(), s, all[0].Stream, 5) {
 		if err != nil {
 			t.Errorf("%s after a restart: %v", method, err)
 		}
@@ -55,10 +55,10 @@ func reopen(t *testing.T, p Place) {
 func closeDrains(t *testing.T, p Place) {
 	s := p.Open(t, nil)
 	const commands = 48
-	ids := make([]domain.OrderID, commands)
+	ids := make([]eventstore.StreamID, commands)
 	metas := make([]eventstore.Metadata, commands)
 	for i := range ids {
-		ids[i], metas[i] = newOrder(), newCommand()
+		ids[i], metas[i] = newStream(), newCommand()
 	}
 	errs := make([]error, commands)
 	var answered atomic.Int32
@@ -89,21 +89,21 @@ func closeDrains(t *testing.T, p Place) {
 
 func secondProcess(t *testing.T, p Place) {
 	a, b := p.Open(t, nil), p.Open(t, nil)
-	id, other, m := newOrder(), newOrder(), newCommand()
+	id, second, m := newStream(), newStream(), newCommand()
 	want := mustAppend(t, a, id, 0, m, created())
 	checkRecords(t, "the other's repeat", mustAppend(t, b, id, 7, m, created()), want)
-	cursor := follow(t, a, "", 5, map[domain.OrderID]int{id: 1})
+	cursor := follow(t, a, "", 5, map[eventstore.StreamID]int{id: 1})
 
 	want = append(want, mustAppend(t, b, id, 1, newCommand(), added("jam"))...)
-	foreign := mustAppend(t, b, other, 0, newCommand(), created())
+	foreign := mustAppend(t, b, second, 0, newCommand(), created())
 	checkRecords(t, "read", mustRead(t, a, id), want)
 	_, err := a.Append(t.Context(), id, 1, newCommand(), added("tea"))
 	checkConflict(t, err, 2)
-	checkHeads(t, a, map[domain.OrderID]eventstore.Head{
-		id:    {OrderID: id, Version: 2, At: want[1].StoredAt},
-		other: {OrderID: other, Version: 1, At: foreign[0].StoredAt},
-	}, id, other)
-	follow(t, a, cursor, 5, map[domain.OrderID]int{id: 2, other: 1})
+	checkHeads(t, a, map[eventstore.StreamID]eventstore.Head{
+		id:     {Stream: id, Version: 2, At: want[1].StoredAt},
+		second: {Stream: second, Version: 1, At: foreign[0].StoredAt},
+	}, id, second)
+	follow(t, a, cursor, 5, map[eventstore.StreamID]int{id: 2, second: 1})
 	checkRecords(t, "by type", allPages(t, typePage(t.Context(), a, ""), 2), newestFirst(append(want, foreign...)))
 	if heads, total := walkAll(t, a, 5); total != 2 || heads[id].Version != 2 {
 		t.Errorf("the walk saw %v of %d", heads, total)
@@ -114,7 +114,7 @@ func secondProcess(t *testing.T, p Place) {
 		if i%2 == 0 {
 			store = b
 		}
-		id := newOrder()
+		id := newStream()
 		for n := range 10 {
 			if _, err := store.Append(t.Context(), id, n, newCommand(), added("tea")); err != nil {
 				t.Errorf("writer %d: %v", i, err)
@@ -129,10 +129,10 @@ func secondProcess(t *testing.T, p Place) {
 
 func cursors(t *testing.T, p Place) {
 	s := p.Open(t, nil)
-	someOrders(t, s)
-	_, fed, err1 := s.Moved(t.Context(), "", 2)
-	_, walked, _, err2 := s.Walk(t.Context(), "", 2)
-	_, typed, err3 := s.ByType(t.Context(), "", "", 2)
+	someStreams(t, s)
+	_, fed, err1 := s.Feed(t.Context(), order, eventstore.Whole, "", 2)
+	_, walked, _, err2 := s.Walk(t.Context(), order, "", 2)
+	_, typed, err3 := s.ByType(t.Context(), order, "", "", 2)
 	if err := errors.Join(err1, err2, err3); err != nil || fed == "" || walked == "" || typed == "" {
 		t.Fatalf("the cursors %q, %q, %q, %v", fed, walked, typed, err)
 	}
@@ -145,11 +145,17 @@ func cursors(t *testing.T, p Place) {
 		call func(eventstore.Cursor) error
 		also []eventstore.Cursor // of another listing
 	}{
-		"Moved": {func(c eventstore.Cursor) error { _, _, err := s.Moved(t.Context(), c, 2); return err }, []eventstore.Cursor{walked, typed}},
-		"Walk":  {func(c eventstore.Cursor) error { _, _, _, err := s.Walk(t.Context(), c, 2); return err }, []eventstore.Cursor{fed, typed}},
-		"ByType": {func(c eventstore.Cursor) error { _, _, err := s.ByType(t.Context(), "", c, 2); return err },
+		"Feed": {func(c eventstore.Cursor) error {
+			_, _, err := s.Feed(t.Context(), order, eventstore.Whole, c, 2)
+			return err
+		}, []eventstore.Cursor{walked, typed}},
+		"Walk": {func(c eventstore.Cursor) error { _, _, _, err := s.Walk(t.Context(), order, c, 2); return err }, []eventstore.Cursor{fed, typed}},
+		"ByType": {func(c eventstore.Cursor) error { _, _, err := s.ByType(t.Context(), order, "", c, 2); return err },
 			[]eventstore.Cursor{fed, walked}},
-		"ByCorrelation": {func(c eventstore.Cursor) error { _, _, err := s.ByCorrelation(t.Context(), "x", c, 2); return err },
+		"ByCorrelation": {func(c eventstore.Cursor) error {
+			_, _, err := s.ByCorrelation(t.Context(), order, "x", c, 2)
+			return err
+		},
 			[]eventstore.Cursor{fed, walked}},
 	} {
 		for _, c := range append(try.also, bad...) {
@@ -162,17 +168,17 @@ func cursors(t *testing.T, p Place) {
 
 func endedContext(t *testing.T, p Place) {
 	s := p.Open(t, nil)
-	all := someOrders(t, s)
+	all := someStreams(t, s)
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	late, cancel := context.WithDeadline(t.Context(), time.Unix(1, 0))
 	defer cancel()
 	for ctx, want := range map[context.Context]error{cancelled: context.Canceled, late: context.DeadlineExceeded} {
-		for method, err := range everyMethod(ctx, s, all[0].OrderID, 5) {
+		for method, err := range everyMethod(ctx, s, all[0].Stream, 5) {
 			if !errors.Is(err, want) {
 				t.Errorf("%s got %v, want %v", method, err, want)
 			}
 		}
 	}
-	checkLength(t, s, all[0].OrderID, 5)
+	checkLength(t, s, all[0].Stream, 5)
 }

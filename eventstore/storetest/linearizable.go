@@ -16,7 +16,6 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
-	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
 )
@@ -30,17 +29,17 @@ type History struct {
 	began time.Time
 
 	mu     sync.Mutex
-	orders map[domain.OrderID][]porcupine.Operation
+	orders map[eventstore.StreamID][]porcupine.Operation
 }
 
 // NewHistory is a history of nothing.
 func NewHistory() *History {
-	return &History{began: time.Now(), orders: map[domain.OrderID][]porcupine.Operation{}}
+	return &History{began: time.Now(), orders: map[eventstore.StreamID][]porcupine.Operation{}}
 }
 
 // asked is one call: an append of so many events, or a read of the whole order.
 type asked struct {
-	command domain.CommandID // empty: a read
+	command string // empty: a read
 	expect  int
 	events  int
 }
@@ -59,14 +58,14 @@ type stream string
 
 func (s stream) commands() []string { return strings.Fields(string(s)) }
 
-func (s stream) with(command domain.CommandID, events int) stream {
-	return s + stream(strings.Repeat(string(command)+"\n", events))
+func (s stream) with(command string, events int) stream {
+	return s + stream(strings.Repeat(command+"\n", events))
 }
 
 // holds is the versions that a command stored; 0, 0 if it stored none.
-func (s stream) holds(command domain.CommandID) (first, last int) {
+func (s stream) holds(command string) (first, last int) {
 	for i, c := range s.commands() {
-		if c == string(command) {
+		if c == command {
 			first, last = cmp.Or(first, i+1), i+1
 		}
 	}
@@ -75,7 +74,7 @@ func (s stream) holds(command domain.CommandID) (first, last int) {
 
 // Append asks a store, and notes what it was asked and what was heard. An Unavailable and the end of the context leave the outcome open.
 func (h *History) Append(
-	ctx context.Context, s eventstore.Store, id domain.OrderID, expect int, m eventstore.Metadata, events ...domain.Event,
+	ctx context.Context, s eventstore.Store, id eventstore.StreamID, expect int, m eventstore.Metadata, events ...eventstore.NewEvent,
 ) ([]eventstore.Record, error) {
 	call := time.Since(h.began)
 	records, err := s.Append(ctx, id, expect, m, events...)
@@ -94,7 +93,7 @@ func (h *History) Append(
 }
 
 // Read asks a store for a whole order; only an answer is noted.
-func (h *History) Read(ctx context.Context, s eventstore.Store, id domain.OrderID) ([]eventstore.Record, error) {
+func (h *History) Read(ctx context.Context, s eventstore.Store, id eventstore.StreamID) ([]eventstore.Record, error) {
 	call := time.Since(h.began)
 	records, err := s.Read(ctx, id, 0)
 	if err != nil {
@@ -108,7 +107,7 @@ func (h *History) Read(ctx context.Context, s eventstore.Store, id domain.OrderI
 	return records, nil
 }
 
-func (h *History) note(id domain.OrderID, call time.Duration, q asked, a heard) {
+func (h *History) note(id eventstore.StreamID, call time.Duration, q asked, a heard) {
 	end := int64(time.Since(h.began))
 	if a.unknown {
 		end = math.MaxInt64 // it may still be stored
@@ -124,7 +123,7 @@ func (h *History) Check(t *testing.T) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	deadline := time.Now().Add(CheckTimeout)
-	for _, id := range slices.Sorted(maps.Keys(h.orders)) {
+	for _, id := range slices.SortedFunc(maps.Keys(h.orders), func(a, b eventstore.StreamID) int { return cmp.Compare(a.Key(), b.Key()) }) {
 		switch porcupine.CheckOperationsTimeout(oneOrder(), h.orders[id], max(time.Until(deadline), time.Millisecond)) {
 		case porcupine.Illegal:
 			t.Errorf("order %s: one after the other, these cannot have been heard:\n%s", id, describe(h.orders[id]))
@@ -218,9 +217,9 @@ const (
 func Crowd(t *testing.T, seed uint64, rounds int, stores ...eventstore.Store) *History {
 	t.Helper()
 	h := NewHistory()
-	ids := make([]domain.OrderID, CrowdOrders)
+	ids := make([]eventstore.StreamID, CrowdOrders)
 	for i := range ids {
-		ids[i] = newOrder()
+		ids[i] = newStream()
 	}
 	together(CrowdWriters, func(i int) {
 		w := writer{t: t, history: h, store: stores[i%len(stores)], draw: rand.New(rand.NewPCG(seed, uint64(i)))} // the same every time
@@ -252,7 +251,7 @@ type writer struct {
 	draw    *rand.Rand
 }
 
-func (w writer) round(id domain.OrderID) bool {
+func (w writer) round(id eventstore.StreamID) bool {
 	expect := 0
 	if w.draw.IntN(2) == 0 {
 		expect = len(w.read(id))
@@ -279,7 +278,7 @@ func (w writer) round(id domain.OrderID) bool {
 	return false
 }
 
-func (w writer) read(id domain.OrderID) []eventstore.Record {
+func (w writer) read(id eventstore.StreamID) []eventstore.Record {
 	var last error
 	for range maxAttempts {
 		records, err := w.history.Read(w.t.Context(), w.store, id)

@@ -6,22 +6,20 @@ import (
 	"testing"
 
 	"github.com/anishathalye/porcupine"
-
-	"headway/domain"
 )
 
 // A history is refused exactly when no order of its calls explains what was heard.
 func TestHistory(t *testing.T) {
-	call := func(from, to int64, command domain.CommandID, expect, events int, a heard) porcupine.Operation {
+	call := func(from, to int64, command string, expect, events int, a heard) porcupine.Operation {
 		return porcupine.Operation{Call: from, Return: to, Input: asked{command, expect, events}, Output: a}
 	}
-	stored := func(from, to int64, command domain.CommandID, expect, events int) porcupine.Operation {
+	stored := func(from, to int64, command string, expect, events int) porcupine.Operation {
 		return call(from, to, command, expect, events, heard{first: expect + 1, last: expect + events})
 	}
-	conflict := func(from, to int64, command domain.CommandID, expect, head int) porcupine.Operation {
+	conflict := func(from, to int64, command string, expect, head int) porcupine.Operation {
 		return call(from, to, command, expect, 1, heard{conflict: true, head: head})
 	}
-	open := func(from int64, command domain.CommandID, expect int) porcupine.Operation {
+	open := func(from int64, command string, expect int) porcupine.Operation {
 		return call(from, math.MaxInt64, command, expect, 1, heard{unknown: true})
 	}
 	read := func(from, to int64, commands ...string) porcupine.Operation {

@@ -2,22 +2,18 @@ package storetest
 
 import (
 	"cmp"
-	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"testing"
 	"time"
 
-	"headway/domain"
 	"headway/eventstore"
-	"headway/fault"
 )
 
 // newestFirst sorts a copy as the listings do.
 func newestFirst(records []eventstore.Record) []eventstore.Record {
 	return slices.SortedFunc(slices.Values(records), func(a, b eventstore.Record) int {
-		return cmp.Or(b.StoredAt.Compare(a.StoredAt), cmp.Compare(b.OrderID, a.OrderID), cmp.Compare(b.Version, a.Version))
+		return cmp.Or(b.StoredAt.Compare(a.StoredAt), cmp.Compare(b.Stream.Key(), a.Stream.Key()), cmp.Compare(b.Version, a.Version))
 	})
 }
 
@@ -25,12 +21,12 @@ func ofType(records []eventstore.Record, eventType string) []eventstore.Record {
 	return slices.DeleteFunc(slices.Clone(records), func(r eventstore.Record) bool { return eventType != "" && r.EventType != eventType })
 }
 
-// someOrders appends to a few orders in turn: every type, 20 events in all.
-func someOrders(t *testing.T, s eventstore.Store) (all []eventstore.Record) {
+// someStreams appends to a few streams in turn: every type, 20 events in all.
+func someStreams(t *testing.T, s eventstore.Store) (all []eventstore.Record) {
 	t.Helper()
-	ids := []domain.OrderID{newOrder(), newOrder(), newOrder(), newOrder()}
-	for expect, events := range [][]domain.Event{
-		{created()}, {added("jam"), added("tea")}, {}, {domain.OrderConfirmed{}}, {domain.OrderCancelled{Reason: "none"}},
+	ids := []eventstore.StreamID{newStream(), newStream(), newStream(), newStream()}
+	for expect, events := range [][]eventstore.NewEvent{
+		{created()}, {added("jam"), added("tea")}, {}, {confirmed()}, {cancelled("none")},
 	} {
 		if len(events) == 0 {
 			continue
@@ -44,7 +40,7 @@ func someOrders(t *testing.T, s eventstore.Store) (all []eventstore.Record) {
 
 func checkTypes(t *testing.T, s eventstore.Store, all []eventstore.Record) {
 	t.Helper()
-	for _, eventType := range append(domain.EventTypes(), "", "OrderForgotten") {
+	for _, eventType := range []string{typeCreated, typeAdded, typeConfirmed, typeCancelled, "", "OrderForgotten"} {
 		want := newestFirst(ofType(all, eventType))
 		for _, limit := range []int{1, 2, 3, 4, 5, 20, 21, 1000} {
 			got := allPages(t, typePage(t.Context(), s, eventType), limit)
@@ -56,25 +52,25 @@ func checkTypes(t *testing.T, s eventstore.Store, all []eventstore.Record) {
 func byType(t *testing.T, p Place) {
 	s := p.Open(t, nil)
 	checkTypes(t, s, nil)
-	checkTypes(t, s, someOrders(t, s))
+	checkTypes(t, s, someStreams(t, s))
 }
 
 func byTypeFrozenClock(t *testing.T, p Place) {
 	frozen := time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC)
 	s := p.Open(t, func() time.Time { return frozen })
-	checkTypes(t, s, someOrders(t, s))
+	checkTypes(t, s, someStreams(t, s))
 }
 
 func byTypeMeanwhile(t *testing.T, p Place) {
 	s := p.Open(t, nil)
-	want := newestFirst(someOrders(t, s))
+	want := newestFirst(someStreams(t, s))
 	next := typePage(t.Context(), s, "")
 	first, cursor, err := next("", 7)
 	if err != nil {
 		t.Fatal(err)
 	}
 	checkRecords(t, "the first page", first, want[:7])
-	someOrders(t, s)
+	someStreams(t, s)
 	rest := allPages(t, func(before eventstore.Cursor, limit int) ([]eventstore.Record, eventstore.Cursor, error) {
 		return next(cmp.Or(before, cursor), limit)
 	}, 5)
@@ -83,14 +79,14 @@ func byTypeMeanwhile(t *testing.T, p Place) {
 
 func byCorrelation(t *testing.T, p Place) {
 	s := p.Open(t, nil)
-	someOrders(t, s)
+	someStreams(t, s)
 	var want []eventstore.Record
 	for range 5 {
 		m := newCommand()
 		m.CorrelationID = "one “conversation”"
-		want = append(want, mustAppend(t, s, newOrder(), 0, m, created(), added("jam"))...)
+		want = append(want, mustAppend(t, s, newStream(), 0, m, created(), added("jam"))...)
 	}
-	someOrders(t, s)
+	someStreams(t, s)
 	for _, limit := range []int{1, 3, 5, 10, 11} {
 		got := allPages(t, correlationPage(t.Context(), s, "one “conversation”"), limit)
 		checkRecords(t, fmt.Sprintf("pages of %d", limit), got, newestFirst(want))
@@ -102,65 +98,67 @@ func byCorrelation(t *testing.T, p Place) {
 
 func heads(t *testing.T, p Place) {
 	s := p.Open(t, nil)
-	want := map[domain.OrderID]eventstore.Head{}
-	var ids []domain.OrderID
+	want := map[eventstore.StreamID]eventstore.Head{}
+	var ids []eventstore.StreamID
 	for n := range 4 {
-		id := newOrder()
+		id := newStream()
 		records := mustAppend(t, s, id, 0, newCommand(), addedTimes(n+1)...)
-		want[id] = eventstore.Head{OrderID: id, Version: n + 1, At: records[n].StoredAt}
-		ids = append(ids, id, newOrder(), id)
+		want[id] = eventstore.Head{Stream: id, Version: n + 1, At: records[n].StoredAt}
+		ids = append(ids, id, newStream(), id)
 	}
 	for range eventstore.MaxPage {
-		ids = append(ids, newOrder())
+		ids = append(ids, newStream())
 	}
-	ids = append(ids, "", "no uuid ' \" at \\ all", ids[0])
+	ids = append(ids, eventstore.StreamID{}, eventstore.StreamID{Category: order}, eventstore.StreamID{Category: order, ID: "no uuid ' \" at \\ all"}, ids[0])
 	given := slices.Clone(ids)
 	checkHeads(t, s, want, ids...)
 	if !slices.Equal(ids, given) {
 		t.Error("the caller's list of ids was changed")
 	}
 	checkHeads(t, s, nil)
-	checkHeads(t, s, nil, newOrder())
+	checkHeads(t, s, nil, newStream())
 	for id, head := range want {
-		checkHeads(t, s, map[domain.OrderID]eventstore.Head{id: head}, id)
+		checkHeads(t, s, map[eventstore.StreamID]eventstore.Head{id: head}, id)
 	}
 }
 
-func manyOrders(t *testing.T, p Place) {
+func readMany(t *testing.T, p Place) {
 	s := p.Open(t, nil)
-	many, can := s.(eventstore.ManyReader)
-	if !can {
-		return // whoever asks can do without
-	}
 	var after []eventstore.Head
 	var want []eventstore.Record
 	for n := range 5 {
-		id := newOrder()
+		id := newStreamIn([]string{order, invoice}[n%2])
 		mustAppend(t, s, id, 0, newCommand(), addedTimes(4)...)
-		after = append(after, eventstore.Head{OrderID: id, Version: n}, eventstore.Head{OrderID: newOrder()})
-		for _, r := range mustRead(t, s, id)[n:] {
-			r.EventID, r.Metadata = "", eventstore.Metadata{Timestamp: r.Metadata.Timestamp}
-			want = append(want, r)
-		}
+		after = append(after, eventstore.Head{Stream: id, Version: n}, eventstore.Head{Stream: newStream()})
+		want = append(want, mustRead(t, s, id)[n:]...)
 	}
-	for limit, n := range map[int]int{0: len(want), len(want) + 1: len(want), 6: 6} {
-		got, err := many.ReadMany(t.Context(), after, limit)
+	last := want[len(want)-1].StoredAt
+	historic := plantedAfter(last, newStream(), 1)
+	historic[0].EventID, historic[0].SchemaVersion, historic[0].Metadata = "", 1, eventstore.Metadata{Timestamp: historic[0].StoredAt}
+	p.Plant(t, historic...)
+	after = append(after, eventstore.Head{Stream: historic[0].Stream}, after[0]) // one that is named twice is read twice
+	want = append(want, mustRead(t, s, historic[0].Stream)...)
+	want = append(want, want[:4]...)
+	for limit, n := range map[int]int{0: len(want), len(want): len(want), len(want) + 1: len(want), 6: 6, 1: 1} {
+		got, err := s.ReadMany(t.Context(), after, limit)
 		if err != nil {
 			t.Fatal(err)
 		}
-		checkRecords(t, "many orders", got, want[:n])
+		checkRecords(t, fmt.Sprintf("with the limit %d", limit), got, want[:n])
 	}
-	if got, err := many.ReadMany(t.Context(), nil, 0); err != nil || len(got) != 0 {
-		t.Errorf("no order has no event: %v, %v", got, err)
+	if got, err := s.ReadMany(t.Context(), nil, 0); err != nil || len(got) != 0 {
+		t.Errorf("no stream has no event: %v, %v", got, err)
 	}
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := many.ReadMany(ended, after, 0); !errors.Is(err, context.Canceled) {
-		t.Errorf("an ended context is answered with its own error: %v", err)
+	full := newStream()
+	p.Plant(t, plantedAfter(last.Add(time.Minute), full, eventstore.MaxPage+1)...)
+	for _, limit := range []int{-1, 0, eventstore.MaxPage + 1} {
+		if got, err := s.ReadMany(t.Context(), []eventstore.Head{{Stream: full}}, limit); err != nil || len(got) != eventstore.MaxPage {
+			t.Errorf("with the limit %d it reads %d records, %v", limit, len(got), err)
+		}
 	}
 }
 
-func checkHeads(t *testing.T, s eventstore.Store, want map[domain.OrderID]eventstore.Head, ids ...domain.OrderID) {
+func checkHeads(t *testing.T, s eventstore.Store, want map[eventstore.StreamID]eventstore.Head, ids ...eventstore.StreamID) {
 	t.Helper()
 	got, err := s.Heads(t.Context(), ids...)
 	if err != nil {
@@ -172,14 +170,14 @@ func checkHeads(t *testing.T, s eventstore.Store, want map[domain.OrderID]events
 }
 
 // differHeads wants each head once.
-func differHeads(got []eventstore.Head, want map[domain.OrderID]eventstore.Head) string {
-	seen := map[domain.OrderID]bool{}
+func differHeads(got []eventstore.Head, want map[eventstore.StreamID]eventstore.Head) string {
+	seen := map[eventstore.StreamID]bool{}
 	for _, h := range got {
-		w, ok := want[h.OrderID]
-		if !ok || seen[h.OrderID] || h.Version != w.Version || !sameTime(h.At, w.At) {
+		w, ok := want[h.Stream]
+		if !ok || seen[h.Stream] || h.Version != w.Version || !sameTime(h.At, w.At) {
 			return "got the head " + asJSON(h) + ", want " + asJSON(w) + " once"
 		}
-		seen[h.OrderID] = true
+		seen[h.Stream] = true
 	}
 	if len(got) != len(want) {
 		return fmt.Sprintf("got %d heads, want %d", len(got), len(want))
@@ -189,8 +187,8 @@ func differHeads(got []eventstore.Head, want map[domain.OrderID]eventstore.Head)
 
 func unknownEvents(t *testing.T, p Place) {
 	s := p.Open(t, nil)
-	before := mustAppend(t, s, newOrder(), 0, newCommand(), created())
-	id := newOrder()
+	before := mustAppend(t, s, newStream(), 0, newCommand(), created())
+	id := newStream()
 	m := newCommand()
 	at := before[0].StoredAt
 	data := []string{"{ \"price\" : 1.50,\n\t\"x\": \"\\u00e9é\", \"x\": 1e400 }", "null", "no JSON at all \x00\xff\xfe", " "}
@@ -198,7 +196,7 @@ func unknownEvents(t *testing.T, p Place) {
 	for i, d := range data {
 		at = at.Add(time.Second)
 		want = append(want, eventstore.Record{
-			EventID: fmt.Sprintf("id %d", i), OrderID: id, Version: i + 1, EventType: "OrderPainted", SchemaVersion: 99 + i,
+			EventID: fmt.Sprintf("id %d", i), Stream: id, Version: i + 1, EventType: "OrderPainted", SchemaVersion: 99 + i,
 			Data: []byte(d), StoredAt: at, Metadata: m,
 		})
 	}
@@ -207,47 +205,39 @@ func unknownEvents(t *testing.T, p Place) {
 	checkRecords(t, "by its type", allPages(t, typePage(t.Context(), s, "OrderPainted"), 3), newestFirst(want))
 	checkRecords(t, "by all types", allPages(t, typePage(t.Context(), s, ""), 3), newestFirst(append(want, before...)))
 	checkRecords(t, "by correlation", allPages(t, correlationPage(t.Context(), s, m.CorrelationID), 3), newestFirst(want))
-	head := map[domain.OrderID]eventstore.Head{id: {OrderID: id, Version: 4, At: at}}
+	head := map[eventstore.StreamID]eventstore.Head{id: {Stream: id, Version: 4, At: at}}
 	checkHeads(t, s, head, id)
-	checkMoves(t, s, map[domain.OrderID]int{id: 4, before[0].OrderID: 1})
+	checkMoves(t, s, map[eventstore.StreamID]int{id: 4, before[0].Stream: 1})
 	if walked, _ := walkAll(t, s, 10); len(walked) != 2 {
 		t.Errorf("the walk saw %v", walked)
 	}
 	want = append(want, mustAppend(t, s, id, 4, newCommand(), added("tea"))...) // the store has no opinion about what it keeps
 	checkRecords(t, "read with what follows", mustRead(t, s, id), want)
-	if _, err := eventstore.Execute(t.Context(), s, domain.Codec{}, addItem(newCommand(), id, 5, "tea")); fault.KindOf(err) != fault.Refused {
-		t.Errorf("a command on a held order got %v", err)
-	}
 }
 
 func historicEvents(t *testing.T, p Place) {
 	s := p.Open(t, nil)
-	id := newOrder()
+	id := newStream()
 	records := planted(id, 2)
 	for i := range records {
 		records[i].EventID, records[i].SchemaVersion, records[i].Metadata = "", 1, eventstore.Metadata{Timestamp: records[i].StoredAt}
 	}
-	records[0].EventType = domain.TypeOrderCreated
+	records[0].EventType = typeCreated
 	records[0].Data = []byte(`{"customerId":"ada","items":[{"sku":"tea","name":"Tea","quantity":2,"price":4.5}]}`)
 	p.Plant(t, records...)
 	for i := range records {
-		records[i].EventID = domain.HistoricEventID(id, i+1)
+		records[i].EventID = eventstore.HistoricEventID(id.Key(), i+1)
 	}
 	checkRecords(t, "read", mustRead(t, s, id), records)
 	checkRecords(t, "by type", allPages(t, typePage(t.Context(), s, ""), 1), newestFirst(records))
-	if _, err := eventstore.Execute(t.Context(), s, domain.Codec{}, eventstore.Request{
-		CommandID: newCommand().CausationID, OrderID: id, Command: domain.CancelOrder{Reason: "old"}, Expect: 2, Timestamp: time.Now(),
-	}); err != nil {
-		t.Errorf("a command on a historic order got %v", err)
-	}
 }
 
 func boundsOfPage(t *testing.T, p Place) {
 	s := p.Open(t, nil)
-	const orders = eventstore.MaxPage + 5
+	const streams = eventstore.MaxPage + 5
 	var records []eventstore.Record
-	for i := range orders {
-		r := planted(newOrder(), 1)[0]
+	for i := range streams {
+		r := planted(newStream(), 1)[0]
 		r.StoredAt = r.StoredAt.Add(time.Duration(i) * time.Second)
 		r.Metadata.CorrelationID = "many"
 		records = append(records, r)
@@ -266,11 +256,11 @@ func boundsOfPage(t *testing.T, p Place) {
 				t.Errorf("%s: the second page of %d holds %d records, cursor %q, %v", name, limit, len(rest), cursor, err)
 			}
 		}
-		if moved, _, err := s.Moved(t.Context(), "", limit); err != nil || len(moved) == 0 || len(moved) > eventstore.MaxPage {
+		if moved, _, err := s.Feed(t.Context(), order, eventstore.Whole, "", limit); err != nil || len(moved) == 0 || len(moved) > eventstore.MaxPage {
 			t.Errorf("a page of the feed of %d holds %d heads, %v", limit, len(moved), err)
 		}
-		heads, cursor, total, err := s.Walk(t.Context(), "", limit)
-		if err != nil || len(heads) > eventstore.MaxPage || cursor == "" || total != orders {
+		heads, cursor, total, err := s.Walk(t.Context(), order, "", limit)
+		if err != nil || len(heads) > eventstore.MaxPage || cursor == "" || total != streams {
 			t.Errorf("a page of the walk of %d holds %d of %d heads, cursor %q, %v", limit, len(heads), total, cursor, err)
 		}
 	}

@@ -9,23 +9,22 @@ import (
 
 	"pgregory.net/rapid"
 
-	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
 )
 
 // memoryStore is what a store should look like from outside: streams of records, and the commands that made them.
 type memoryStore struct {
-	streams  map[domain.OrderID][]eventstore.Record
-	order    []domain.OrderID // of creation
+	streams  map[eventstore.StreamID][]eventstore.Record
+	order    []eventstore.StreamID // of creation
 	commands []sentCommand
 }
 
 type sentCommand struct {
-	id     domain.OrderID
+	id     eventstore.StreamID
 	expect int
 	m      eventstore.Metadata
-	events []domain.Event
+	events []eventstore.NewEvent
 	stored []eventstore.Record
 }
 
@@ -42,12 +41,12 @@ func (m memoryStore) all(keep func(eventstore.Record) bool) []eventstore.Record 
 	return newestFirst(all)
 }
 
-func (m memoryStore) heads(ids []domain.OrderID) map[domain.OrderID]eventstore.Head {
-	heads := map[domain.OrderID]eventstore.Head{}
+func (m memoryStore) heads(ids []eventstore.StreamID) map[eventstore.StreamID]eventstore.Head {
+	heads := map[eventstore.StreamID]eventstore.Head{}
 	for _, id := range ids {
 		if stream := m.streams[id]; len(stream) > 0 {
 			last := stream[len(stream)-1]
-			heads[id] = eventstore.Head{OrderID: id, Version: last.Version, At: last.StoredAt}
+			heads[id] = eventstore.Head{Stream: id, Version: last.Version, At: last.StoredAt}
 		}
 	}
 	return heads
@@ -60,7 +59,7 @@ func model(t *testing.T, newPlace func(t *testing.T) Place) {
 		place := newPlace(t)
 		now := time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC)
 		clock := func() time.Time { return now }
-		handles := []eventstore.Store{place.Open(t, clock), place.Open(t, clock)}
+		handles := []Store{place.Open(t, clock), place.Open(t, clock)}
 		defer func() {
 			for _, s := range handles {
 				if err := s.Close(); err != nil {
@@ -68,18 +67,18 @@ func model(t *testing.T, newPlace func(t *testing.T) Place) {
 				}
 			}
 		}()
-		m := memoryStore{streams: map[domain.OrderID][]eventstore.Record{}}
+		m := memoryStore{streams: map[eventstore.StreamID][]eventstore.Record{}}
 		var fed eventstore.Cursor
-		moved := map[domain.OrderID]int{}
+		moved := map[eventstore.StreamID]int{}
 
-		some := func(r *rapid.T) eventstore.Store { return handles[rapid.IntRange(0, 1).Draw(r, "handle")] }
-		anOrder := func(r *rapid.T) domain.OrderID {
+		some := func(r *rapid.T) Store { return handles[rapid.IntRange(0, 1).Draw(r, "handle")] }
+		anOrder := func(r *rapid.T) eventstore.StreamID {
 			if len(m.order) == 0 {
 				r.Skip("there is no order")
 			}
 			return rapid.SampledFrom(m.order).Draw(r, "order")
 		}
-		send := func(r *rapid.T, id domain.OrderID, expect int) {
+		send := func(r *rapid.T, id eventstore.StreamID, expect int) {
 			c := sentCommand{id: id, expect: expect, m: newCommand(), events: addedTimes(rapid.IntRange(1, 4).Draw(r, "events"))}
 			c.m.CorrelationID = rapid.SampledFrom([]string{"a", "b"}).Draw(r, "correlation")
 			records, err := some(r).Append(t.Context(), id, expect, c.m, c.events...)
@@ -115,7 +114,7 @@ func model(t *testing.T, newPlace func(t *testing.T) Place) {
 		}
 
 		r.Repeat(map[string]func(*rapid.T){
-			"create": func(r *rapid.T) { send(r, newOrder(), 0) },
+			"create": func(r *rapid.T) { send(r, newStream(), 0) },
 			"append": func(r *rapid.T) {
 				id := anOrder(r)
 				send(r, id, len(m.streams[id]))
@@ -160,7 +159,7 @@ func model(t *testing.T, newPlace func(t *testing.T) Place) {
 				compare(r, records, stream[min(after, len(stream)):], err)
 			},
 			"heads": func(r *rapid.T) {
-				ids := append(rapid.SliceOfN(rapid.SampledFrom(append(m.order, "none")), 0, 5).Draw(r, "ids"), newOrder())
+				ids := append(rapid.SliceOfN(rapid.SampledFrom(append(m.order, eventstore.StreamID{Category: order, ID: "none"})), 0, 5).Draw(r, "ids"), newStream())
 				got, err := some(r).Heads(t.Context(), ids...)
 				if err != nil {
 					r.Fatal(err)
@@ -174,7 +173,7 @@ func model(t *testing.T, newPlace func(t *testing.T) Place) {
 				var all []eventstore.Head
 				var after eventstore.Cursor
 				for more := true; more; more = after != "" {
-					heads, next, total, err := s.Walk(t.Context(), after, limit)
+					heads, next, total, err := s.Walk(t.Context(), order, after, limit)
 					if err != nil || total != len(m.order) {
 						r.Fatalf("the walk counts %d of %d, %v", total, len(m.order), err)
 					}
@@ -187,7 +186,7 @@ func model(t *testing.T, newPlace func(t *testing.T) Place) {
 			"list": func(r *rapid.T) {
 				s, limit := some(r), rapid.IntRange(1, 9).Draw(r, "limit")
 				next, keep := typePage(t.Context(), s, ""), func(eventstore.Record) bool { return true }
-				switch which := rapid.SampledFrom([]string{"", domain.TypeOrderItemAdded, "OrderPainted", "a"}).Draw(r, "which"); which {
+				switch which := rapid.SampledFrom([]string{"", typeAdded, "OrderPainted", "a"}).Draw(r, "which"); which {
 				case "":
 				case "a":
 					next = correlationPage(t.Context(), s, which)
@@ -199,15 +198,15 @@ func model(t *testing.T, newPlace func(t *testing.T) Place) {
 				compare(r, allPages(t, next, limit), m.all(keep), nil)
 			},
 			"follow": func(r *rapid.T) {
-				heads, next, err := some(r).Moved(t.Context(), fed, rapid.IntRange(1, 5).Draw(r, "limit"))
+				heads, next, err := some(r).Feed(t.Context(), order, eventstore.Whole, fed, rapid.IntRange(1, 5).Draw(r, "limit"))
 				if err != nil || next == "" {
 					r.Fatalf("the feed: cursor %q, %v", next, err)
 				}
 				for _, h := range heads {
-					if h.Version < 1 || h.Version > len(m.streams[h.OrderID]) {
-						r.Fatalf("the feed names %s, which has %d versions", asJSON(h), len(m.streams[h.OrderID]))
+					if h.Version < 1 || h.Version > len(m.streams[h.Stream]) {
+						r.Fatalf("the feed names %s, which has %d versions", asJSON(h), len(m.streams[h.Stream]))
 					}
-					moved[h.OrderID] = max(moved[h.OrderID], h.Version)
+					moved[h.Stream] = max(moved[h.Stream], h.Version)
 				}
 				fed = next
 			},
@@ -223,7 +222,7 @@ func model(t *testing.T, newPlace func(t *testing.T) Place) {
 			},
 		})
 
-		want := map[domain.OrderID]int{} // what the feed has not named yet, it names now
+		want := map[eventstore.StreamID]int{} // what the feed has not named yet, it names now
 		for id, head := range m.heads(slices.Collect(maps.Keys(m.streams))) {
 			if moved[id] < head.Version {
 				want[id] = head.Version

@@ -20,6 +20,7 @@ import (
 	"headway/eventstore"
 	eventsqlite "headway/eventstore/sqlite"
 	"headway/fault"
+	"headway/orders"
 	"headway/projections"
 	"headway/projections/elastic"
 )
@@ -52,7 +53,7 @@ var tea = domain.Item{SKU: "TEA-1", Name: "Crème brûlée", Quantity: 2, Price:
 func (s *shop) tell(id domain.OrderID, c domain.Command) domain.OrderID {
 	s.t.Helper()
 	s.commands++
-	result, err := eventstore.Execute(s.t.Context(), s.events, domain.Codec{}, eventstore.Request{
+	result, err := (orders.Handler{Events: s.events, Codec: domain.Codec{}}).Execute(s.t.Context(), orders.Request{
 		CommandID: domain.CommandID(uuid.NewSHA1(uuid.NameSpaceOID, fmt.Append(nil, s.commands)).String()), OrderID: id, Command: c,
 		Expect: s.versions[id], UserID: "ada", Timestamp: time.Now(),
 	})

@@ -145,7 +145,9 @@ func epochs(t *testing.T, s *subject) {
 // quiet is a log in which nothing happens.
 type quiet struct{ eventstore.Store }
 
-func (quiet) Moved(context.Context, eventstore.Cursor, int) ([]eventstore.Head, eventstore.Cursor, error) {
+func (quiet) Feed(
+	context.Context, string, eventstore.Part, eventstore.Cursor, int,
+) ([]eventstore.Head, eventstore.Cursor, error) {
 	return nil, "end", nil
 }
 

@@ -19,6 +19,7 @@ import (
 	events "headway/eventstore/sqlite"
 	"headway/fault"
 	"headway/internal/faultydisk"
+	"headway/orders/orderstest"
 	"headway/projections"
 	"headway/projections/sqlite"
 )
@@ -80,10 +81,8 @@ func (s *shop) trade(moves int) {
 			event = domain.OrderCreated{CustomerID: fmt.Sprintf("customer %d", order%3), Currency: "EUR", Items: []domain.Item{item}}
 		}
 		id := uuid.NewString()
-		m := eventstore.Metadata{CausationID: domain.CommandID(id), CorrelationID: id, CommandHash: id, Timestamp: time.Now()}
-		if _, err := s.log.Append(context.Background(), idOf(order), s.heads[order], m, event); err != nil {
-			s.t.Fatal(err)
-		}
+		m := eventstore.Metadata{CausationID: id, CorrelationID: id, CommandHash: id, Timestamp: time.Now()}
+		orderstest.Append(s.t, s.log, idOf(order), s.heads[order], m, event)
 		s.heads[order]++
 	}
 }

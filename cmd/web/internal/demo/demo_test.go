@@ -15,6 +15,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/eventstore/sqlite"
+	"headway/orders"
 	"headway/projections"
 	readsqlite "headway/projections/sqlite"
 )
@@ -60,7 +61,7 @@ func TestDemoHistory(t *testing.T) {
 	if len(ids) != steps || users["viewer"] > 0 || len(users) != 3 {
 		t.Errorf("%d command ids for %d steps by %v", len(ids), steps, users)
 	}
-	if len(plans) != orders || len(customers) != 30 || len(currencies) < 4 {
+	if len(plans) != told || len(customers) != 30 || len(currencies) < 4 {
 		t.Errorf("%d orders, %d customers, currencies %v", len(plans), len(customers), currencies)
 	}
 	for status, least := range map[domain.Status]int{domain.Created: 60, domain.Confirmed: 1500, domain.Cancelled: 100} {
@@ -99,9 +100,9 @@ func TestDemoIsFinished(t *testing.T) {
 	if !shop.IsTold(t.Context()) {
 		t.Error("it is announced again when nothing is missing")
 	}
-	runner := plan.Runner{Store: store, Namespace: plan.Namespace("demo")}
+	runner := plan.Runner{Orders: orders.Handler{Events: store}, Namespace: plan.Namespace("demo")}
 	for _, l := range history(now)[1400:1600] {
-		records, err := store.Read(t.Context(), runner.OrderID(l), 0)
+		records, err := store.Read(t.Context(), orders.StreamOf(runner.OrderID(l)), 0)
 		if err != nil || len(records) != len(l.Steps) {
 			t.Errorf("%s has %d events for %d steps, %v", l.Name, len(records), len(l.Steps), err)
 		}
@@ -117,7 +118,7 @@ func TestDemoLeavesOthersAlone(t *testing.T) {
 	defer store.Close()
 	rng := rand.New(rand.NewPCG(1, 1))
 	other := plan.Plan{Name: "mine", Steps: []plan.Step{{Command: createOrder(rng, "mine"), At: time.Now(), User: "local"}}}
-	runner := plan.Runner{Store: store, Namespace: plan.Namespace("test")}
+	runner := plan.Runner{Orders: orders.Handler{Events: store}, Namespace: plan.Namespace("test")}
 	if err := runner.Run(t.Context(), []plan.Plan{other}, func(o plan.Outcome) { err = o.Err }); err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +173,7 @@ func TestDemoTraffic(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	records, _, err := events.ByType(t.Context(), "", "", 100)
+	records, _, err := events.ByType(t.Context(), orders.Category, "", "", 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +203,7 @@ func newCutStore(store eventstore.Store, appends int64, cut func()) *cutStore {
 }
 
 func (c *cutStore) Append(
-	ctx context.Context, id domain.OrderID, expect int, m eventstore.Metadata, events ...domain.Event,
+	ctx context.Context, id eventstore.StreamID, expect int, m eventstore.Metadata, events ...eventstore.NewEvent,
 ) ([]eventstore.Record, error) {
 	if c.left.Add(-1) < 0 {
 		c.cut()

@@ -15,7 +15,7 @@ import (
 
 // The history.
 const (
-	orders      = 2_000
+	told        = 2_000 // orders
 	days        = 90
 	seed        = 0x4ead
 	firstNumber = 10_001 // the number in the oldest order's reference
@@ -100,14 +100,14 @@ var reasons = [...]string{
 // that is under way whenever the demo is started.
 func history(now time.Time) []plan.Plan {
 	rng := rand.New(rand.NewPCG(seed, seed)) //nolint:gosec // a story is not a secret
-	ages := make([]time.Duration, orders)
+	ages := make([]time.Duration, told)
 	for i := range ages {
 		day := time.Duration(rng.IntN(days)) * 24 * time.Hour
 		minutes := time.Duration(rng.IntN(300)+rng.IntN(300)) * time.Minute // a hump of ten hours, two thirds over by now
 		ages[i] = day + minutes + time.Duration(rng.IntN(60_000))*time.Millisecond
 	}
 	slices.SortFunc(ages, func(a, b time.Duration) int { return cmp.Compare(b, a) })
-	plans := make([]plan.Plan, orders)
+	plans := make([]plan.Plan, told)
 	for i, age := range ages {
 		plans[i] = life(rng, referenceOf(i), now, age)
 	}

@@ -10,6 +10,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
+	"headway/orders"
 	"headway/projections"
 )
 
@@ -82,7 +83,7 @@ func (s Shop) IsTold(ctx context.Context) bool {
 }
 
 func newRunner(store eventstore.Store, codec domain.Codec) plan.Runner {
-	return plan.Runner{Store: store, Codec: codec, Namespace: plan.Namespace("demo")}
+	return plan.Runner{Orders: orders.Handler{Events: store, Codec: codec}, Namespace: plan.Namespace("demo")}
 }
 
 // missingPlans are those of which a step is not stored; none if the store holds only other orders.
@@ -93,12 +94,12 @@ func missingPlans(ctx context.Context, runner plan.Runner, plans []plan.Plan) ([
 		ids[i] = runner.OrderID(l)
 	}
 	for i := 0; i < len(ids); i += eventstore.MaxPage {
-		found, err := runner.Store.Heads(ctx, ids[i:min(i+eventstore.MaxPage, len(ids))]...)
+		found, err := runner.Orders.Events.Heads(ctx, orders.StreamsOf(ids[i:min(i+eventstore.MaxPage, len(ids))])...)
 		if err != nil {
 			return nil, err
 		}
 		for _, h := range found {
-			heads[h.OrderID] = h.Version
+			heads[orders.IDOf(h.Stream)] = h.Version
 		}
 	}
 	var missing []plan.Plan
@@ -108,7 +109,7 @@ func missingPlans(ctx context.Context, runner plan.Runner, plans []plan.Plan) ([
 		}
 	}
 	if len(missing) == len(plans) {
-		if all, _, _, err := runner.Store.Walk(ctx, "", 1); err != nil || len(all) > 0 {
+		if all, _, _, err := runner.Orders.Events.Walk(ctx, orders.Category, "", 1); err != nil || len(all) > 0 {
 			return nil, err
 		}
 	}
@@ -117,8 +118,8 @@ func missingPlans(ctx context.Context, runner plan.Runner, plans []plan.Plan) ([
 
 // command is one thing that a member of staff does now: a new order, or a step on an open one.
 func (s Shop) command(ctx context.Context, rng *rand.Rand) error {
-	request := eventstore.Request{
-		CommandID: eventstore.NewCommandID(), UserID: actor(rng), Timestamp: s.Clock(),
+	request := orders.Request{
+		CommandID: orders.NewCommandID(), UserID: actor(rng), Timestamp: s.Clock(),
 	}
 	choice := rng.IntN(100)
 	open, err := s.Read.Orders(ctx, projections.OrderQuery{Statuses: []domain.Status{domain.Created}, Limit: projections.PageSize})
@@ -126,20 +127,20 @@ func (s Shop) command(ctx context.Context, rng *rand.Rand) error {
 		return err
 	}
 	if choice < 40 || len(open.Rows) == 0 {
-		_, _, total, err := s.Events.Walk(ctx, "", 1)
+		_, _, total, err := s.Events.Walk(ctx, orders.Category, "", 1)
 		if err != nil || total >= maxOrders {
 			return err
 		}
 		request.Command = createOrder(rng, referenceOf(total))
 	} else {
-		stream, err := eventstore.Load(ctx, s.Events, s.Codec, open.Rows[rng.IntN(len(open.Rows))].ID)
+		stream, err := (orders.Handler{Events: s.Events, Codec: s.Codec}).Load(ctx, open.Rows[rng.IntN(len(open.Rows))].ID)
 		if err != nil || stream.Hold != nil || stream.Order.Status != domain.Created {
 			return err
 		}
 		request.OrderID, request.Expect = stream.Order.ID, stream.Head()
 		request.Command = next(rng, choice, stream.Order)
 	}
-	_, err = eventstore.Execute(ctx, s.Events, s.Codec, request)
+	_, err = (orders.Handler{Events: s.Events, Codec: s.Codec}).Execute(ctx, request)
 	return err
 }
 

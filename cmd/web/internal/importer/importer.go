@@ -16,6 +16,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
+	"headway/orders"
 	"headway/projections"
 )
 
@@ -50,14 +51,14 @@ type Report struct {
 
 // Store stores what is missing of the orders and calls done, never twice at once, after each. bad are the mistakes of the file; an order
 // that the store refuses becomes one more. Unavailable if it could not come to the end: the same again then goes on.
-func (im Importer) Store(ctx context.Context, orders []csvimport.Order, bad []csvimport.LineError, done func()) (Report, error) {
+func (im Importer) Store(ctx context.Context, placed []csvimport.Order, bad []csvimport.LineError, done func()) (Report, error) {
 	report := Report{Bad: bad, LeftOut: leftOut(bad), rows: map[domain.OrderID]int{}}
-	plans := make([]plan.Plan, len(orders))
-	for i, o := range orders {
+	plans := make([]plan.Plan, len(placed))
+	for i, o := range placed {
 		plans[i] = planOf(o)
 	}
 	runner := plan.Runner{
-		Store: im.Events, Codec: im.Codec, Namespace: plan.Namespace("import"), Correlation: uuid.NewString(), // one a run
+		Orders: orders.Handler{Events: im.Events, Codec: im.Codec}, Namespace: plan.Namespace("import"), Correlation: uuid.NewString(), // one a run
 	}
 	err := runner.Run(ctx, plans, func(o plan.Outcome) {
 		done()
@@ -66,7 +67,7 @@ func (im Importer) Store(ctx context.Context, orders []csvimport.Order, bad []cs
 		}
 		switch {
 		case o.Err != nil:
-			report.Bad = append(report.Bad, refusal(orders[o.Index], o))
+			report.Bad = append(report.Bad, refusal(placed[o.Index], o))
 			report.LeftOut++
 		case o.Stored == 0:
 			report.Unchanged++
@@ -122,13 +123,13 @@ func refusal(o csvimport.Order, out plan.Outcome) csvimport.LineError {
 
 // leftOut counts the orders that have a bad line.
 func leftOut(bad []csvimport.LineError) int {
-	orders := map[string]bool{}
+	placed := map[string]bool{}
 	for _, e := range bad {
 		if e.Order != "" {
-			orders[e.Order] = true
+			placed[e.Order] = true
 		}
 	}
-	return len(orders)
+	return len(placed)
 }
 
 // AwaitRows waits until every projection has each order of the report at its version or higher, or holds it. A running server projects;
@@ -150,11 +151,11 @@ func (im Importer) await(ctx context.Context, want map[domain.OrderID]int) error
 	patience := im.Clock().Add(arrivalPatience)
 	for before := -1; ; {
 		left := 0
-		for name, orders := range missing {
-			if err := dropArrived(ctx, im.Read, name, orders); err != nil {
+		for name, placed := range missing {
+			if err := dropArrived(ctx, im.Read, name, placed); err != nil {
 				return err
 			}
-			left += len(orders)
+			left += len(placed)
 		}
 		switch {
 		case left == 0:
@@ -183,15 +184,15 @@ func (im Importer) await(ctx context.Context, want map[domain.OrderID]int) error
 }
 
 // dropArrived removes the orders that a projection has at their version, or holds.
-func dropArrived(ctx context.Context, read projections.Store, projection string, orders map[domain.OrderID]int) error {
-	for ids := range slices.Chunk(slices.Collect(maps.Keys(orders)), eventstore.MaxPage) {
+func dropArrived(ctx context.Context, read projections.Store, projection string, placed map[domain.OrderID]int) error {
+	for ids := range slices.Chunk(slices.Collect(maps.Keys(placed)), eventstore.MaxPage) {
 		rows, err := read.Rows(ctx, projection, ids...)
 		if err != nil {
 			return err
 		}
 		for id, row := range rows {
-			if row.At() >= orders[id] {
-				delete(orders, id)
+			if row.At() >= placed[id] {
+				delete(placed, id)
 			}
 		}
 		if len(rows) == len(ids) {
@@ -202,7 +203,7 @@ func dropArrived(ctx context.Context, read projections.Store, projection string,
 			return err
 		}
 		for _, h := range holds {
-			delete(orders, h.OrderID)
+			delete(placed, h.OrderID)
 		}
 	}
 	return nil

@@ -15,6 +15,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
+	"headway/orders"
 )
 
 // atOnce is how many orders are written at once: enough that each commit of the store carries several commands.
@@ -45,8 +46,7 @@ type Outcome struct {
 
 // Runner carries out plans. It never changes an order that others have changed since: their work wins.
 type Runner struct {
-	Store       eventstore.Store
-	Codec       domain.Codec
+	Orders      orders.Handler
 	Namespace   uuid.UUID
 	Correlation string // of every command; empty means each command's own id
 }
@@ -104,20 +104,20 @@ func (p Runner) CommandIDs(l Plan) []domain.CommandID {
 }
 
 // OrderID is the order that a plan makes.
-func (p Runner) OrderID(l Plan) domain.OrderID { return eventstore.OrderIDFor(p.CommandIDs(l)[0]) }
+func (p Runner) OrderID(l Plan) domain.OrderID { return orders.OrderIDFor(p.CommandIDs(l)[0]) }
 
 func (p Runner) carryOut(ctx context.Context, l Plan) Outcome {
 	ids := p.CommandIDs(l)
-	o := Outcome{OrderID: eventstore.OrderIDFor(ids[0])}
+	o := Outcome{OrderID: orders.OrderIDFor(ids[0])}
 	for i, s := range l.Steps {
-		request := eventstore.Request{
+		request := orders.Request{
 			CommandID: ids[i], OrderID: o.OrderID, Command: s.Command, Expect: o.Version,
 			UserID: s.User, CorrelationID: p.Correlation, Timestamp: s.At,
 		}
-		result, err := eventstore.Execute(ctx, p.Store, p.Codec, request)
+		result, err := p.Orders.Execute(ctx, request)
 		if fault.KindOf(err) == fault.Conflict {
 			if request.Expect, err = p.ownHead(ctx, o.OrderID, s.User, err); err == nil {
-				result, err = eventstore.Execute(ctx, p.Store, p.Codec, request)
+				result, err = p.Orders.Execute(ctx, request)
 			}
 		}
 		if err != nil {
@@ -134,7 +134,7 @@ func (p Runner) carryOut(ctx context.Context, l Plan) Outcome {
 
 // ownHead is the head of an order that nobody but user has changed, as when a newer file has a later status; else conflict.
 func (p Runner) ownHead(ctx context.Context, id domain.OrderID, user string, conflict error) (int, error) {
-	records, err := p.Store.Read(ctx, id, 0)
+	records, err := p.Orders.Events.Read(ctx, orders.StreamOf(id), 0)
 	if err != nil {
 		return 0, err
 	}

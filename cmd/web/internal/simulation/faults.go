@@ -238,7 +238,7 @@ func (e gatedEvents) draw() lot {
 const eventStore, readStore = "event store", "read store"
 
 func (e gatedEvents) Append(
-	ctx context.Context, id domain.OrderID, expect int, m eventstore.Metadata, events ...domain.Event,
+	ctx context.Context, id eventstore.StreamID, expect int, m eventstore.Metadata, events ...eventstore.NewEvent,
 ) ([]eventstore.Record, error) {
 	do := func(ctx context.Context) ([]eventstore.Record, error) {
 		return e.Store.Append(ctx, id, expect, m, events...)
@@ -246,22 +246,34 @@ func (e gatedEvents) Append(
 	return call(ctx, e.Gate, e.draw(), eventStore, do, func(ctx context.Context) { _, _ = do(ctx) })
 }
 
-func (e gatedEvents) Read(ctx context.Context, id domain.OrderID, after int) ([]eventstore.Record, error) {
-	return call(ctx, e.Gate, e.draw(), eventStore, func(ctx context.Context) ([]eventstore.Record, error) { return e.Store.Read(ctx, id, after) }, nil)
+func (e gatedEvents) Read(ctx context.Context, id eventstore.StreamID, after int) ([]eventstore.Record, error) {
+	return call(ctx, e.Gate, e.draw(), eventStore, func(ctx context.Context) ([]eventstore.Record, error) {
+		return e.Store.Read(ctx, id, after)
+	}, nil)
 }
 
-func (e gatedEvents) Heads(ctx context.Context, ids ...domain.OrderID) ([]eventstore.Head, error) {
-	return call(ctx, e.Gate, e.draw(), eventStore, func(ctx context.Context) ([]eventstore.Head, error) { return e.Store.Heads(ctx, ids...) }, nil)
+func (e gatedEvents) ReadMany(ctx context.Context, after []eventstore.Head, limit int) ([]eventstore.Record, error) {
+	return call(ctx, e.Gate, e.draw(), eventStore, func(ctx context.Context) ([]eventstore.Record, error) {
+		return e.Store.ReadMany(ctx, after, limit)
+	}, nil)
 }
 
-// Moved also answers in any order.
-func (e gatedEvents) Moved(ctx context.Context, after eventstore.Cursor, limit int) ([]eventstore.Head, eventstore.Cursor, error) {
+func (e gatedEvents) Heads(ctx context.Context, ids ...eventstore.StreamID) ([]eventstore.Head, error) {
+	return call(ctx, e.Gate, e.draw(), eventStore, func(ctx context.Context) ([]eventstore.Head, error) {
+		return e.Store.Heads(ctx, ids...)
+	}, nil)
+}
+
+// Feed also answers in any order.
+func (e gatedEvents) Feed(
+	ctx context.Context, category string, slices eventstore.Part, after eventstore.Cursor, limit int,
+) ([]eventstore.Head, eventstore.Cursor, error) {
 	type page struct {
 		heads []eventstore.Head
 		next  eventstore.Cursor
 	}
 	p, err := call(ctx, e.Gate, e.draw(), eventStore, func(ctx context.Context) (page, error) {
-		heads, next, err := e.Store.Moved(ctx, after, limit)
+		heads, next, err := e.Store.Feed(ctx, category, slices, after, limit)
 		return page{heads, next}, err
 	}, nil)
 	e.mu.Lock()

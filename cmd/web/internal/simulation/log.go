@@ -12,7 +12,8 @@ import (
 	"sync"
 	"time"
 
-	"headway/domain"
+	"github.com/google/uuid"
+
 	"headway/eventstore"
 	"headway/fault"
 )
@@ -24,11 +25,12 @@ type Log struct {
 	// under the log's lock.
 	Shown func() []time.Duration
 
+	id        string // its identity
 	mu        sync.Mutex
-	records   []eventstore.Record       // in the order of storing
-	streams   map[domain.OrderID][]int  // where in records each version is
-	events    map[string]domain.OrderID // by event id
-	snapshots map[domain.OrderID]eventstore.Snapshot
+	records   []eventstore.Record            // in the order of storing
+	streams   map[eventstore.StreamID][]int  // where in records each version is
+	events    map[string]eventstore.StreamID // by event id
+	snapshots map[eventstore.StreamID]eventstore.Snapshot
 	feed      []eventstore.Head // as far as it is shown; a cursor is a place in it
 	coming    []showing         // what it will show
 }
@@ -42,12 +44,18 @@ type showing struct {
 // NewLog is an empty log.
 func NewLog() *Log {
 	return &Log{
-		streams: map[domain.OrderID][]int{}, events: map[string]domain.OrderID{}, snapshots: map[domain.OrderID]eventstore.Snapshot{},
+		id: uuid.NewString(), streams: map[eventstore.StreamID][]int{}, events: map[string]eventstore.StreamID{}, snapshots: map[eventstore.StreamID]eventstore.Snapshot{},
 	}
 }
 
+// LogStore is what a log is opened as.
+type LogStore interface {
+	eventstore.Store
+	eventstore.Snapshots
+}
+
 // Open is one more handle on the log, as another process has it. The clock says when its events are stored; nil means time.Now.
-func (l *Log) Open(clock func() time.Time) eventstore.Store {
+func (l *Log) Open(clock func() time.Time) LogStore {
 	if clock == nil {
 		clock = time.Now
 	}
@@ -62,7 +70,7 @@ func (l *Log) Plant(records ...eventstore.Record) {
 	for _, r := range records {
 		r.Data = bytes.Clone(r.Data)
 		if r.Version == 0 {
-			r.Version = len(l.streams[r.OrderID]) + 1
+			r.Version = len(l.streams[r.Stream]) + 1
 		}
 		if n := len(l.records); r.StoredAt.IsZero() && n > 0 {
 			r.StoredAt = l.records[n-1].StoredAt.Add(time.Microsecond)
@@ -73,12 +81,12 @@ func (l *Log) Plant(records ...eventstore.Record) {
 
 // add is called under the lock.
 func (l *Log) add(r eventstore.Record) {
-	l.streams[r.OrderID] = append(l.streams[r.OrderID], len(l.records))
+	l.streams[r.Stream] = append(l.streams[r.Stream], len(l.records))
 	l.records = append(l.records, r)
 	if r.EventID != "" {
-		l.events[r.EventID] = r.OrderID
+		l.events[r.EventID] = r.Stream
 	}
-	head := eventstore.Head{OrderID: r.OrderID, Version: r.Version, At: r.StoredAt}
+	head := eventstore.Head{Stream: r.Stream, Version: r.Version, At: r.StoredAt}
 	if l.Shown == nil {
 		l.feed = append(l.feed, head)
 		return
@@ -105,7 +113,7 @@ type logHandle struct {
 	closed bool // guarded by the log's lock
 }
 
-var _ eventstore.Store = (*logHandle)(nil)
+var _ LogStore = (*logHandle)(nil)
 
 // enter takes the lock, if the handle is open and the context has not ended; leaving is the caller's.
 func (h *logHandle) enter(ctx context.Context) error {
@@ -130,7 +138,7 @@ func (h *logHandle) Close() error {
 
 // Append is eventstore.Store's.
 func (h *logHandle) Append(
-	ctx context.Context, id domain.OrderID, expect int, m eventstore.Metadata, events ...domain.Event,
+	ctx context.Context, id eventstore.StreamID, expect int, m eventstore.Metadata, events ...eventstore.NewEvent,
 ) ([]eventstore.Record, error) {
 	records, err := encoded(id, expect, m, events)
 	if err != nil {
@@ -144,8 +152,8 @@ func (h *logHandle) Append(
 	if head != expect {
 		return h.repeat(id, expect, records[0].Metadata)
 	}
-	if head+len(records) > domain.MaxOrderEvents {
-		return nil, fault.Errorf(fault.TooLarge, "An order can have at most %d events; this one has %d.", domain.MaxOrderEvents, head)
+	if head+len(records) > eventstore.MaxStreamEvents {
+		return nil, eventstore.StreamIsFull(head)
 	}
 	for _, r := range records {
 		switch holder, used := h.events[r.EventID]; {
@@ -170,33 +178,23 @@ func (h *logHandle) Append(
 }
 
 // encoded are the records of a command, as far as they can be made before it is stored.
-func encoded(id domain.OrderID, expect int, m eventstore.Metadata, events []domain.Event) ([]eventstore.Record, error) {
-	switch {
-	case m.CausationID == "" || len(events) == 0:
-		return nil, fault.Errorf(fault.Internal, "An append needs the id of its command, and an event.")
-	case len(events) > eventstore.MaxAppend:
-		return nil, fault.Errorf(fault.TooLarge, "One command can store at most %d events, not %d.", eventstore.MaxAppend, len(events))
+func encoded(id eventstore.StreamID, expect int, m eventstore.Metadata, events []eventstore.NewEvent) ([]eventstore.Record, error) {
+	if err := eventstore.CheckAppend(id, m, events); err != nil {
+		return nil, err
 	}
 	m.Timestamp = m.Timestamp.UTC().Truncate(time.Microsecond)
 	var records []eventstore.Record
 	for i, event := range events {
-		eventType, data, err := domain.Codec{}.Encode(event)
-		if err != nil {
-			return nil, err
-		}
-		if len(data) > domain.MaxEventBytes {
-			return nil, fault.Errorf(fault.TooLarge, "One event can hold at most %d KiB.", domain.MaxEventBytes>>10)
-		}
 		records = append(records, eventstore.Record{
-			EventID: eventstore.EventID(m.CausationID, i), OrderID: id, Version: expect + i + 1, EventType: eventType,
-			SchemaVersion: domain.SchemaVersion, Data: data, Metadata: m,
+			EventID: eventstore.EventID(m.CausationID, i), Stream: id, Version: expect + i + 1, EventType: event.Type,
+			SchemaVersion: event.Schema, Data: bytes.Clone(event.Data), Metadata: m,
 		})
 	}
 	return records, nil
 }
 
 // repeat is the answer to a command whose stream is not where it expects: its own first result, if it has one.
-func (l *Log) repeat(id domain.OrderID, expect int, m eventstore.Metadata) ([]eventstore.Record, error) {
+func (l *Log) repeat(id eventstore.StreamID, expect int, m eventstore.Metadata) ([]eventstore.Record, error) {
 	var mine []eventstore.Record
 	for _, r := range l.stream(id, 0) {
 		if r.Metadata.CausationID == m.CausationID {
@@ -213,7 +211,7 @@ func (l *Log) repeat(id domain.OrderID, expect int, m eventstore.Metadata) ([]ev
 }
 
 // stream copies an order's records after a version.
-func (l *Log) stream(id domain.OrderID, after int) []eventstore.Record {
+func (l *Log) stream(id eventstore.StreamID, after int) []eventstore.Record {
 	var records []eventstore.Record
 	all := l.streams[id]
 	for _, i := range all[min(max(after, 0), len(all)):] {
@@ -225,20 +223,20 @@ func (l *Log) stream(id domain.OrderID, after int) []eventstore.Record {
 func copied(r eventstore.Record) eventstore.Record {
 	r.Data = bytes.Clone(r.Data)
 	if r.EventID == "" {
-		r.EventID = domain.HistoricEventID(r.OrderID, r.Version)
+		r.EventID = eventstore.HistoricEventID(r.Stream.Key(), r.Version)
 	}
 	return r
 }
 
 // head is the newest record of an order that exists, as a head.
-func (l *Log) head(id domain.OrderID) eventstore.Head {
+func (l *Log) head(id eventstore.StreamID) eventstore.Head {
 	all := l.streams[id]
 	r := l.records[all[len(all)-1]]
-	return eventstore.Head{OrderID: id, Version: r.Version, At: r.StoredAt}
+	return eventstore.Head{Stream: id, Version: r.Version, At: r.StoredAt}
 }
 
 // Read is eventstore.Store's.
-func (h *logHandle) Read(ctx context.Context, id domain.OrderID, after int) ([]eventstore.Record, error) {
+func (h *logHandle) Read(ctx context.Context, id eventstore.StreamID, after int) ([]eventstore.Record, error) {
 	if err := h.enter(ctx); err != nil {
 		return nil, err
 	}
@@ -247,14 +245,14 @@ func (h *logHandle) Read(ctx context.Context, id domain.OrderID, after int) ([]e
 }
 
 // Heads is eventstore.Store's.
-func (h *logHandle) Heads(ctx context.Context, ids ...domain.OrderID) ([]eventstore.Head, error) {
+func (h *logHandle) Heads(ctx context.Context, ids ...eventstore.StreamID) ([]eventstore.Head, error) {
 	if err := h.enter(ctx); err != nil {
 		return nil, err
 	}
 	defer h.mu.Unlock()
 	var heads []eventstore.Head
 	ids = slices.Clone(ids)
-	slices.Sort(ids)
+	slices.SortFunc(ids, func(a, b eventstore.StreamID) int { return strings.Compare(a.Key(), b.Key()) })
 	for _, id := range slices.Compact(ids) {
 		if len(h.streams[id]) > 0 {
 			heads = append(heads, h.head(id))
@@ -263,9 +261,24 @@ func (h *logHandle) Heads(ctx context.Context, ids ...domain.OrderID) ([]eventst
 	return heads, nil
 }
 
-// Moved is eventstore.Store's.
-func (h *logHandle) Moved(ctx context.Context, after eventstore.Cursor, limit int) ([]eventstore.Head, eventstore.Cursor, error) {
-	at, err := numbers("f1.", after, 0)
+// ReadMany is eventstore.Store's.
+func (h *logHandle) ReadMany(ctx context.Context, after []eventstore.Head, limit int) ([]eventstore.Record, error) {
+	if err := h.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer h.mu.Unlock()
+	var records []eventstore.Record
+	for _, head := range after {
+		records = append(records, h.stream(head.Stream, head.Version)...)
+	}
+	return records[:min(len(records), pageSize(limit))], nil
+}
+
+// Feed is eventstore.Store's.
+func (h *logHandle) Feed(
+	ctx context.Context, category string, part eventstore.Part, after eventstore.Cursor, limit int,
+) ([]eventstore.Head, eventstore.Cursor, error) {
+	at, err := h.numbers("f", after, 0)
 	if err != nil {
 		return nil, "", err
 	}
@@ -275,27 +288,32 @@ func (h *logHandle) Moved(ctx context.Context, after eventstore.Cursor, limit in
 	defer h.mu.Unlock()
 	h.show(time.Now())
 	if at[0] > len(h.feed) {
-		return nil, "", notOurs()
+		return nil, "", eventstore.OtherLog()
 	}
-	page := h.feed[at[0]:min(at[0]+pageSize(limit), len(h.feed))]
-	seen := map[domain.OrderID]int{}
+	seen := map[eventstore.StreamID]int{}
 	var heads []eventstore.Head
-	for _, moved := range page {
-		i, again := seen[moved.OrderID]
+	for ; at[0] < len(h.feed) && len(heads) < pageSize(limit); at[0]++ {
+		moved := h.feed[at[0]]
+		if moved.Stream.Category != category || !part.Has(eventstore.SliceOf(moved.Stream)) {
+			continue
+		}
+		i, again := seen[moved.Stream]
 		switch {
 		case !again:
-			seen[moved.OrderID] = len(heads)
+			seen[moved.Stream] = len(heads)
 			heads = append(heads, moved)
 		case moved.Version > heads[i].Version:
 			heads[i] = moved
 		}
 	}
-	return heads, cursor("f1.", at[0]+len(page)), nil
+	return heads, h.cursor("f", at...), nil
 }
 
 // Walk is eventstore.Store's, oldest order first; those made after its start are not seen.
-func (h *logHandle) Walk(ctx context.Context, after eventstore.Cursor, limit int) ([]eventstore.Head, eventstore.Cursor, int, error) {
-	at, err := numbers("w1.", after, 0, 0, 0) // in records, until where, the total
+func (h *logHandle) Walk(
+	ctx context.Context, category string, after eventstore.Cursor, limit int,
+) ([]eventstore.Head, eventstore.Cursor, int, error) {
+	at, err := h.numbers("w", after, 0, 0, 0) // in records, until where, the total
 	if err != nil {
 		return nil, "", 0, err
 	}
@@ -304,42 +322,51 @@ func (h *logHandle) Walk(ctx context.Context, after eventstore.Cursor, limit int
 	}
 	defer h.mu.Unlock()
 	if after == "" {
-		at[1], at[2] = len(h.records), len(h.streams)
+		at[1] = len(h.records)
+		for id := range h.streams {
+			if id.Category == category {
+				at[2]++
+			}
+		}
 	}
 	if at[1] > len(h.records) || at[0] > at[1] {
 		return nil, "", 0, notOurs()
 	}
 	var heads []eventstore.Head
 	for ; at[0] < at[1] && len(heads) < pageSize(limit); at[0]++ {
-		if r := h.records[at[0]]; r.Version == 1 {
-			heads = append(heads, h.head(r.OrderID))
+		if r := h.records[at[0]]; r.Version == 1 && r.Stream.Category == category {
+			heads = append(heads, h.head(r.Stream))
 		}
 	}
 	if at[0] >= at[1] {
 		return heads, "", at[2], nil
 	}
-	return heads, cursor("w1.", at...), at[2], nil
+	return heads, h.cursor("w", at...), at[2], nil
 }
 
 // ByType is eventstore.Store's.
 func (h *logHandle) ByType(
-	ctx context.Context, eventType string, before eventstore.Cursor, limit int,
+	ctx context.Context, category, eventType string, before eventstore.Cursor, limit int,
 ) ([]eventstore.Record, eventstore.Cursor, error) {
-	return h.backwards(ctx, "t1.", before, limit, func(r eventstore.Record) bool { return eventType == "" || r.EventType == eventType })
+	return h.backwards(ctx, "t", before, limit, func(r eventstore.Record) bool {
+		return r.Stream.Category == category && (eventType == "" || r.EventType == eventType)
+	})
 }
 
 // ByCorrelation is eventstore.Store's.
 func (h *logHandle) ByCorrelation(
-	ctx context.Context, id string, before eventstore.Cursor, limit int,
+	ctx context.Context, category, id string, before eventstore.Cursor, limit int,
 ) ([]eventstore.Record, eventstore.Cursor, error) {
-	return h.backwards(ctx, "c1.", before, limit, func(r eventstore.Record) bool { return r.Metadata.CorrelationID == id })
+	return h.backwards(ctx, "c", before, limit, func(r eventstore.Record) bool {
+		return r.Stream.Category == category && r.Metadata.CorrelationID == id
+	})
 }
 
 // backwards is a page of those records that match, newest first.
 func (h *logHandle) backwards(
 	ctx context.Context, kind string, before eventstore.Cursor, limit int, matches func(eventstore.Record) bool,
 ) ([]eventstore.Record, eventstore.Cursor, error) {
-	at, err := numbers(kind, before, -1)
+	at, err := h.numbers(kind, before, -1)
 	if err != nil {
 		return nil, "", err
 	}
@@ -356,15 +383,15 @@ func (h *logHandle) backwards(
 			continue
 		}
 		if len(records) == pageSize(limit) {
-			return records, cursor(kind, i+1), nil
+			return records, h.cursor(kind, i+1), nil
 		}
 		records = append(records, copied(h.records[i]))
 	}
 	return records, "", nil
 }
 
-// LoadSnapshot is eventstore.Store's.
-func (h *logHandle) LoadSnapshot(ctx context.Context, id domain.OrderID) (eventstore.Snapshot, error) {
+// LoadSnapshot is eventstore.Snapshots'.
+func (h *logHandle) LoadSnapshot(ctx context.Context, id eventstore.StreamID) (eventstore.Snapshot, error) {
 	if err := h.enter(ctx); err != nil {
 		return eventstore.Snapshot{}, err
 	}
@@ -374,8 +401,8 @@ func (h *logHandle) LoadSnapshot(ctx context.Context, id domain.OrderID) (events
 	return s, nil
 }
 
-// SaveSnapshot is eventstore.Store's.
-func (h *logHandle) SaveSnapshot(ctx context.Context, s eventstore.Snapshot, useless int) error {
+// SaveSnapshot is eventstore.Snapshots'.
+func (h *logHandle) SaveSnapshot(ctx context.Context, s eventstore.Snapshot, invalid int) error {
 	if len(s.Data) > eventstore.MaxSnapshotBytes {
 		return eventstore.SnapshotTooLarge(s)
 	}
@@ -383,11 +410,11 @@ func (h *logHandle) SaveSnapshot(ctx context.Context, s eventstore.Snapshot, use
 		return err
 	}
 	defer h.mu.Unlock()
-	if kept := h.snapshots[s.OrderID]; kept.Version > s.Version && kept.Version != useless {
+	if kept := h.snapshots[s.Stream]; kept.Version > s.Version && kept.Version != invalid {
 		return nil
 	}
 	s.Data = bytes.Clone(s.Data)
-	h.snapshots[s.OrderID] = s
+	h.snapshots[s.Stream] = s
 	return nil
 }
 
@@ -398,29 +425,37 @@ func pageSize(limit int) int {
 	return min(limit, eventstore.MaxPage)
 }
 
-// cursor is a place of numbers in a listing.
-func cursor(kind string, at ...int) eventstore.Cursor {
-	texts := make([]string, len(at))
-	for i, n := range at {
-		texts[i] = strconv.Itoa(n)
+// cursor is a place of numbers in a listing of the log.
+func (l *Log) cursor(kind string, at ...int) eventstore.Cursor { return cursorOf(kind, l.id, at) }
+
+func cursorOf(kind, log string, at []int) eventstore.Cursor {
+	parts := []string{kind, log}
+	for _, n := range at {
+		parts = append(parts, strconv.Itoa(n))
 	}
-	return eventstore.Cursor(kind + strings.Join(texts, "."))
+	return eventstore.Cursor(strings.Join(parts, "."))
 }
 
 // numbers reads what cursor wrote; an empty cursor is the start.
-func numbers(kind string, c eventstore.Cursor, start ...int) ([]int, error) {
+func (l *Log) numbers(kind string, c eventstore.Cursor, start ...int) ([]int, error) {
 	if c == "" {
 		return start, nil
 	}
-	texts := strings.Split(strings.TrimPrefix(string(c), kind), ".")
-	at := make([]int, len(texts))
-	for i, text := range texts {
+	parts := strings.Split(string(c), ".")
+	if len(parts) != len(start)+2 {
+		return nil, notOurs()
+	}
+	at := make([]int, len(start))
+	for i, text := range parts[2:] {
 		if _, err := fmt.Sscan(text, &at[i]); err != nil || at[i] < 0 {
 			return nil, notOurs()
 		}
 	}
-	if len(at) != len(start) || cursor(kind, at...) != c {
+	switch {
+	case parts[0] != kind || cursorOf(kind, parts[1], at) != c:
 		return nil, notOurs()
+	case parts[1] != l.id:
+		return nil, eventstore.OtherLog()
 	}
 	return at, nil
 }

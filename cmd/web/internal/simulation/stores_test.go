@@ -19,7 +19,7 @@ func TestTheLogKeepsTheContractOfEventStores(t *testing.T) {
 
 type logPlace struct{ log *simulation.Log }
 
-func (p logPlace) Open(_ *testing.T, clock func() time.Time) eventstore.Store {
+func (p logPlace) Open(_ *testing.T, clock func() time.Time) storetest.Store {
 	return p.log.Open(clock)
 }
 func (p logPlace) Plant(_ *testing.T, records ...eventstore.Record) { p.log.Plant(records...) }

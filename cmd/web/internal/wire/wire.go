@@ -11,6 +11,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
+	"headway/orders"
 	"headway/projections"
 	"headway/views"
 )
@@ -326,7 +327,7 @@ func StoredEvent(r eventstore.Record) Event {
 	}
 	m := r.Metadata
 	return Event{
-		EventID: r.EventID, AggregateID: r.OrderID, Version: r.Version, EventType: r.EventType,
+		EventID: r.EventID, AggregateID: orders.IDOf(r.Stream), Version: r.Version, EventType: r.EventType,
 		SchemaVersion: r.SchemaVersion, StoredSchemaVersion: r.SchemaVersion, Data: data, StoredAt: Time(r.StoredAt),
 		Metadata: Metadata{
 			OrNull(string(m.CausationID)), OrNull(m.CorrelationID), OrNull(m.UserID), Time(m.Timestamp),
@@ -338,7 +339,7 @@ func StoredEvent(r eventstore.Record) Event {
 // UpcastEvent is a record as it is read today; one that cannot be read is as stored.
 func UpcastEvent(codec domain.Codec, r eventstore.Record) Event {
 	e := StoredEvent(r)
-	if schema, data, err := codec.Upcast(r.Raw()); err == nil {
+	if schema, data, err := codec.Upcast(orders.RawOf(r)); err == nil {
 		e.SchemaVersion, e.Data = schema, data
 	}
 	return e

@@ -1,4 +1,4 @@
-package eventstore_test
+package orders_test
 
 import (
 	"context"
@@ -14,17 +14,18 @@ import (
 	"headway/eventstore"
 	"headway/eventstore/sqlite"
 	"headway/fault"
+	"headway/orders"
 )
 
 // often takes a snapshot at each third version.
-var often = eventstore.Snapshots{Every: 3, Longer: -1}
+var often = orders.SnapshotPolicy{Every: 3, Longer: -1}
 
-func executeOften(ctx context.Context, s eventstore.Store, req eventstore.Request) (eventstore.Result, error) {
-	return eventstore.ExecuteWith(ctx, s, domain.Codec{}, often, req)
+func executeOften(ctx context.Context, s log, req orders.Request) (orders.Result, error) {
+	return (orders.Handler{Events: s, Snapshots: s, Codec: domain.Codec{}, Policy: often}).Execute(ctx, req)
 }
 
 // grownOften is an order at version 3, with a snapshot.
-func grownOften(t *testing.T, s eventstore.Store) domain.OrderID {
+func grownOften(t *testing.T, s log) domain.OrderID {
 	t.Helper()
 	made, err := executeOften(t.Context(), s, createRequest())
 	for head := 1; head < 3 && err == nil; head++ {
@@ -37,31 +38,31 @@ func grownOften(t *testing.T, s eventstore.Store) domain.OrderID {
 	return made.OrderID
 }
 
-func checkSnapshotAt(t *testing.T, s eventstore.Store, id domain.OrderID, want int) {
+func checkSnapshotAt(t *testing.T, s eventstore.Snapshots, id domain.OrderID, want int) {
 	t.Helper()
-	if got, err := s.LoadSnapshot(context.WithoutCancel(t.Context()), id); err != nil || got.Version != want {
+	if got, err := s.LoadSnapshot(context.WithoutCancel(t.Context()), orders.StreamOf(id)); err != nil || got.Version != want {
 		t.Errorf("the snapshot is of version %d, %v; want %d", got.Version, err, want)
 	}
 }
 
 // snapshotsFail is a store that has no luck with snapshots.
 type snapshotsFail struct {
-	eventstore.Store
+	log
 	load, save func(context.Context) error // nil works
 }
 
-func (s snapshotsFail) LoadSnapshot(ctx context.Context, id domain.OrderID) (eventstore.Snapshot, error) {
+func (s snapshotsFail) LoadSnapshot(ctx context.Context, id eventstore.StreamID) (eventstore.Snapshot, error) {
 	if s.load != nil {
 		return eventstore.Snapshot{}, s.load(ctx)
 	}
-	return s.Store.LoadSnapshot(ctx, id)
+	return s.log.LoadSnapshot(ctx, id)
 }
 
-func (s snapshotsFail) SaveSnapshot(ctx context.Context, snapshot eventstore.Snapshot, useless int) error {
+func (s snapshotsFail) SaveSnapshot(ctx context.Context, snapshot eventstore.Snapshot, invalid int) error {
 	if s.save != nil {
 		return s.save(ctx)
 	}
-	return s.Store.SaveSnapshot(ctx, snapshot, useless)
+	return s.log.SaveSnapshot(ctx, snapshot, invalid)
 }
 
 // Whatever becomes of snapshots, a command is stored and answered, after SnapshotTimeout for each at most.
@@ -72,9 +73,9 @@ func TestSnapshotsNeverFailACommand(t *testing.T) {
 		load, save func(context.Context) error
 		most       time.Duration
 	}{
-		"looking fails": {fails, nil, 0}, "looking hangs": {hangs, nil, eventstore.SnapshotTimeout},
-		"saving fails": {nil, fails, 0}, "saving hangs": {nil, hangs, eventstore.SnapshotTimeout},
-		"all hangs": {hangs, hangs, 2 * eventstore.SnapshotTimeout},
+		"looking fails": {fails, nil, 0}, "looking hangs": {hangs, nil, orders.SnapshotTimeout},
+		"saving fails": {nil, fails, 0}, "saving hangs": {nil, hangs, orders.SnapshotTimeout},
+		"all hangs": {hangs, hangs, 2 * orders.SnapshotTimeout},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "events.db")
@@ -123,22 +124,22 @@ func TestSnapshotOfACallerWhoLeft(t *testing.T) {
 
 // leaves is a store whose caller is gone when the events are stored.
 type leaves struct {
-	eventstore.Store
+	log
 	leave func()
 }
 
 func (l leaves) Append(
-	ctx context.Context, id domain.OrderID, expect int, m eventstore.Metadata, events ...domain.Event,
+	ctx context.Context, id eventstore.StreamID, expect int, m eventstore.Metadata, events ...eventstore.NewEvent,
 ) ([]eventstore.Record, error) {
 	defer l.leave()
-	return l.Store.Append(ctx, id, expect, m, events...)
+	return l.log.Append(ctx, id, expect, m, events...)
 }
 
 // A held order has no snapshot; a held order whose snapshot lies before the hold is held all the same.
 func TestSnapshotBeforeAHold(t *testing.T) {
 	s := openStore(t)
 	id := grownOften(t, s)
-	if _, err := s.Append(t.Context(), id, 3, eventstore.Metadata{CausationID: commandID()}, domain.OrderCreated{CustomerID: "x", Currency: "EUR"}); err != nil {
+	if _, err := s.Append(t.Context(), orders.StreamOf(id), 3, eventstore.Metadata{CausationID: string(commandID())}, created()...); err != nil {
 		t.Fatal(err)
 	}
 	_, err := executeOften(t.Context(), s, request(id, 4, domain.ConfirmOrder{}))
@@ -146,14 +147,14 @@ func TestSnapshotBeforeAHold(t *testing.T) {
 	if !strings.Contains(fault.Sentence(err), "held at version 4") {
 		t.Errorf("the sentence is %q", fault.Sentence(err))
 	}
-	held, err := eventstore.Load(t.Context(), s, domain.Codec{}, id)
+	held, err := (orders.Handler{Events: s, Codec: domain.Codec{}}).Load(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := eventstore.NewSnapshot(domain.Codec{}, held); ok {
+	if _, ok := orders.NewSnapshot(domain.Codec{}, held); ok {
 		t.Error("there is a snapshot of a held order")
 	}
-	if _, ok := eventstore.NewSnapshot(domain.Codec{}, eventstore.Stream{}); ok {
+	if _, ok := orders.NewSnapshot(domain.Codec{}, orders.Stream{}); ok {
 		t.Error("there is a snapshot of no order")
 	}
 }
@@ -161,11 +162,11 @@ func TestSnapshotBeforeAHold(t *testing.T) {
 // Every byte of a snapshot counts, and so do its order and version.
 func TestBrokenSnapshots(t *testing.T) {
 	s := openStore(t)
-	whole, err := s.LoadSnapshot(t.Context(), grownOften(t, s))
+	whole, err := s.LoadSnapshot(t.Context(), orders.StreamOf(grownOften(t, s)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := whole.Order(domain.Codec{}); err != nil {
+	if _, err := orders.OrderIn(whole, domain.Codec{}); err != nil {
 		t.Fatal(err)
 	}
 	check := func(what string, change func(*eventstore.Snapshot)) {
@@ -173,7 +174,7 @@ func TestBrokenSnapshots(t *testing.T) {
 		broken := whole
 		broken.Data = slices.Clone(whole.Data)
 		change(&broken)
-		if o, err := broken.Order(domain.Codec{}); err == nil {
+		if o, err := orders.OrderIn(broken, domain.Codec{}); err == nil {
 			t.Errorf("%s: %+v", what, o)
 		}
 	}
@@ -182,7 +183,7 @@ func TestBrokenSnapshots(t *testing.T) {
 		check("cut off", func(s *eventstore.Snapshot) { s.Data = s.Data[:i] })
 	}
 	check("too long", func(s *eventstore.Snapshot) { s.Data = append(s.Data, 0) })
-	check("another order", func(s *eventstore.Snapshot) { s.OrderID = "x" })
+	check("another order", func(s *eventstore.Snapshot) { s.Stream = orders.StreamOf("x") })
 	check("another version", func(s *eventstore.Snapshot) { s.Version++ })
 }
 
@@ -200,13 +201,13 @@ func TestSnapshotSizes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			order, records := domain.Order{ID: "x", Version: domain.MaxOrderEvents}, make([]eventstore.Record, domain.MaxOrderEvents)
 			for i := range records {
-				records[i] = eventstore.Record{OrderID: "x", Version: i + 1, EventID: string(commandID())}
-				records[i].Metadata.CausationID = commandID()
+				records[i] = eventstore.Record{Stream: orders.StreamOf("x"), Version: i + 1, EventID: string(commandID())}
+				records[i].Metadata.CausationID = string(commandID())
 				item := tea(int64(i))
 				item.Name = c.name()
 				order.Items = append(order.Items, item)
 			}
-			s, ok := eventstore.NewSnapshot(domain.Codec{}, eventstore.Stream{Order: order, Records: records})
+			s, ok := orders.NewSnapshot(domain.Codec{}, orders.Stream{Order: order, Records: records})
 			if ok != c.fits || (ok && len(s.Data) > eventstore.MaxSnapshotBytes) {
 				t.Errorf("a snapshot of %d bytes is taken: %t", len(s.Data), ok)
 			}

@@ -1,4 +1,4 @@
-package eventstore
+package orders
 
 import (
 	"bytes"
@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"headway/domain"
+	"headway/eventstore"
 )
 
 // The data of a snapshot: a checksum of all that follows and of the order and version it is for; the rules by which it was folded; the last event
@@ -31,7 +32,7 @@ type contents struct {
 	state    string // compressed
 }
 
-func takeSnapshot(codec domain.Codec, o domain.Order, last Record, commands commandSet) (s Snapshot, ok bool) {
+func newSnapshot(codec domain.Codec, o domain.Order, last eventstore.Record, commands commandSet) (s eventstore.Snapshot, ok bool) {
 	state := encodeOrder(o)
 	if len(state) > MaxStateBytes {
 		return s, false
@@ -42,23 +43,23 @@ func takeSnapshot(codec domain.Codec, o domain.Order, last Record, commands comm
 	body = appendText(body, string(commands))
 	body = binary.AppendUvarint(body, uint64(len(state)))
 	body = append(body, deflate(state)...)
-	sum := sumOf(last.OrderID, last.Version, body)
-	s = Snapshot{OrderID: last.OrderID, Version: last.Version, Data: append(sum[:], body...)}
-	return s, len(s.Data) <= MaxSnapshotBytes
+	sum := sumOf(IDOf(last.Stream), last.Version, body)
+	s = eventstore.Snapshot{Stream: last.Stream, Version: last.Version, Data: append(sum[:], body...)}
+	return s, len(s.Data) <= eventstore.MaxSnapshotBytes
 }
 
-// open looks at everything but the state.
-func (s Snapshot) open(codec domain.Codec) (contents, error) {
+// openSnapshot looks at everything but the state.
+func openSnapshot(s eventstore.Snapshot, codec domain.Codec) (contents, error) {
 	if len(s.Data) < sha256.Size {
 		return contents{}, errSnapshot
 	}
-	sum, rules := sumOf(s.OrderID, s.Version, s.Data[sha256.Size:]), rulesOf(codec)
+	sum, rules := sumOf(IDOf(s.Stream), s.Version, s.Data[sha256.Size:]), rulesOf(codec)
 	if !bytes.HasPrefix(s.Data, sum[:]) || !bytes.HasPrefix(s.Data[sha256.Size:], rules[:]) {
 		return contents{}, errSnapshot
 	}
 	r := reader{rest: string(s.Data[sha256.Size+len(rules):])}
 	c := contents{
-		id: s.OrderID, version: s.Version, eventID: r.text(), storedAt: r.number(), commands: commandSet(r.text()), size: r.count(),
+		id: IDOf(s.Stream), version: s.Version, eventID: r.text(), storedAt: r.number(), commands: commandSet(r.text()), size: r.count(),
 	}
 	c.state = r.rest
 	if r.broken || c.size > MaxStateBytes {
@@ -68,7 +69,7 @@ func (s Snapshot) open(codec domain.Codec) (contents, error) {
 }
 
 // endsWith tells whether a record is the last event that the snapshot covers, and not another one of the same version.
-func (c contents) endsWith(r Record) bool {
+func (c contents) endsWith(r eventstore.Record) bool {
 	return r.Version == c.version && r.EventID == c.eventID && r.StoredAt.UnixMicro() == c.storedAt
 }
 
@@ -121,13 +122,13 @@ type commandSet string
 const hashedCommand = 8
 
 func (s commandSet) has(id domain.CommandID) bool {
-	want := string(hashCommand(nil, id))
+	want := string(hashCommand(nil, string(id)))
 	at := sort.Search(len(s)/hashedCommand, func(i int) bool { return string(s[i*hashedCommand:(i+1)*hashedCommand]) >= want })
 	return at < len(s)/hashedCommand && string(s[at*hashedCommand:(at+1)*hashedCommand]) == want
 }
 
 // with is the set with the commands of more events.
-func (s commandSet) with(records []Record) commandSet {
+func (s commandSet) with(records []eventstore.Record) commandSet {
 	all := make([]uint64, 0, len(s)/hashedCommand+len(records))
 	for i := 0; i+hashedCommand <= len(s); i += hashedCommand {
 		all = append(all, binary.BigEndian.Uint64([]byte(s[i:i+hashedCommand])))
@@ -144,7 +145,7 @@ func (s commandSet) with(records []Record) commandSet {
 	return commandSet(b)
 }
 
-func hashCommand(b []byte, id domain.CommandID) []byte {
+func hashCommand(b []byte, id string) []byte {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(id)) // a hash takes everything
 	return h.Sum(b)

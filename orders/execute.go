@@ -1,4 +1,4 @@
-package eventstore
+package orders
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"headway/domain"
+	"headway/eventstore"
 	"headway/fault"
 )
 
@@ -28,15 +29,6 @@ func OrderIDFor(id domain.CommandID) domain.OrderID {
 		copy(made[:8], command[:8]) // the time, the version, and what makes ids of one millisecond follow each other
 	}
 	return domain.OrderID(made.String())
-}
-
-// EventID is the id of the index-th event (from 0) of a command: the same on every retry.
-func EventID(id domain.CommandID, index int) string {
-	namespace, err := uuid.Parse(string(id))
-	if err != nil {
-		namespace = uuid.NewSHA1(orderNamespace, []byte(id))
-	}
-	return uuid.NewSHA1(namespace, []byte{byte(index >> 8), byte(index)}).String()
 }
 
 // HashOf identifies a command's content: the order, the kind and the command's own fields; not the versions, not the
@@ -70,9 +62,17 @@ type Request struct {
 // Result is what a command caused, the first time and on every repeat.
 type Result struct {
 	OrderID domain.OrderID
-	Version int      // of the command's last event
-	Records []Record // the command's own events
-	Repeat  bool     // they were stored when this call began
+	Version int                 // of the command's last event
+	Records []eventstore.Record // the command's own events
+	Repeat  bool                // they were stored when this call began
+}
+
+// Handler executes commands on orders. It is a value: its parts are the caller's.
+type Handler struct {
+	Events    eventstore.Store
+	Snapshots eventstore.Snapshots // nil: every order is folded from its first event
+	Codec     domain.Codec
+	Policy    SnapshotPolicy
 }
 
 // Execute is the only write path: load, decide, append. A command id that the order already holds answers its first
@@ -80,50 +80,73 @@ type Result struct {
 // Conflict with the head, TooLarge, Unavailable.
 //
 // A long order is loaded by its snapshot, and gets a new one now and then. What goes wrong with that changes neither the result nor the error.
-func Execute(ctx context.Context, store Store, codec domain.Codec, req Request) (Result, error) {
-	return ExecuteWith(ctx, store, codec, Snapshots{}, req)
-}
-
-// ExecuteWith is Execute with snapshots at other times than usual, or none.
-func ExecuteWith(ctx context.Context, store Store, codec domain.Codec, snapshots Snapshots, req Request) (Result, error) {
+func (h Handler) Execute(ctx context.Context, req Request) (Result, error) {
 	req, hash, err := prepare(req)
 	if err != nil {
 		return Result{}, err
 	}
-	h := req.Loaded.history
+	order := req.Loaded.history
 	if !req.Loaded.isFor(req) {
-		if h, err = snapshots.load(ctx, store, codec, req.OrderID, req.Expect, req.CommandID); err != nil {
+		if order, err = h.load(ctx, req.OrderID, req.Expect, req.CommandID); err != nil {
 			return Result{}, err
 		}
 	}
-	if done, err := repeatOf(req, hash, h.records); err != nil || done != nil {
+	if done, err := repeatOf(req, hash, order.records); err != nil || done != nil {
 		return resultOf(req.OrderID, done, true), err
 	}
 	if isCreate(req.Command) && req.Expect != 0 {
 		return Result{}, fault.InvalidField("expectedVersion", "A new order has no version yet.")
 	}
-	if h.head != req.Expect {
-		return Result{}, movedOrMissing(req, MovedOn(req.Expect, h.head))
+	if order.head != req.Expect {
+		return Result{}, ofOrder(req, eventstore.MovedOn(req.Expect, order.head))
 	}
-	events, err := Decide(Stream{Order: h.order, Hold: h.hold}, req.Command)
+	facts, err := Decide(Stream{Order: order.state, Hold: order.hold}, req.Command)
 	if err != nil {
 		return Result{}, err
 	}
-	stored, err := store.Append(ctx, req.OrderID, req.Expect, Metadata{
-		CausationID: req.CommandID, CorrelationID: req.CorrelationID, UserID: req.UserID,
+	events, err := Encode(h.Codec, facts...)
+	if err != nil {
+		return Result{}, err
+	}
+	stored, err := h.Events.Append(ctx, StreamOf(req.OrderID), req.Expect, eventstore.Metadata{
+		CausationID: string(req.CommandID), CorrelationID: req.CorrelationID, UserID: req.UserID,
 		Timestamp: req.Timestamp, SeenVersion: req.Seen, CommandHash: hash,
 	}, events...)
 	if err != nil {
-		return Result{}, movedOrMissing(req, err)
+		return Result{}, ofOrder(req, err)
 	}
-	snapshots.take(ctx, store, codec, h, stored)
+	h.takeSnapshot(ctx, order, stored)
 	return resultOf(req.OrderID, stored, false), nil
 }
 
-// movedOrMissing turns the Conflict with an order that does not exist, or no longer does, into a NotFound.
-func movedOrMissing(req Request, err error) error {
-	if conflict, ok := errors.AsType[*fault.Error](err); ok && conflict.Kind == fault.Conflict && conflict.Head == 0 {
+// Encode is the facts as the log stores them.
+func Encode(codec domain.Codec, facts ...domain.Event) ([]eventstore.NewEvent, error) {
+	events := make([]eventstore.NewEvent, len(facts))
+	for i, fact := range facts {
+		eventType, data, err := codec.Encode(fact)
+		if err != nil {
+			return nil, err
+		}
+		events[i] = eventstore.NewEvent{Type: eventType, Schema: domain.SchemaVersion, Data: data}
+	}
+	return events, nil
+}
+
+// ofOrder says in an order's words what the log says of a stream: a Conflict with one that does not exist, or no longer does, is NotFound.
+func ofOrder(req Request, err error) error {
+	e, ok := errors.AsType[*fault.Error](err)
+	switch {
+	case !ok:
+	case e.Kind == fault.Conflict && e.Head == 0:
 		return fault.Errorf(fault.NotFound, "There is no order %s.", req.OrderID)
+	case e.Kind == fault.Conflict:
+		moved := fault.Errorf(fault.Conflict, "The order is at version %d, not at version %d.", e.Head, req.Expect)
+		moved.Head, moved.Cause = e.Head, e.Cause
+		return moved
+	case e.Kind == fault.TooLarge && e.Head > 0:
+		full := fault.Errorf(fault.TooLarge, "An order can have at most %s events; this one has %s.", fault.Number(eventstore.MaxStreamEvents), fault.Number(e.Head))
+		full.Head, full.Cause = e.Head, e.Cause
+		return full
 	}
 	return err
 }
@@ -134,13 +157,6 @@ func Decide(s Stream, c domain.Command) ([]domain.Event, error) {
 		return nil, fault.Errorf(fault.Refused, "This order is held at version %d: %s", s.Hold.Version, s.Hold.Reason)
 	}
 	return c.Decide(s.Order)
-}
-
-// MovedOn is the Conflict of an order that is at head and not at expect.
-func MovedOn(expect, head int) error {
-	err := fault.Errorf(fault.Conflict, "The order is at version %d, not at version %d.", head, expect)
-	err.Head = head
-	return err
 }
 
 // prepare checks what is not the command's own, fills in what may be left out, and spells the command id one way, so that every
@@ -181,25 +197,20 @@ func prepare(req Request) (Request, string, error) {
 func isCreate(c domain.Command) bool { return c.Kind() == domain.CreateOrder{}.Kind() }
 
 // repeatOf finds the events that the same command stored earlier; nil if there are none.
-func repeatOf(req Request, hash string, records []Record) ([]Record, error) {
-	var mine []Record
+func repeatOf(req Request, hash string, records []eventstore.Record) ([]eventstore.Record, error) {
+	var mine []eventstore.Record
 	for _, r := range records {
-		if r.Metadata.CausationID == req.CommandID {
+		if r.Metadata.CausationID == string(req.CommandID) {
 			mine = append(mine, r)
 		}
 	}
 	if mine != nil && mine[0].Metadata.CommandHash != hash {
-		return nil, OtherContent()
+		return nil, eventstore.OtherContent()
 	}
 	return mine, nil
 }
 
-// OtherContent is the Invalid of a command id that was used before for something else.
-func OtherContent() error {
-	return fault.InvalidField("commandId", "This command id was used before with other content.")
-}
-
-func resultOf(id domain.OrderID, records []Record, repeat bool) Result {
+func resultOf(id domain.OrderID, records []eventstore.Record, repeat bool) Result {
 	if len(records) == 0 {
 		return Result{}
 	}

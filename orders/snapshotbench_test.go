@@ -1,4 +1,4 @@
-package eventstore_test
+package orders_test
 
 import (
 	"fmt"
@@ -6,20 +6,21 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/orders"
 )
 
 // BenchmarkLoad loads an order of as many events as one can have: by all of them, by its snapshot, and the snapshot's state alone.
 func BenchmarkLoad(b *testing.B) {
 	s := openStore(b)
 	id := grown(b, s, domain.MaxOrderEvents)
-	whole, err := eventstore.Load(b.Context(), s, domain.Codec{}, id)
+	whole, err := (orders.Handler{Events: s, Codec: domain.Codec{}}).Load(b.Context(), id)
 	if err != nil {
 		b.Fatal(err)
 	}
 	for i := range whole.Records { // as if each event had a command of its own, which is what takes most room
-		whole.Records[i].Metadata.CausationID = commandID()
+		whole.Records[i].Metadata.CausationID = string(commandID())
 	}
-	snapshot, ok := eventstore.NewSnapshot(domain.Codec{}, whole)
+	snapshot, ok := orders.NewSnapshot(domain.Codec{}, whole)
 	if !ok {
 		b.Fatal("there is no snapshot of it")
 	}
@@ -28,21 +29,21 @@ func BenchmarkLoad(b *testing.B) {
 	}
 	b.Run("events", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := eventstore.Load(b.Context(), s, domain.Codec{}, id); err != nil {
+			if _, err := (orders.Handler{Events: s, Codec: domain.Codec{}}).Load(b.Context(), id); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
 	b.Run("snapshot", func(b *testing.B) {
 		for b.Loop() {
-			if o, err := eventstore.LoadOrder(b.Context(), s, domain.Codec{}, id, whole.Head()); err != nil || o.Version != whole.Head() {
+			if o, err := (orders.Handler{Events: s, Snapshots: s, Codec: domain.Codec{}}).LoadOrder(b.Context(), id, whole.Head()); err != nil || o.Version != whole.Head() {
 				b.Fatal(err)
 			}
 		}
 	})
 	b.Run("state", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := snapshot.Order(domain.Codec{}); err != nil {
+			if _, err := orders.OrderIn(snapshot, domain.Codec{}); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -50,7 +51,7 @@ func BenchmarkLoad(b *testing.B) {
 	})
 	b.Run("take", func(b *testing.B) {
 		for b.Loop() {
-			eventstore.NewSnapshot(domain.Codec{}, whole)
+			orders.NewSnapshot(domain.Codec{}, whole)
 		}
 	})
 }
@@ -58,7 +59,7 @@ func BenchmarkLoad(b *testing.B) {
 // grown is an order of so many events, each an item of its own.
 func grown(tb testing.TB, s eventstore.Store, events int) domain.OrderID {
 	tb.Helper()
-	id := eventstore.OrderIDFor(commandID())
+	id := orders.OrderIDFor(commandID())
 	for head := 0; head < events; {
 		var batch []domain.Event
 		for n := head; n < min(head+eventstore.MaxAppend, events); n++ {
@@ -71,8 +72,8 @@ func grown(tb testing.TB, s eventstore.Store, events int) domain.OrderID {
 			batch = append(batch, domain.OrderItemAdded{Item: line})
 		}
 		command := commandID()
-		m := eventstore.Metadata{CausationID: command, CorrelationID: string(command), Timestamp: at, CommandHash: "x"}
-		if _, err := s.Append(tb.Context(), id, head, m, batch...); err != nil {
+		m := eventstore.Metadata{CausationID: string(command), CorrelationID: string(command), Timestamp: at, CommandHash: "x"}
+		if _, err := s.Append(tb.Context(), orders.StreamOf(id), head, m, encoded(batch...)...); err != nil {
 			tb.Fatal(err)
 		}
 		head += len(batch)

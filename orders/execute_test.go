@@ -1,4 +1,4 @@
-package eventstore_test
+package orders_test
 
 import (
 	"context"
@@ -15,11 +15,18 @@ import (
 	"headway/eventstore"
 	"headway/eventstore/sqlite"
 	"headway/fault"
+	"headway/orders"
 )
 
 var at = time.Date(2024, 5, 6, 7, 8, 9, 123_456_000, time.UTC)
 
-func openStore(t testing.TB) eventstore.Store {
+// log is what orders are kept in.
+type log interface {
+	eventstore.Store
+	eventstore.Snapshots
+}
+
+func openStore(t testing.TB) log {
 	t.Helper()
 	s, err := sqlite.Open(filepath.Join(t.TempDir(), "events.db"), sqlite.Options{})
 	if err != nil {
@@ -39,22 +46,22 @@ func tea(quantity int64) domain.Item {
 	return domain.Item{SKU: "tea", Name: "Tea", Quantity: quantity, Price: domain.Money{Minor: 450, Currency: "EUR"}}
 }
 
-func createRequest() eventstore.Request {
-	return eventstore.Request{
+func createRequest() orders.Request {
+	return orders.Request{
 		CommandID: commandID(), UserID: "ada", Timestamp: at,
 		Command: domain.CreateOrder{CustomerID: "ada", Currency: "EUR", Items: []domain.Item{tea(1)}},
 	}
 }
 
-func request(id domain.OrderID, expect int, c domain.Command) eventstore.Request {
-	return eventstore.Request{CommandID: commandID(), OrderID: id, Command: c, Expect: expect, UserID: "bob", Timestamp: at}
+func request(id domain.OrderID, expect int, c domain.Command) orders.Request {
+	return orders.Request{CommandID: commandID(), OrderID: id, Command: c, Expect: expect, UserID: "bob", Timestamp: at}
 }
 
-func execute(s eventstore.Store, req eventstore.Request) (eventstore.Result, error) {
-	return eventstore.Execute(context.Background(), s, domain.Codec{}, req)
+func execute(s eventstore.Store, req orders.Request) (orders.Result, error) {
+	return (orders.Handler{Events: s, Codec: domain.Codec{}}).Execute(context.Background(), req)
 }
 
-func mustExecute(t *testing.T, s eventstore.Store, req eventstore.Request) eventstore.Result {
+func mustExecute(t *testing.T, s eventstore.Store, req orders.Request) orders.Result {
 	t.Helper()
 	result, err := execute(s, req)
 	if err != nil {
@@ -73,7 +80,7 @@ func checkError(t *testing.T, err error, kind fault.Kind, field string) {
 
 func checkHead(t *testing.T, s eventstore.Store, id domain.OrderID, want int) {
 	t.Helper()
-	records, err := s.Read(t.Context(), id, 0)
+	records, err := s.Read(t.Context(), orders.StreamOf(id), 0)
 	if err != nil || len(records) != want {
 		t.Errorf("order %s has %d events, want %d (%v)", id, len(records), want, err)
 	}
@@ -84,7 +91,7 @@ func TestExecute(t *testing.T) {
 	s := openStore(t)
 	create := createRequest()
 	made := mustExecute(t, s, create)
-	if made.OrderID != eventstore.OrderIDFor(create.CommandID) || made.Version != 1 || made.Repeat || len(made.Records) != 1 {
+	if made.OrderID != orders.OrderIDFor(create.CommandID) || made.Version != 1 || made.Repeat || len(made.Records) != 1 {
 		t.Errorf("the create answered %+v", made)
 	}
 	add := request(made.OrderID, 1, domain.AddItem{Item: tea(2)})
@@ -94,19 +101,19 @@ func TestExecute(t *testing.T) {
 	if added.Version != 2 || confirmed.Version != 3 {
 		t.Errorf("the versions are %d and %d", added.Version, confirmed.Version)
 	}
-	stream, err := eventstore.Load(t.Context(), s, domain.Codec{}, made.OrderID)
+	stream, err := (orders.Handler{Events: s, Codec: domain.Codec{}}).Load(t.Context(), made.OrderID)
 	if err != nil || stream.Hold != nil || stream.Head() != 3 || stream.Order.Status != domain.Confirmed || stream.Order.Total.Minor != 1350 {
 		t.Errorf("the stream is %+v, %v", stream, err)
 	}
 	m := stream.Records[1].Metadata
-	hash, err := eventstore.HashOf(made.OrderID, add.Command)
+	hash, err := orders.HashOf(made.OrderID, add.Command)
 	want := eventstore.Metadata{
-		CausationID: add.CommandID, CorrelationID: "request 7", UserID: "bob", Timestamp: at, SeenVersion: 1, CommandHash: hash,
+		CausationID: string(add.CommandID), CorrelationID: "request 7", UserID: "bob", Timestamp: at, SeenVersion: 1, CommandHash: hash,
 	}
-	if err != nil || m != want || stream.Records[1].EventID != eventstore.EventID(add.CommandID, 0) {
+	if err != nil || m != want || stream.Records[1].EventID != eventstore.EventID(string(add.CommandID), 0) {
 		t.Errorf("the event's metadata is %+v, want %+v", m, want)
 	}
-	if _, err := eventstore.Load(t.Context(), s, domain.Codec{}, "missing"); fault.KindOf(err) != fault.NotFound {
+	if _, err := (orders.Handler{Events: s, Codec: domain.Codec{}}).Load(t.Context(), "missing"); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("loading a missing order got %v", err)
 	}
 }
@@ -122,7 +129,7 @@ func TestDefaults(t *testing.T) {
 	seen := request(id, 2, domain.ConfirmOrder{})
 	seen.Seen = 1
 	mustExecute(t, s, seen)
-	records, err := s.Read(t.Context(), id, 0)
+	records, err := s.Read(t.Context(), orders.StreamOf(id), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,8 +157,8 @@ func TestRepeat(t *testing.T) {
 	mustExecute(t, s, request(made.OrderID, 2, domain.CancelOrder{Reason: "changed their mind"}))
 
 	for _, c := range []struct {
-		req   eventstore.Request
-		first eventstore.Result
+		req   orders.Request
+		first orders.Result
 	}{{create, made}, {add, added}} {
 		for _, expect := range []int{0, 1, 2, 3, 99} {
 			for _, spell := range []func(string) string{
@@ -223,7 +230,7 @@ func TestOvertaken(t *testing.T) {
 
 	// And a twin that was overtaken by itself gets its own result.
 	cancel := request(id, 2, domain.CancelOrder{Reason: "x"})
-	var first eventstore.Result
+	var first orders.Result
 	twin := overtakes{s, func() { first = mustExecute(t, s, cancel) }}
 	if got, err := execute(twin, cancel); err != nil || got.Version != 3 || got.Records[0].EventID != first.Records[0].EventID {
 		t.Errorf("the twin got %+v, %v", got, err)
@@ -238,10 +245,23 @@ type overtakes struct {
 }
 
 func (o overtakes) Append(
-	ctx context.Context, id domain.OrderID, expect int, m eventstore.Metadata, events ...domain.Event,
+	ctx context.Context, id eventstore.StreamID, expect int, m eventstore.Metadata, events ...eventstore.NewEvent,
 ) ([]eventstore.Record, error) {
 	o.meanwhile()
 	return o.Store.Append(ctx, id, expect, m, events...)
+}
+
+// created is a creation that nobody asked for: a stream that has another cannot be folded.
+func created() []eventstore.NewEvent {
+	return encoded(domain.OrderCreated{CustomerID: "x", Currency: "EUR"})
+}
+
+func encoded(facts ...domain.Event) []eventstore.NewEvent {
+	events, err := orders.Encode(domain.Codec{}, facts...)
+	if err != nil {
+		panic(err)
+	}
+	return events
 }
 
 // An order with an event that cannot be applied refuses commands, names the version, and still answers repeats.
@@ -250,7 +270,7 @@ func TestHold(t *testing.T) {
 	create := createRequest()
 	id := mustExecute(t, s, create).OrderID
 	// A second creation can be stored, but it cannot be applied.
-	if _, err := s.Append(t.Context(), id, 1, eventstore.Metadata{CausationID: commandID()}, domain.OrderCreated{CustomerID: "x", Currency: "EUR"}); err != nil {
+	if _, err := s.Append(t.Context(), orders.StreamOf(id), 1, eventstore.Metadata{CausationID: string(commandID())}, created()...); err != nil {
 		t.Fatal(err)
 	}
 	_, err := execute(s, request(id, 2, domain.ConfirmOrder{}))
@@ -261,7 +281,7 @@ func TestHold(t *testing.T) {
 	if got := mustExecute(t, s, create); !got.Repeat || got.Version != 1 {
 		t.Errorf("the repeat got %+v", got)
 	}
-	stream, err := eventstore.Load(t.Context(), s, domain.Codec{}, id)
+	stream, err := (orders.Handler{Events: s, Codec: domain.Codec{}}).Load(t.Context(), id)
 	if err != nil || stream.Hold == nil || stream.Hold.Version != 2 || stream.Order.Version != 1 || stream.Head() != 2 || stream.Order.CustomerID != "ada" {
 		t.Errorf("the held stream is %+v, %v", stream, err)
 	}
@@ -273,19 +293,19 @@ func TestInvalidRequest(t *testing.T) {
 	s := openStore(t)
 	id := mustExecute(t, s, createRequest()).OrderID
 	for name, c := range map[string]struct {
-		change func(*eventstore.Request)
+		change func(*orders.Request)
 		field  string
 	}{
-		"no command id":              {func(r *eventstore.Request) { r.CommandID = "" }, "commandId"},
-		"a command id that is none":  {func(r *eventstore.Request) { r.CommandID = "7" }, "commandId"},
-		"a negative version":         {func(r *eventstore.Request) { r.Expect = -1 }, "expectedVersion"},
-		"a version seen in future":   {func(r *eventstore.Request) { r.Seen = 2 }, "seenVersion"},
-		"a negative version seen":    {func(r *eventstore.Request) { r.Seen = -1 }, "seenVersion"},
-		"a time nobody can write":    {func(r *eventstore.Request) { r.Timestamp = at.AddDate(8000, 0, 0) }, "timestamp"},
-		"a command's own field":      {func(r *eventstore.Request) { r.Command = domain.AddItem{Item: tea(0)} }, "quantity"},
-		"a create with a version":    {func(r *eventstore.Request) { r.OrderID, r.Command = "", createRequest().Command }, "expectedVersion"},
-		"a create with a chosen id":  {func(r *eventstore.Request) { r.Expect, r.Command = 0, createRequest().Command }, "orderId"},
-		"a create as a pointer, too": {func(r *eventstore.Request) { r.Expect, r.Command = 0, new(domain.CreateOrder) }, "orderId"},
+		"no command id":              {func(r *orders.Request) { r.CommandID = "" }, "commandId"},
+		"a command id that is none":  {func(r *orders.Request) { r.CommandID = "7" }, "commandId"},
+		"a negative version":         {func(r *orders.Request) { r.Expect = -1 }, "expectedVersion"},
+		"a version seen in future":   {func(r *orders.Request) { r.Seen = 2 }, "seenVersion"},
+		"a negative version seen":    {func(r *orders.Request) { r.Seen = -1 }, "seenVersion"},
+		"a time nobody can write":    {func(r *orders.Request) { r.Timestamp = at.AddDate(8000, 0, 0) }, "timestamp"},
+		"a command's own field":      {func(r *orders.Request) { r.Command = domain.AddItem{Item: tea(0)} }, "quantity"},
+		"a create with a version":    {func(r *orders.Request) { r.OrderID, r.Command = "", createRequest().Command }, "expectedVersion"},
+		"a create with a chosen id":  {func(r *orders.Request) { r.Expect, r.Command = 0, createRequest().Command }, "orderId"},
+		"a create as a pointer, too": {func(r *orders.Request) { r.Expect, r.Command = 0, new(domain.CreateOrder) }, "orderId"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			req := request(id, 1, domain.AddItem{Item: tea(1)})
@@ -299,7 +319,7 @@ func TestInvalidRequest(t *testing.T) {
 
 // The ids of a command's events differ, stay the same on every retry, and are UUIDs.
 func TestEventID(t *testing.T) {
-	id := commandID()
+	id := string(commandID())
 	seen := map[string]bool{}
 	for i := range eventstore.MaxAppend {
 		event := eventstore.EventID(id, i)
@@ -308,7 +328,7 @@ func TestEventID(t *testing.T) {
 		}
 		seen[event] = true
 	}
-	if eventstore.EventID(commandID(), 0) == eventstore.EventID(id, 0) || eventstore.OrderIDFor(commandID()) == eventstore.OrderIDFor(id) {
+	if eventstore.EventID(string(commandID()), 0) == eventstore.EventID(id, 0) || orders.OrderIDFor(commandID()) == orders.OrderIDFor(domain.CommandID(id)) {
 		t.Error("two commands share an id")
 	}
 }
@@ -316,21 +336,21 @@ func TestEventID(t *testing.T) {
 // Command ids that are made later sort later, and so do the ids of the orders that they create, of which each is always the same; the id of a command
 // without a time makes one without.
 func TestIDsAreInTheOrderOfTime(t *testing.T) {
-	var commands, orders []string
+	var commands, created []string
 	for range 1000 {
-		id := eventstore.NewCommandID()
-		order := eventstore.OrderIDFor(id)
-		if again := eventstore.OrderIDFor(id); again != order {
+		id := orders.NewCommandID()
+		order := orders.OrderIDFor(id)
+		if again := orders.OrderIDFor(id); again != order {
 			t.Fatalf("%s makes the orders %s and %s", id, order, again)
 		}
-		commands, orders = append(commands, string(id)), append(orders, string(order))
+		commands, created = append(commands, string(id)), append(created, string(order))
 	}
-	for what, ids := range map[string][]string{"commands": commands, "orders": orders} {
+	for what, ids := range map[string][]string{"commands": commands, "orders": created} {
 		if !slices.IsSorted(ids) || len(slices.Compact(slices.Clone(ids))) != len(ids) {
 			t.Errorf("the ids of %s are not in the order of time, each once", what)
 		}
 	}
-	if got := eventstore.OrderIDFor("2d1c8a4e-3b5f-4c6d-8e7f-9a0b1c2d3e4f"); uuid.MustParse(string(got)).Version() != 5 {
+	if got := orders.OrderIDFor("2d1c8a4e-3b5f-4c6d-8e7f-9a0b1c2d3e4f"); uuid.MustParse(string(got)).Version() != 5 {
 		t.Errorf("a command id without a time makes the order %s", got)
 	}
 }
@@ -340,8 +360,8 @@ func TestIDsAreInTheOrderOfTime(t *testing.T) {
 func TestLoadedBefore(t *testing.T) {
 	s := openStore(t)
 	made := mustExecute(t, s, createRequest())
-	load := func(id domain.CommandID) eventstore.Loaded {
-		loaded, err := eventstore.LoadFor(t.Context(), s, domain.Codec{}, made.OrderID, 1, id)
+	load := func(id domain.CommandID) orders.Loaded {
+		loaded, err := (orders.Handler{Events: s, Codec: domain.Codec{}}).LoadFor(t.Context(), made.OrderID, 1, id)
 		if err != nil || loaded.Order.Version == 0 {
 			t.Fatal(loaded.Order, err)
 		}
@@ -361,7 +381,7 @@ func TestLoadedBefore(t *testing.T) {
 	if again := mustExecute(t, s, first); !again.Repeat || again.Version != 2 {
 		t.Errorf("with what was loaded for another command it answered %+v", again)
 	}
-	if _, err := eventstore.LoadFor(t.Context(), s, domain.Codec{}, "missing", 1, first.CommandID); fault.KindOf(err) != fault.NotFound {
+	if _, err := (orders.Handler{Events: s, Codec: domain.Codec{}}).LoadFor(t.Context(), "missing", 1, first.CommandID); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("loading a missing order got %v", err)
 	}
 	checkHead(t, s, made.OrderID, 2)

@@ -1,4 +1,4 @@
-package eventstore
+package orders
 
 import (
 	"context"
@@ -7,14 +7,15 @@ import (
 	"sync/atomic"
 
 	"headway/domain"
+	"headway/eventstore"
 	"headway/fault"
 )
 
 // Stream is an order as its events tell it.
 type Stream struct {
-	Order   domain.Order // the state after the last event that could be applied
-	Records []Record     // all of them, oldest first, those behind a hold included
-	Hold    *Hold        // not nil if an event cannot be decoded, upcast or applied; it refuses further commands
+	Order   domain.Order        // the state after the last event that could be applied
+	Records []eventstore.Record // all of them, oldest first, those behind a hold included
+	Hold    *Hold               // not nil if an event cannot be decoded, upcast or applied; it refuses further commands
 }
 
 // Hold names the first event of a stream that cannot be applied.
@@ -32,7 +33,7 @@ func (s Stream) Head() int {
 }
 
 // Fold builds a stream from all records of one order, oldest first. It never fails: what cannot be applied is the Hold.
-func Fold(codec domain.Codec, records []Record) Stream {
+func Fold(codec domain.Codec, records []eventstore.Record) Stream {
 	s := Stream{Records: records}
 	s.Hold = foldOn(codec, &s.Order, records)
 	return s
@@ -42,7 +43,7 @@ func Fold(codec domain.Codec, records []Record) Stream {
 const decodeTogether = 1000
 
 // foldOn adds the records that follow to an order, up to the one that cannot be applied.
-func foldOn(codec domain.Codec, o *domain.Order, records []Record) *Hold {
+func foldOn(codec domain.Codec, o *domain.Order, records []eventstore.Record) *Hold {
 	for len(records) > decodeTogether/2 {
 		n := min(len(records), decodeTogether)
 		if hold := applyAll(o, records[:n], decodeAll(codec.Decode, records[:n])); hold != nil {
@@ -58,7 +59,7 @@ func foldOn(codec domain.Codec, o *domain.Order, records []Record) *Hold {
 	return nil
 }
 
-func holdAt(r Record, err error) *Hold {
+func holdAt(r eventstore.Record, err error) *Hold {
 	return &Hold{Version: r.Version, Reason: fault.Sentence(err)}
 }
 
@@ -69,7 +70,7 @@ type decoded struct {
 }
 
 // decodeAll decodes records by all processors. A panic is the caller's, who may know how to go on.
-func decodeAll(decode func(domain.Raw) (domain.Event, error), records []Record) []decoded {
+func decodeAll(decode func(domain.Raw) (domain.Event, error), records []eventstore.Record) []decoded {
 	all := make([]decoded, len(records))
 	share := len(records)/runtime.GOMAXPROCS(0) + 1
 	var working sync.WaitGroup
@@ -82,7 +83,7 @@ func decodeAll(decode func(domain.Raw) (domain.Event, error), records []Record) 
 				}
 			}()
 			for i := from; i < min(from+share, len(records)); i++ {
-				all[i].event, all[i].err = decode(records[i].Raw())
+				all[i].event, all[i].err = decode(RawOf(records[i]))
 			}
 		})
 	}
@@ -93,11 +94,11 @@ func decodeAll(decode func(domain.Raw) (domain.Event, error), records []Record) 
 	return all
 }
 
-func applyAll(o *domain.Order, records []Record, events []decoded) *Hold {
+func applyAll(o *domain.Order, records []eventstore.Record, events []decoded) *Hold {
 	for i, r := range records {
 		err := events[i].err
 		if err == nil {
-			err = o.Apply(r.OrderID, r.Version, r.Metadata.Timestamp, events[i].event)
+			err = o.Apply(IDOf(r.Stream), r.Version, r.Metadata.Timestamp, events[i].event)
 		}
 		if err != nil {
 			return holdAt(r, err)
@@ -107,22 +108,27 @@ func applyAll(o *domain.Order, records []Record, events []decoded) *Hold {
 }
 
 // ApplyRecord decodes one record and adds it to the order; on an error the order is unchanged.
-func ApplyRecord(codec domain.Codec, o *domain.Order, r Record) error {
-	event, err := codec.Decode(r.Raw())
+func ApplyRecord(codec domain.Codec, o *domain.Order, r eventstore.Record) error {
+	event, err := codec.Decode(RawOf(r))
 	if err != nil {
 		return err
 	}
-	return o.Apply(r.OrderID, r.Version, r.Metadata.Timestamp, event)
+	return o.Apply(IDOf(r.Stream), r.Version, r.Metadata.Timestamp, event)
 }
 
 // Load reads and folds one order. NotFound if it does not exist.
-func Load(ctx context.Context, store Store, codec domain.Codec, id domain.OrderID) (Stream, error) {
-	records, err := store.Read(ctx, id, 0)
+func (h Handler) Load(ctx context.Context, id domain.OrderID) (Stream, error) {
+	records, err := h.Events.Read(ctx, StreamOf(id), 0)
 	if err != nil {
 		return Stream{}, err
 	}
 	if len(records) == 0 {
 		return Stream{}, fault.Errorf(fault.NotFound, "There is no order %s.", id)
 	}
-	return Fold(codec, records), nil
+	return Fold(h.Codec, records), nil
+}
+
+// RawOf is the part of a record that the codec reads.
+func RawOf(r eventstore.Record) domain.Raw {
+	return domain.Raw{OrderID: IDOf(r.Stream), Version: r.Version, EventType: r.EventType, SchemaVersion: r.SchemaVersion, Data: r.Data}
 }

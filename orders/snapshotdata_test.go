@@ -1,4 +1,4 @@
-package eventstore
+package orders
 
 import (
 	"encoding/binary"
@@ -12,32 +12,33 @@ import (
 	"pgregory.net/rapid"
 
 	"headway/domain"
+	"headway/eventstore"
 )
 
 // signed is a snapshot whose checksum is right, whatever it holds.
-func signed(body []byte) Snapshot {
+func signed(body []byte) eventstore.Snapshot {
 	sum := sumOf("x", 7, body)
-	return Snapshot{OrderID: "x", Version: 7, Data: append(sum[:], body...)}
+	return eventstore.Snapshot{Stream: StreamOf("x"), Version: 7, Data: append(sum[:], body...)}
 }
 
 // A snapshot is taken when an append crosses a multiple of the interval, on a stream that is long by then.
 func TestDue(t *testing.T) {
 	for _, c := range []struct {
-		policy        Snapshots
+		policy        SnapshotPolicy
 		before, after int
 		want          bool
 	}{
-		{Snapshots{}, 999, 1000, false}, {Snapshots{}, 990, 1001, true}, {Snapshots{}, 1000, 1001, false}, {Snapshots{}, 1099, 1100, true},
-		{Snapshots{}, 1099, 1149, true}, {Snapshots{}, 1100, 1150, false}, {Snapshots{}, 1199, 1201, true}, {Snapshots{}, 0, 50, false},
-		{Snapshots{}, 9999, 10_000, true}, {Snapshots{Every: 10, Longer: -1}, 9, 10, true}, {Snapshots{Every: 10, Longer: 40}, 19, 40, false},
-		{Snapshots{Every: 10, Longer: 40}, 39, 41, true}, {Snapshots{Every: -1}, 1099, 1100, false},
+		{SnapshotPolicy{}, 999, 1000, false}, {SnapshotPolicy{}, 990, 1001, true}, {SnapshotPolicy{}, 1000, 1001, false}, {SnapshotPolicy{}, 1099, 1100, true},
+		{SnapshotPolicy{}, 1099, 1149, true}, {SnapshotPolicy{}, 1100, 1150, false}, {SnapshotPolicy{}, 1199, 1201, true}, {SnapshotPolicy{}, 0, 50, false},
+		{SnapshotPolicy{}, 9999, 10_000, true}, {SnapshotPolicy{Every: 10, Longer: -1}, 9, 10, true}, {SnapshotPolicy{Every: 10, Longer: 40}, 19, 40, false},
+		{SnapshotPolicy{Every: 10, Longer: 40}, 39, 41, true}, {SnapshotPolicy{Every: -1}, 1099, 1100, false},
 	} {
 		if got := c.policy.due(c.before, c.after); got != c.want {
 			t.Errorf("%+v from %d to %d: %t", c.policy, c.before, c.after, got)
 		}
 	}
 	for version, want := range map[int]bool{0: false, 1000: false, 1001: true, 5000: true} {
-		if got := (Snapshots{}).lookFor(version); got != want {
+		if got := (SnapshotPolicy{}).lookFor(version); got != want {
 			t.Errorf("a snapshot is looked for at version %d: %t", version, got)
 		}
 	}
@@ -88,10 +89,10 @@ func TestCommandSet(t *testing.T) {
 		var covered []domain.CommandID
 		for range rapid.IntRange(0, 4).Draw(r, "snapshots") {
 			ids := rapid.SliceOfN(rapid.OneOf(rapid.StringMatching(`[0-9a-f]{8}`), rapid.SampledFrom([]string{"", "a", "b"})), 0, 20).Draw(r, "ids")
-			var records []Record
+			var records []eventstore.Record
 			for _, id := range ids {
 				covered = append(covered, domain.CommandID(id))
-				records = append(records, Record{Metadata: Metadata{CausationID: domain.CommandID(id)}})
+				records = append(records, eventstore.Record{Metadata: eventstore.Metadata{CausationID: id}})
 			}
 			set = set.with(records)
 		}
@@ -173,13 +174,13 @@ func TestRules(t *testing.T) {
 // may be.
 func TestOtherShapes(t *testing.T) {
 	order := domain.Order{ID: "x", Version: 7, Items: []domain.Item{{SKU: "a"}}}
-	whole, ok := takeSnapshot(domain.Codec{}, order, Record{OrderID: "x", Version: 7}, "")
+	whole, ok := newSnapshot(domain.Codec{}, order, eventstore.Record{Stream: StreamOf("x"), Version: 7}, "")
 	if !ok {
 		t.Fatal("there is none")
 	}
 	rules := rulesOf(domain.Codec{})
 	body := whole.Data[32:]
-	if got, err := signed(body).Order(domain.Codec{}); err != nil || !reflect.DeepEqual(got, order) {
+	if got, err := OrderIn(signed(body), domain.Codec{}); err != nil || !reflect.DeepEqual(got, order) {
 		t.Fatalf("the snapshot holds %+v, %v", got, err)
 	}
 	other := slices.Clone(body)
@@ -203,7 +204,7 @@ func TestOtherShapes(t *testing.T) {
 		"a shorter state": packed(len(state)-1, state), "a longer state": packed(len(state)+1, state),
 		"a state with more": packed(len(state)+1, append(slices.Clone(state), 0)),
 	} {
-		if _, err := signed(body).Order(domain.Codec{}); err == nil {
+		if _, err := OrderIn(signed(body), domain.Codec{}); err == nil {
 			t.Errorf("%s is taken for our own", name)
 		}
 	}
@@ -211,13 +212,13 @@ func TestOtherShapes(t *testing.T) {
 
 // Whatever lies in a snapshot, it is an order or an error, in bounded memory.
 func FuzzSnapshot(f *testing.F) {
-	whole, _ := takeSnapshot(domain.Codec{}, domain.Order{ID: "x", Version: 7, Items: []domain.Item{{SKU: "a"}}}, Record{OrderID: "x", Version: 7}, "")
+	whole, _ := newSnapshot(domain.Codec{}, domain.Order{ID: "x", Version: 7, Items: []domain.Item{{SKU: "a"}}}, eventstore.Record{Stream: StreamOf("x"), Version: 7}, "")
 	rules := rulesOf(domain.Codec{})
 	f.Add(whole.Data[32+len(rules):], true)
 	f.Add(encodeOrder(domain.Order{ID: "x", Version: 7}), false)
 	f.Fuzz(func(t *testing.T, data []byte, packed bool) {
 		if packed {
-			if o, err := signed(append(rules[:], data...)).Order(domain.Codec{}); err == nil && (o.ID != "x" || o.Version != 7) {
+			if o, err := OrderIn(signed(append(rules[:], data...)), domain.Codec{}); err == nil && (o.ID != "x" || o.Version != 7) {
 				t.Errorf("an order %s at %d", o.ID, o.Version)
 			}
 			return

@@ -1,9 +1,10 @@
-package eventstore
+package orders
 
 import (
 	"testing"
 
 	"headway/domain"
+	"headway/eventstore"
 )
 
 // A decoder that panics does so where the caller can catch it, whichever processor decoded the record.
@@ -18,5 +19,5 @@ func TestAPanicIsTheCallers(t *testing.T) {
 			panic("defective")
 		}
 		return nil, nil
-	}, append(make([]Record, decodeTogether), Record{Version: decodeTogether}))
+	}, append(make([]eventstore.Record, decodeTogether), eventstore.Record{Version: decodeTogether}))
 }

@@ -1,4 +1,4 @@
-package eventstore_test
+package orders_test
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/orders"
 )
 
 // A long stream is decoded by all processors, and folds as it would event by event: up to the first event that cannot be applied, wherever it lies.
@@ -24,11 +25,11 @@ func TestLongFold(t *testing.T) {
 			t.Fatal(err)
 		}
 		records[i] = eventstore.Record{
-			OrderID: "o", Version: i + 1, EventType: eventType, SchemaVersion: domain.SchemaVersion, Data: data,
+			Stream: orders.StreamOf("o"), Version: i + 1, EventType: eventType, SchemaVersion: domain.SchemaVersion, Data: data,
 			Metadata: eventstore.Metadata{Timestamp: time.Unix(int64(i), 0)},
 		}
 	}
-	whole := eventstore.Fold(domain.Codec{}, records)
+	whole := orders.Fold(domain.Codec{}, records)
 	if whole.Hold != nil || whole.Order.Version != events || whole.Order.Total.Minor != events {
 		t.Fatalf("folded to version %d, total %d, hold %+v", whole.Order.Version, whole.Order.Total.Minor, whole.Hold)
 	}
@@ -40,7 +41,7 @@ func TestLongFold(t *testing.T) {
 	for _, bad := range []int{2, 500, 999, 1000, 1001, 1999, 2000, events} {
 		good := records[bad-1]
 		records[bad-1].Data = []byte(`{"item":7}`)
-		if s := eventstore.Fold(domain.Codec{}, records); s.Hold == nil || s.Hold.Version != bad || s.Order.Version != bad-1 {
+		if s := orders.Fold(domain.Codec{}, records); s.Hold == nil || s.Hold.Version != bad || s.Order.Version != bad-1 {
 			t.Errorf("with a broken event %d: version %d, hold %+v", bad, s.Order.Version, s.Hold)
 		}
 		records[bad-1] = good

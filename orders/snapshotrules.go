@@ -1,4 +1,4 @@
-package eventstore
+package orders
 
 import (
 	"crypto/sha256"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"headway/domain"
+	"headway/eventstore"
 )
 
 // snapshotLayout is to be raised when the data of snapshots is written in another way, or when the rules of the fold change in a way that the
@@ -28,11 +29,11 @@ func rulesOf(codec domain.Codec) [16]byte {
 }
 
 func writeFold(w io.Writer, codec domain.Codec, events []goldenEvent) {
-	records := make([]Record, len(events))
+	records := make([]eventstore.Record, len(events))
 	for i, e := range events {
-		records[i] = Record{
-			OrderID: "golden", Version: i + 1, EventType: e.eventType, SchemaVersion: e.schema, Data: []byte(e.data),
-			Metadata: Metadata{Timestamp: time.Unix(1e9+int64(i), 0)},
+		records[i] = eventstore.Record{
+			Stream: StreamOf("golden"), Version: i + 1, EventType: e.eventType, SchemaVersion: e.schema, Data: []byte(e.data),
+			Metadata: eventstore.Metadata{Timestamp: time.Unix(1e9+int64(i), 0)},
 		}
 	}
 	s := Fold(codec, records)

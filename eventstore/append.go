@@ -1,0 +1,30 @@
+package eventstore
+
+import (
+	"regexp"
+
+	"headway/fault"
+)
+
+// categories are what a category may be called.
+var categories = regexp.MustCompile(`^[a-z][a-z-]{0,31}$`)
+
+// CheckAppend refuses what no store takes: a stream without a name, no events or too many, data that is too large. Every engine asks it first.
+func CheckAppend(id StreamID, m Metadata, events []NewEvent) error {
+	switch {
+	case !categories.MatchString(id.Category) || id.ID == "":
+		return fault.Errorf(fault.Internal, "A stream has a category and an id.")
+	case m.CausationID == "":
+		return fault.Errorf(fault.Internal, "An append needs the id of its command.")
+	case len(events) == 0:
+		return fault.Errorf(fault.Internal, "An append needs at least one event.")
+	case len(events) > MaxAppend:
+		return fault.Errorf(fault.TooLarge, "One command can store at most %d events, not %d.", MaxAppend, len(events))
+	}
+	for _, e := range events {
+		if len(e.Data) > MaxEventBytes {
+			return fault.Errorf(fault.TooLarge, "One event can hold at most %d KiB.", MaxEventBytes>>10)
+		}
+	}
+	return nil
+}
