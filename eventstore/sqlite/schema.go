@@ -87,12 +87,12 @@ WHEN NEW.version <> 1 + coalesce((SELECT max(version) FROM events WHERE aggregat
 BEGIN SELECT RAISE(ABORT, 'an event follows the newest one of its order, its id is new, and seq is given by the database'); END;
 `
 
-// fromLayout1 makes the indexes of an older file anew. No event is touched.
+// fromLayout1 makes the indexes of an older file anew. No event is touched. The first files of that layout had neither ids nor events_differ.
 const fromLayout1 = `
 DROP INDEX correlations;
-DROP INDEX ids;
+DROP INDEX IF EXISTS ids;
 DROP TRIGGER events_follow;
-DROP TRIGGER events_differ;
+DROP TRIGGER IF EXISTS events_differ;
 ` + commandIndex
 
 // fromLayout2 knew one category, and no log from another. No event is touched.

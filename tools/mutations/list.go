@@ -23,6 +23,8 @@ func mutations() []mutation {
 			"if mine != nil && mine[0].Metadata.CommandHash != hash {", "if false {", "orders", "TestOtherContent"},
 		{"a second import makes the orders again", "2", "cmd/web/internal/plan/plan.go",
 			"ids[i] = domain.CommandID(uuid.NewSHA1(p.Namespace, []byte(name)).String())", "_ = name\n\t\tids[i] = domain.CommandID(uuid.NewString())", "cmd/web", "TestImportMessyFile"},
+		{"a file of the first layout is not opened", "1", "eventstore/sqlite/schema.go", "DROP INDEX IF EXISTS ids;", "DROP INDEX ids;",
+			"cmd/web", "TestEarlierLayouts/sqlite-1a"},
 		{"a stored event can be changed", "3", "eventstore/sqlite/schema.go", "SELECT RAISE(ABORT, 'a stored event never changes');", "SELECT 1;", "eventstore/sqlite", "TestHistoryStays"},
 		{"a gap in an order's versions is folded over", "3", "domain/order.go", "if version != o.Version+1 {", "if version <= o.Version {", "domain", "TestWhatLeavesNoMeaningfulOrderIsNotApplied"},
 		{"the version is not compared before a write", "4", "eventstore/sqlite/writer.go", "if head != c.expect {", "if head < c.expect {", "eventstore/sqlite", "TestStore/conflicts"},
