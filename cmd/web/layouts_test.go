@@ -342,16 +342,17 @@ func (f earlier) stored() (all []storedEvent) {
 	return all
 }
 
-// layout is the number that a file has, and whether it is whole.
+// layout is the number that a file has, whether it is whole, and what is declared in it.
 func (f earlier) layout(file string) string {
 	f.t.Helper()
 	db := f.open(file)
 	defer db.Close()
 	var number int
-	var whole string
-	if err := db.QueryRowContext(f.t.Context(), `SELECT user_version, (SELECT integrity_check FROM pragma_integrity_check)
-		FROM pragma_user_version`).Scan(&number, &whole); err != nil {
+	var whole, declared string
+	if err := db.QueryRowContext(f.t.Context(), `SELECT user_version, (SELECT integrity_check FROM pragma_integrity_check),
+		(SELECT group_concat(name, ' ') FROM (SELECT type || ' ' || name AS name FROM sqlite_schema ORDER BY 1))
+		FROM pragma_user_version`).Scan(&number, &whole, &declared); err != nil {
 		f.t.Fatal(err)
 	}
-	return fmt.Sprintf("%d, %s", number, whole)
+	return fmt.Sprintf("%d, %s, %s", number, whole, declared)
 }

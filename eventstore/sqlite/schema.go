@@ -57,7 +57,7 @@ CREATE TRIGGER events_stay BEFORE UPDATE ON events
 BEGIN SELECT RAISE(ABORT, 'a stored event never changes'); END;
 CREATE TRIGGER events_last BEFORE DELETE ON events
 BEGIN SELECT RAISE(ABORT, 'a stored event is kept for ever'); END;
-` + commandIndex + categoryIndex
+` + commandIndex + followTrigger + categoryIndex
 
 // categoryIndex keeps the categories apart. The first one's name is not stored, and its events are in no index for it, because they are most.
 // firsts has the first event of each stream of it, others every event of the others. log is the log's identity; parent is the log that it was moved
@@ -79,6 +79,10 @@ INSERT INTO log (one, id) VALUES (1, lower(hex(randomblob(16))));
 const commandIndex = `
 CREATE INDEX commands ON events (causationId, eventId);
 CREATE INDEX correlations ON events (correlationId) WHERE correlationId <> causationId;
+`
+
+// followTrigger guards an insert.
+const followTrigger = `
 CREATE TRIGGER events_follow BEFORE INSERT ON events
 WHEN NEW.version <> 1 + coalesce((SELECT max(version) FROM events WHERE aggregateId = NEW.aggregateId), 0)
 	OR NEW.seq <> -1 AND NEW.seq <> 1 + coalesce((SELECT max(seq) FROM events), 0) -- it is -1 here if none was given
@@ -87,20 +91,20 @@ WHEN NEW.version <> 1 + coalesce((SELECT max(version) FROM events WHERE aggregat
 BEGIN SELECT RAISE(ABORT, 'an event follows the newest one of its order, its id is new, and seq is given by the database'); END;
 `
 
-// fromLayout1 makes the indexes of an older file anew. No event is touched. The first files of that layout had neither ids nor events_differ.
+// fromLayout1 makes the indexes of an older file anew. No event is touched. The first files of that layout had no index of ids.
 const fromLayout1 = `
 DROP INDEX correlations;
 DROP INDEX IF EXISTS ids;
-DROP TRIGGER events_follow;
-DROP TRIGGER IF EXISTS events_differ;
 ` + commandIndex
 
-// fromLayout2 knew one category, and no log from another. No event is touched.
+// fromLayout2 knew one category, and no log from another. Its first files guarded an insert by two triggers. No event is touched.
 const fromLayout2 = `
+DROP TRIGGER IF EXISTS events_follow;
+DROP TRIGGER IF EXISTS events_differ;
 ALTER TABLE events ADD COLUMN category TEXT NOT NULL DEFAULT '';
 ALTER TABLE events ADD COLUMN keyId TEXT NOT NULL DEFAULT '';
 DROP INDEX firsts;
-` + categoryIndex
+` + followTrigger + categoryIndex
 
 // address is the file as the driver wants it, never created by it: an event store that vanished is not an empty one.
 func address(path string, pragmas ...string) string {
