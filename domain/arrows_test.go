@@ -29,6 +29,7 @@ func arrows() map[string][]string {
 		"eventstore/storetest": {"fault", "eventstore"},
 		"orders":               {"fault", "eventstore", "domain"},
 		"orders/orderstest":    {"fault", "eventstore", "eventstore/storetest", "orders", "domain"},
+		"operations":           {"fault", "eventstore"},
 		"projections":          {"fault", "orders", "eventstore", "domain"},
 		"projections/sqlite":   {"fault", "projections", "orders", "eventstore", "domain"},
 		"projections/elastic":  {"fault", "projections", "orders", "eventstore", "domain"},

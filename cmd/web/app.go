@@ -10,6 +10,7 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/operations"
 	"headway/projections"
 )
 
@@ -49,6 +50,26 @@ func (s Settings) Folder() string {
 	}
 	return s.Data
 }
+
+// errand is who does what the command line asks for, in the record of operations.
+const errand = "command line"
+
+// recorder writes operations into the log.
+func (a *App) recorder() operations.Recorder {
+	return operations.Recorder{Log: a.Events, Clock: a.Clock}
+}
+
+// ended records how an operation went. What it did stands whatever becomes of the record, so a failure to write that is logged alone.
+func (a *App) ended(o operations.Running, cause error, after any) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.Context), recordWait)
+	defer cancel()
+	if err := o.End(ctx, cause, after); err != nil {
+		a.Log.Warn("the end of an operation is not on record", "error", err)
+	}
+}
+
+// recordWait is how long the end of an operation may take to be recorded, when nobody waits for its effect any more.
+const recordWait = 5 * time.Second
 
 // ExitCode ends the program with this code and prints nothing more: the command has said everything itself.
 type ExitCode int

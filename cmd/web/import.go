@@ -11,6 +11,7 @@ import (
 	"headway/cmd/web/internal/importer"
 	"headway/cmd/web/internal/terminal"
 	"headway/fault"
+	"headway/operations"
 )
 
 // ImportCmd makes orders from a file.
@@ -39,9 +40,17 @@ func (c ImportCmd) Run(app *App) (err error) {
 	bring := importer.Importer{
 		Events: app.Events, Read: app.Read, Codec: app.Codec, Clock: app.Clock, Projector: app.projector(),
 	}
+	asked, err := app.recorder().Ask(app.Context, operations.Start{Who: errand, What: operations.Import, On: filepath.Base(c.File),
+		Before: map[string]int{"orders": len(orders), "badLines": len(bad)}})
+	if err != nil {
+		return err
+	}
 	bar := terminal.NewProgressBar(app.Stderr, app.Clock, len(orders))
 	report, err := bring.Store(app.Context, orders, bad, func() { bar.Add(1) })
 	bar.End()
+	app.ended(asked, err, map[string]int{
+		"imported": report.Imported, "finished": report.Finished, "unchanged": report.Unchanged, "leftOut": report.LeftOut,
+	})
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"headway/cmd/web/internal/terminal"
 	"headway/cmd/web/internal/wire"
 	"headway/fault"
+	"headway/operations"
 	"headway/projections"
 )
 
@@ -40,8 +41,18 @@ func (c VerifyCmd) Run(app *App) (err error) {
 		return err
 	}
 	defer stop()
+	asked, unrecorded := app.recorder().Ask(app.Context, operations.Start{Who: errand, What: operations.Verify, On: "all projections"})
+	if unrecorded != nil { // a log that cannot be written can be verified all the same
+		app.Log.Warn("the verification is not on record", "error", unrecorded)
+	}
 	report, err := projections.Verify(app.Context, app.Events, app.Read, app.Codec,
 		projections.VerifyOptions{Wait: verifyWait, Clock: app.Clock})
+	if unrecorded == nil {
+		app.ended(asked, err, map[string]int{
+			"orders": report.Orders, "events": report.Events, "rows": report.Rows, "holds": len(report.Holds),
+			"differences": len(report.Differences) + report.Unnamed,
+		})
+	}
 	if err != nil {
 		return err
 	}
