@@ -10,7 +10,8 @@ import (
 // TablesCmd is what can be done with the tables of a DynamoDB event store.
 type TablesCmd struct {
 	Create TablesCreateCmd `cmd:"" help:"Make the tables that are missing, and wait until they can be used."`
-	Check  TablesCheckCmd  `cmd:"" help:"Print how the tables differ from what they should be; exit 1 if they do."`
+	Check  TablesCheckCmd  `cmd:"" help:"Print how the tables, and their heads, differ from what they should be; exit 1 if they do."`
+	Mend   TablesMendCmd   `cmd:"" help:"Set each head to its stream's end, as after tables were restored apart from each other."`
 }
 
 // TablesCreateCmd makes the tables.
@@ -43,7 +44,53 @@ func (TablesCheckCmd) Run(app *App) error {
 	if err != nil {
 		return err
 	}
-	return app.reportTables(options)
+	if err := app.reportTables(options); err != nil {
+		return err
+	}
+	wrong := 0
+	if err := dynamo.CheckHeads(app.Context, options, func(w dynamo.WrongHead) {
+		if wrong++; wrong <= maxWrongHeads {
+			fmt.Fprintln(app.Stdout, w)
+		}
+	}); err != nil {
+		return err
+	}
+	if wrong > maxWrongHeads {
+		fmt.Fprintf(app.Stdout, "and %s more\n", fault.Number(wrong-maxWrongHeads))
+	}
+	if wrong > 0 {
+		fmt.Fprintln(app.Stdout, "`web tables mend` sets each head to its stream's end.")
+		return ExitCode(1)
+	}
+	return nil
+}
+
+// maxWrongHeads is how many wrong heads are named; the others are counted.
+const maxWrongHeads = 1000
+
+// TablesMendCmd mends the heads.
+type TablesMendCmd struct{}
+
+// Help is the long help.
+func (TablesMendCmd) Help() string {
+	return `Point-in-time recovery restores each table by itself, so afterwards heads may disagree with their streams. This sets each to the end of
+its stream, in a transaction of its own, and touches no event. Stop the consoles first. It reads both tables whole.`
+}
+
+// Run mends, and says what it did.
+func (TablesMendCmd) Run(app *App) error {
+	options, err := app.tablesAsked()
+	if err != nil {
+		return err
+	}
+	mended := 0
+	err = dynamo.MendHeads(app.Context, options, func(w dynamo.WrongHead) {
+		if mended++; mended <= maxWrongHeads {
+			fmt.Fprintf(app.Stdout, "mended: %s\n", w)
+		}
+	})
+	fmt.Fprintf(app.Stdout, "%s heads were set to the ends of their streams.\n", fault.Number(mended))
+	return err
 }
 
 // tables is how the event store finds its tables: endpoint, region and credentials are what the environment tells the SDK.
