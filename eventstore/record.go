@@ -46,6 +46,7 @@ type Metadata struct {
 	Timestamp     time.Time // business time, UTC, whole microseconds; may lie in the past
 	SeenVersion   int       // the version the person was looking at; may be lower than the version expected
 	CommandHash   string    // of the command's content
+	KeyID         string    // reserved: names the key by which personal data in the event is encrypted; empty while none is
 }
 
 // Head is the newest version of a stream.

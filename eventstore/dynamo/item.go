@@ -92,6 +92,9 @@ func eventItem(r eventstore.Record, last int) item {
 	if fits(m.CorrelationID) { // the index is sparse
 		i[correlationShard] = text(inShard(within(r.Stream.Category, m.CorrelationID), slice))
 	}
+	if m.KeyID != "" {
+		i["keyId"] = text(m.KeyID)
+	}
 	name(i, r.Stream)
 	return i
 }
@@ -220,7 +223,7 @@ func storedOf(i item) (stored, error) {
 		EventType: f.text("eventType"), SchemaVersion: int(f.number("schemaVersion")), Data: f.bytes("data"), StoredAt: f.moment("storedAt"),
 		Metadata: eventstore.Metadata{
 			CausationID: f.text("causationId"), CorrelationID: f.text("correlationId"), UserID: f.text("userId"),
-			Timestamp: f.moment("timestamp"), SeenVersion: int(f.number("seenVersion")), CommandHash: f.text("commandHash"),
+			Timestamp: f.moment("timestamp"), SeenVersion: int(f.number("seenVersion")), CommandHash: f.text("commandHash"), KeyID: f.optional("keyId"),
 		},
 	}}
 	if r.EventID == "" {

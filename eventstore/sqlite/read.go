@@ -17,7 +17,7 @@ import (
 // The columns of a record whose stream is known, and of one on a page, in the order in which a scan takes them.
 const (
 	columns = `version, eventId, eventType, schemaVersion, storedAt, timestamp, causationId, correlationId, userId, seenVersion,
-		commandHash, data`
+		commandHash, keyId, data`
 	pageColumns = `seq, category, aggregateId, ` + columns
 	headColumns = `category, aggregateId, version, storedAt`
 )
@@ -347,7 +347,7 @@ func streamScan(id eventstore.StreamID) *scan {
 	r, m := &s.r, &s.r.Metadata
 	s.to = []any{
 		&r.Version, &r.EventID, &r.EventType, &r.SchemaVersion, &s.stored, &s.timestamp, &m.CausationID, &m.CorrelationID,
-		&m.UserID, &m.SeenVersion, &m.CommandHash, &r.Data,
+		&m.UserID, &m.SeenVersion, &m.CommandHash, &m.KeyID, &r.Data,
 	}
 	return s
 }

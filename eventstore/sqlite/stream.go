@@ -142,10 +142,10 @@ func recordOf(id eventstore.StreamID, row []driver.Value) (eventstore.Record, er
 	}
 	r := eventstore.Record{
 		Stream: id, Version: int(number(0)), EventID: text(1), EventType: text(2), SchemaVersion: int(number(3)),
-		StoredAt: time.UnixMicro(number(4)).UTC(), Data: bytesOf(row[11]),
+		StoredAt: time.UnixMicro(number(4)).UTC(), Data: bytesOf(row[12]),
 		Metadata: eventstore.Metadata{
 			Timestamp: time.UnixMicro(number(5)).UTC(), CausationID: text(6), CorrelationID: text(7), UserID: text(8),
-			SeenVersion: int(number(9)), CommandHash: text(10),
+			SeenVersion: int(number(9)), CommandHash: text(10), KeyID: text(11),
 		},
 	}
 	if r.EventID == "" {

@@ -47,7 +47,7 @@ func (d *writeStatements) prepare(ctx context.Context, conn *sql.Conn) error {
 		{&d.rollbackTo, `ROLLBACK TO command`},
 		{&d.lastStored, `SELECT coalesce((SELECT storedAt FROM events ORDER BY seq DESC LIMIT 1), 0)`},
 		{&d.insert, `INSERT INTO events (aggregateId, category, version, eventId, eventType, schemaVersion, storedAt, timestamp, causationId,
-			correlationId, userId, seenVersion, commandHash, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
+			correlationId, userId, seenVersion, commandHash, keyId, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
 	} {
 		stmt, err := prepareDirectly(ctx, conn, p.sql)
 		if err != nil {
@@ -246,7 +246,7 @@ func (w *writer) append(ctx context.Context, c *command, last *int64) ([]eventst
 func (w *writer) insert(ctx context.Context, r *eventstore.Record) error {
 	m := &r.Metadata
 	return w.do.insert.exec(ctx, r.Stream.Key(), categoryOf(r.Stream), int64(r.Version), r.EventID, r.EventType, int64(r.SchemaVersion), r.StoredAt.UnixMicro(),
-		m.Timestamp.UnixMicro(), m.CausationID, m.CorrelationID, m.UserID, int64(m.SeenVersion), m.CommandHash, r.Data)
+		m.Timestamp.UnixMicro(), m.CausationID, m.CorrelationID, m.UserID, int64(m.SeenVersion), m.CommandHash, m.KeyID, r.Data)
 }
 
 // refuse says what is wrong with a command of which nothing is stored: its stream is elsewhere, there are too many events, its command id was
