@@ -27,7 +27,7 @@ type App struct {
 	Log      *slog.Logger
 	Codec    domain.Codec
 
-	Events    eventstore.Store     // nil before Open; after a server's start, an append here wakes the projector and the sockets
+	Events    eventstore.Store     // nil before Open
 	Snapshots eventstore.Snapshots // nil before Open
 	Read      projections.Store    // nil before Open
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"headway/cmd/web/console/consoletest"
 	"headway/domain"
 	"headway/eventstore"
 	"headway/eventstore/storetest"
@@ -78,7 +79,7 @@ func (r remote) Append(ctx context.Context, id eventstore.StreamID, expect int, 
 		}
 		return []eventstore.Record{{Stream: id, Version: stored.Version}}, nil
 	case http.StatusConflict:
-		var p problemSeen
+		var p consoletest.Problem
 		if err := json.Unmarshal(answer, &p); err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"headway/cmd/web/internal/demo"
+	"headway/eventstore"
 	"headway/fault"
 )
 
@@ -13,7 +14,7 @@ func (s Settings) checkDemo() error {
 	return nil
 }
 
-// demo is the shop that the demo shows.
-func (a *App) demo() demo.Shop {
-	return demo.Shop{Events: a.Events, Read: a.Read, Codec: a.Codec, Clock: a.Clock, Log: a.Log, Traffic: a.Settings.DemoTraffic}
+// demo is the shop that the demo shows; it trades in events.
+func (a *App) demo(events eventstore.Store) demo.Shop {
+	return demo.Shop{Events: events, Read: a.Read, Codec: a.Codec, Clock: a.Clock, Log: a.Log, Traffic: a.Settings.DemoTraffic}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"headway/cmd/web/console/consoletest"
 	"headway/internal/faultydisk"
 )
 
@@ -26,31 +28,28 @@ func typedForm(commandID string) []string {
 
 // refusedReadably is how a program and a person are told that nothing could be stored: 503, when to come again, a sentence, and to the person
 // everything that was typed, with the same command id.
-func refusedReadably(t *testing.T, c interface {
-	postJSON(path, body string) reply
-	postForm(path string, pairs ...string) reply
-}, jsonID, formID string) (stored, storedForm bool) {
+func refusedReadably(t *testing.T, c consoletest.Client, jsonID, formID string) (stored, storedForm bool) {
 	t.Helper()
-	r := c.postJSON("/orders", `{"commandId":"`+jsonID+`","customerId":"Ada","currency":"EUR","items":[{"sku":"TEA","name":"Tea","quantity":1,"price":"1"}]}`)
-	if r.status != http.StatusCreated {
-		p := decoded[problemSeen](t, r)
-		if r.status != 503 || r.header.Get("Retry-After") == "" || r.header.Get("Content-Type") != "application/problem+json" ||
+	r := c.PostJSON("/orders", `{"commandId":"`+jsonID+`","customerId":"Ada","currency":"EUR","items":[{"sku":"TEA","name":"Tea","quantity":1,"price":"1"}]}`)
+	if r.Status != http.StatusCreated {
+		p := consoletest.Decoded[consoletest.Problem](t, r)
+		if r.Status != 503 || r.Header.Get("Retry-After") == "" || r.Header.Get("Content-Type") != "application/problem+json" ||
 			p.Error.Kind != "unavailable" || !strings.Contains(p.Detail, "is safe.") {
-			t.Errorf("a program is told %d %v %s", r.status, r.header, r.body)
+			t.Errorf("a program is told %d %v %s", r.Status, r.Header, r.Body)
 		}
 	}
-	f := c.postForm("/orders", typedForm(formID)...)
-	if f.status != http.StatusSeeOther {
-		if f.status != 503 || f.header.Get("Retry-After") == "" || !strings.Contains(f.header.Get("Content-Type"), "text/html") {
-			t.Errorf("a person is told %d %v", f.status, f.header)
+	f := c.PostForm("/orders", typedForm(formID)...)
+	if f.Status != http.StatusSeeOther {
+		if f.Status != 503 || f.Header.Get("Retry-After") == "" || !strings.Contains(f.Header.Get("Content-Type"), "text/html") {
+			t.Errorf("a person is told %d %v", f.Status, f.Header)
 		}
 		for _, typed := range []string{formID, "Grace Hopper", "TYPED-77", "TEA-1", `value="3"`, `value="4.50"`, "is safe."} {
-			if !strings.Contains(f.body, typed) {
-				t.Errorf("the form does not say %q any more:\n%s", typed, f.body)
+			if !strings.Contains(f.Body, typed) {
+				t.Errorf("the form does not say %q any more:\n%s", typed, f.Body)
 			}
 		}
 	}
-	return r.status == http.StatusCreated, f.status == http.StatusSeeOther
+	return r.Status == http.StatusCreated, f.Status == http.StatusSeeOther
 }
 
 // Whichever operation on the disk fails under a running console: the answer is a 503 that can be read, pages still answer, and the same command sent
@@ -63,12 +62,14 @@ func TestEveryOperationUnderAConsoleFails(t *testing.T) {
 	for how, broken := range map[string]faultydisk.Fault{"once": {Half: true}, "the disk is full": {Stays: true, Full: true}} {
 		t.Run(how, func(t *testing.T) {
 			var disk *faultydisk.Disk
-			c := openConsole(t, func(app *App) {
-				disk = all.At(app.Settings.Folder())
-				if err := errors.Join(app.Close(), app.Open()); err != nil { // now on that disk
-					t.Fatal(err)
-				}
-			})
+			app := openApp(t)
+			disk = all.At(app.Settings.Folder())
+			if err := errors.Join(app.Close(), app.Open()); err != nil { // now on that disk
+				t.Fatal(err)
+			}
+			h := httptest.NewServer(app.server().Handler())
+			defer h.Close()
+			c := consoletest.Client{T: t, URL: h.URL}
 			want, refused := 0, 0
 			for n, hit := 1+rand.IntN(faultydisk.Every()), 1; hit > 0; n += faultydisk.Every() {
 				broken.N = n
@@ -76,7 +77,7 @@ func TestEveryOperationUnderAConsoleFails(t *testing.T) {
 				ids := []string{uuid.NewString(), uuid.NewString()}
 				stored, storedForm := refusedReadably(t, c, ids[0], ids[1])
 				for _, path := range []string{"/", "/orders", "/orders/new", "/events", "/healthz"} {
-					c.get(path).wants(t, 200)
+					c.Get(path).Wants(t, 200)
 				}
 				if !stored || !storedForm {
 					refused++
@@ -87,7 +88,7 @@ func TestEveryOperationUnderAConsoleFails(t *testing.T) {
 				}
 				want += 2
 			}
-			if got := c.events(); got != want {
+			if got := countEvents(t, app.Events); got != want {
 				t.Errorf("%d events are stored, want %d", got, want)
 			}
 			if refused == 0 {
@@ -103,7 +104,7 @@ func testFullDisk(t *testing.T, program string) {
 	dir := t.TempDir()
 	command, env := will{Folder: dir, Full: true}.program()
 	p := startServerAs(t, env, command, dir)
-	c := &console{t: t, url: p.url}
+	c := consoletest.Client{T: t, URL: p.url}
 	if stored, _ := refusedReadably(t, c, uuid.NewString(), uuid.NewString()); !stored {
 		t.Fatal("the first command was refused")
 	}
@@ -121,7 +122,7 @@ func testFullDisk(t *testing.T, program string) {
 			t.Error("a command was stored on a full disk")
 		}
 		for _, path := range []string{"/", "/orders", "/orders/new", "/customers", "/events", "/projections", "/healthz"} {
-			c.get(path).wants(t, 200)
+			c.Get(path).Wants(t, 200)
 		}
 	}
 	if err := p.cmd.Process.Signal(syscall.SIGUSR2); err != nil {

@@ -4,14 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
-	"net/http"
 	"sync"
+	"time"
 
+	"headway/cmd/web/console"
 	eventsqlite "headway/eventstore/sqlite"
 	"headway/fault"
 )
+
+// stopTimeout is how long a graceful stop may take.
+const stopTimeout = 8 * time.Second
 
 // ServeCmd serves the console until its context ends.
 type ServeCmd struct{}
@@ -19,7 +22,7 @@ type ServeCmd struct{}
 // Run serves, and stops gracefully: nothing new is accepted, what is under way is answered, sockets are told of a restart (1012), the
 // projector ends, the stores close.
 func (ServeCmd) Run(app *App) error {
-	if !isLoopback(app.Settings.Addr) {
+	if !console.IsLoopback(app.Settings.Addr) {
 		return fault.Errorf(fault.Refused, "Headway serves only this machine until it has a sign-in, so --addr must be on 127.0.0.1 or localhost, "+
 			"not “%s”.", app.Settings.Addr)
 	}
@@ -54,31 +57,35 @@ func (ServeCmd) Run(app *App) error {
 	return errors.Join(err, app.Close())
 }
 
+// server is the console on the stores that are open. Whoever serves has the lock of the folder.
+func (a *App) server() *console.Server {
+	alone, _ := a.Settings.usesFolder() // which was locked
+	return console.New(console.Options{
+		Events: a.Events, Snapshots: a.Snapshots, Read: a.Read, Codec: a.Codec, Zone: a.Location, Clock: a.Clock, Log: a.Log,
+		Version: buildVersion(), Demo: a.Settings.Demo, Alone: alone, NoNetwork: a.Settings.usesNoNetwork(),
+	})
+}
+
 // serve runs everything that lives as long as the server does, until app.Context ends.
 func serve(app *App, listener net.Listener) error {
-	s := newServer(app)
-	httpServer := &http.Server{
-		Handler: s.handler(), ErrorLog: slog.NewLogLogger(app.Log.Handler(), slog.LevelWarn), MaxHeaderBytes: MaxHeaderBytes,
-		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
-	}
+	s := app.server()
+	connections := s.HTTP()
 	// Background work ends after the last request, which may still wait for it.
 	background, stop := context.WithCancel(context.WithoutCancel(app.Context))
 	defer stop()
-	s.begin(background)
+	s.Begin(background)
 	var running sync.WaitGroup
-	running.Go(func() { s.runProjector(background) })
-	running.Go(func() { s.bridge.run(background) })
-	running.Go(func() { s.tellStates(background) })
+	running.Go(func() { s.Run(background) })
 	story := ""
 	if app.Settings.Demo {
-		shop := app.demo()
+		shop := app.demo(s.Events()) // its traffic is heard, too
 		if !shop.IsTold(background) {
 			story = "its history is told now, "
 		}
 		running.Go(func() { shop.Run(background) })
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- httpServer.Serve(listener) }()
+	go func() { failed <- connections.Serve(listener) }()
 	greet(app, listener.Addr(), story)
 
 	var err error
@@ -91,11 +98,11 @@ func serve(app *App, listener net.Listener) error {
 	defer cancel()
 	var stopping sync.WaitGroup
 	stopping.Go(func() {
-		if httpServer.Shutdown(deadline) != nil {
-			_ = httpServer.Close() // a request that does not end is cut
+		if connections.Shutdown(deadline) != nil {
+			_ = connections.Close() // a request that does not end is cut
 		}
 	})
-	stopping.Go(func() { _ = s.hub.Shutdown(deadline) })
+	stopping.Go(func() { _ = s.Shutdown(deadline) })
 	stopping.Wait()
 	stop()
 	running.Wait()

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -24,6 +23,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"headway/cmd/web/console"
 	"headway/cmd/web/internal/simulation"
 	"headway/domain"
 	"headway/eventstore"
@@ -279,7 +279,8 @@ func pause(ctx context.Context, d time.Duration) bool {
 // simulatedProcess is one process of the console.
 type simulatedProcess struct {
 	name   string
-	s      *server
+	s      *console.Server
+	codec  domain.Codec
 	gate   *simulation.Gate
 	web    *http.Server
 	pages  http.Handler
@@ -325,22 +326,17 @@ func (w *world) start(i int) {
 	if *traceFlag {
 		log = slog.New(slog.NewTextHandler(lines(func(line string) { w.say("", p.name+" "+line) }), nil))
 	}
-	app := &App{
-		Context: w.ctx, Settings: Settings{Events: "dynamodb:simulated", Read: "elasticsearch:http://simulated"}, Location: time.UTC,
-		Stdout: io.Discard, Stderr: io.Discard, Clock: clock, Log: log, Codec: codec,
-		Events: p.gate.Events(w.log.Open(clock)), Read: p.gate.Rows(w.table.Open()),
-	}
-	p.s = newServerWith(app, w.assets)
-	p.pages = p.s.handler()
-	p.web = &http.Server{Handler: p.pages, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), ReadHeaderTimeout: readHeaderTimeout}
+	p.s = console.New(console.Options{
+		Events: p.gate.Events(w.log.Open(clock)), Read: p.gate.Rows(w.table.Open()), Codec: codec, Zone: time.UTC, Clock: clock, Log: log, Version: "simulated", Assets: w.assets,
+	})
+	p.codec, p.pages = codec, p.s.Handler()
+	p.web = &http.Server{Handler: p.pages, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), ReadHeaderTimeout: stopTimeout}
 	background, stop := context.WithCancel(context.WithoutCancel(w.ctx))
 	p.stop = stop
 	w.say("", fmt.Sprintf("%s starts, newer %v", p.name, codec.DefaultCurrency != ""))
 	w.actors.Go(func() {
-		p.s.begin(background)
-		p.runs.Go(func() { p.s.runProjector(background) })
-		p.runs.Go(func() { p.s.bridge.run(background) })
-		p.runs.Go(func() { p.s.tellStates(background) })
+		p.s.Begin(background)
+		p.runs.Go(func() { p.s.Run(background) })
 		p.runs.Go(func() { _ = p.web.Serve(p) })
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -379,7 +375,7 @@ func (w *world) kill(p *simulatedProcess) {
 	w.ends.Go(func() {
 		p.stop()
 		_ = p.web.Close()
-		_ = p.s.hub.Shutdown(ended)
+		_ = p.s.Shutdown(ended)
 		p.runs.Wait()
 		p.gate.Wait()
 	})
@@ -397,7 +393,7 @@ func (w *world) leave(p *simulatedProcess) {
 				_ = p.web.Close()
 			}
 		})
-		stopping.Go(func() { _ = p.s.hub.Shutdown(deadline) })
+		stopping.Go(func() { _ = p.s.Shutdown(deadline) })
 		stopping.Wait()
 		p.stop()
 		p.runs.Wait()
@@ -598,7 +594,7 @@ func (w *world) send(ctx context.Context, r *rand.Rand, request orders.Request) 
 		codec := domain.Codec{}
 		beside := r.IntN(6) == 0
 		if p := w.some(r); p != nil && !beside {
-			store, codec = p.s.events, p.s.codec
+			store, codec = p.s.Events(), p.codec
 		}
 		result, err := (orders.Handler{Events: store, Codec: codec}).Execute(ctx, request)
 		if err == nil {
@@ -785,7 +781,7 @@ func (w *world) settle() {
 	}
 	w.mu.Lock()
 	for i, p := range w.processes {
-		if w.newer && p.s.codec.DefaultCurrency == "" {
+		if w.newer && p.codec.DefaultCurrency == "" {
 			old = append(old, i)
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"headway/cmd/web/console/wire"
 	"headway/cmd/web/internal/terminal"
-	"headway/cmd/web/internal/wire"
 	"headway/fault"
 	"headway/operations"
 	"headway/projections"

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"headway/cmd/web/internal/wire"
+	"headway/cmd/web/console/wire"
 )
 
 // A row that somebody has changed by hand is named with its field, and the exit says so, in words and as JSON.

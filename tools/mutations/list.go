@@ -32,7 +32,7 @@ func mutations() []mutation {
 			"errors.Join(w.do.rollbackTo.exec(ctx), w.do.release.exec(ctx))", "w.do.release.exec(ctx)", "eventstore/sqlite", "TestNeighboursInOneTransaction"},
 
 		// What is worked on at once.
-		{"a slow page keeps the others waiting", "pages", "cmd/web/turns.go", "late := time.AfterFunc(pageTurn, give)", "late := time.AfterFunc(turnWait, give)", "cmd/web", "TestPagesTakeTurns"},
+		{"a slow page keeps the others waiting", "pages", "cmd/web/console/turns.go", "late := time.AfterFunc(pageTurn, give)", "late := time.AfterFunc(turnWait, give)", "cmd/web/console", "TestPagesTakeTurns"},
 		{"a row that one batch writes twice is not found", "6", "projections/sqlite/write.go", "if row.fresh {", "if row.fresh && row.version < 2 {",
 			"projections/sqlite", "TestANumberFollowsTheStatus"},
 		{"a row keeps the number of its old status", "6", "projections/sqlite/write.go", "row := stored{inPlace(old.no, r.Status),", "row := stored{max(old.no, inPlace(old.no, \"\")),",
@@ -103,9 +103,9 @@ func mutations() []mutation {
 			"TestAFloodForOneWhoDoesNotReadIsOneResync"},
 		{"who was away too long is told nothing", "11", "live/hub.go", "c.next, c.resync = 0, true", "c.next = 0", "live", "TestWhoCannotResumeIsToldToResync"},
 
-		{"a row that cannot be read is current", "10", "cmd/web/freshness.go",
+		{"a row that cannot be read is current", "10", "cmd/web/console/freshness.go",
 			"return projections.Stamp{Head: head.Version, State: projections.StampUnknown, Reason", "return projections.Stamp{Head: head.Version, State: projections.StampCurrent, Reason",
-			"cmd/web", "TestReadStoreAway"},
+			"cmd/web/console", "TestReadStoreAway"},
 
 		// What the simulation has found: each mending is undone.
 		{"holds are not looked at again", "11", "projections/follow.go",
@@ -131,15 +131,15 @@ func mutations() []mutation {
 		{"what is kept for slow clients has no end", "12", "live/ring.go", "for len(r.frames)-drop > ringFrames || r.bytes > ringBytes {", "for false {", "live",
 			"TestWhoCannotResumeIsToldToResync"},
 		{"the log's queue has no end", "12", "eventstore/sqlite/queue.go", "case len(q.waiting) >= MaxQueue || q.bytes+c.bytes > MaxQueueBytes:", "case false:", "eventstore/sqlite", "TestQueue"},
-		{"a body has no end", "12", "cmd/web/security.go", "r.Body = http.MaxBytesReader(w, r.Body, MaxBodyBytes)\n", "", "cmd/web", "TestBadJSON"},
-		{"a crowd of requests has no end", "12", "cmd/web/turns.go", "make(turns, MaxRequests)", "make(turns, 100*MaxRequests)", "cmd/web", "TestRequestsWaitTheirTurn"},
-		{"a slow sender holds up the others", "12", "cmd/web/turns.go", "r.Body = readAhead(r.Body)", "_ = readAhead", "cmd/web", "TestRequestsWaitTheirTurn"},
-		{"the names in a body have no end", "12", "cmd/web/internal/input/body.go", "if len(at) > maxName {", "if false {", "cmd/web/internal/input", "TestNamesAreBounded"},
+		{"a body has no end", "12", "cmd/web/console/security.go", "r.Body = http.MaxBytesReader(w, r.Body, MaxBodyBytes)\n", "", "cmd/web/console", "TestBadJSON"},
+		{"a crowd of requests has no end", "12", "cmd/web/console/turns.go", "make(turns, MaxRequests)", "make(turns, 100*MaxRequests)", "cmd/web/console", "TestRequestsWaitTheirTurn"},
+		{"a slow sender holds up the others", "12", "cmd/web/console/turns.go", "r.Body = readAhead(r.Body)", "_ = readAhead", "cmd/web/console", "TestRequestsWaitTheirTurn"},
+		{"the names in a body have no end", "12", "cmd/web/console/input/body.go", "if len(at) > maxName {", "if false {", "cmd/web/console/input", "TestNamesAreBounded"},
 
 		// Strangers.
 		{"another site's page may open the live view", "origin", "live/client.go", "if !sameOrigin(r, h.origins) {", "if false {", "live", "TestTheHandshakeOverARealSocket"},
-		{"another site's form is taken", "origin", "cmd/web/routes.go", "h = s.sameOrigin(h)\n", "", "cmd/web", "TestOtherSites"},
-		{"another name may be pointed here", "origin", "cmd/web/routes.go", "h = s.knownHost(h)\n", "", "cmd/web", "TestOtherSites"},
+		{"another site's form is taken", "origin", "cmd/web/console/routes.go", "h = s.sameOrigin(h)\n", "", "cmd/web/console", "TestOtherSites"},
+		{"another name may be pointed here", "origin", "cmd/web/console/routes.go", "h = s.knownHost(h)\n", "", "cmd/web/console", "TestOtherSites"},
 		{"a customer's name is markup", "escape", "views/order_templ.go", "templ.EscapeString(templ_7745c5c3_Var57)", "templ_7745c5c3_Var57", "views", "TestTextIsNeverMarkup"},
 		{"the text of a row is markup", "escape", "views/markup.go", "html.EscapeString(text)", "html.UnescapeString(text)", "views", "TestTextIsNeverMarkup"},
 

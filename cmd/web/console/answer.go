@@ -1,78 +1,20 @@
-package main
+package console
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"net/http"
 	"strconv"
-	"sync"
-	"time"
 
 	"github.com/a-h/templ"
 
-	"headway/cmd/web/internal/input"
-	"headway/cmd/web/internal/wire"
-	"headway/domain"
-	"headway/eventstore"
+	"headway/cmd/web/console/input"
+	"headway/cmd/web/console/wire"
 	"headway/fault"
-	"headway/live"
-	"headway/orders"
-	"headway/projections"
-	"headway/static"
 	"headway/views"
 )
-
-// server answers requests. Handlers read rows by a Reader only; nothing but the projector writes them.
-type server struct {
-	events     eventstore.Store
-	commands   orders.Handler
-	read       projections.Reader
-	projector  *projections.Projector
-	lookout    *projections.Lookout
-	total      orderCount
-	newest     newestEvents
-	references references
-	hub        *live.Hub
-	bridge     *bridge
-	codec      domain.Codec
-	zone       *time.Location
-	clock      func() time.Time
-	log        *slog.Logger
-	static     *static.Assets
-	build      string
-	demo       bool
-	pages      turns     // of GET
-	buffers    sync.Pool // of *bytes.Buffer
-}
-
-// newServer joins everything that a request needs. It starts nothing: the projector runs when it is told to.
-func newServer(app *App) *server { return newServerWith(app, static.New()) }
-
-// newServerWith is newServer with assets that others may use, too: to make them takes longer than all the rest.
-func newServerWith(app *App, assets *static.Assets) *server {
-	s := &server{
-		read: app.Read, codec: app.Codec, zone: app.Location, clock: app.Clock, log: app.Log,
-		static: assets, demo: app.Settings.Demo, pages: pageTurns(app.Settings),
-	}
-	s.build = buildVersion() + "-" + s.static.Build()
-	s.hub = live.New(live.Options{Build: s.build})
-	s.bridge = newBridge(s)
-	alone, _ := app.Settings.usesFolder() // which was locked
-	s.projector = projections.New(app.Events, app.Read, projections.Options{Codec: app.Codec, Clock: app.Clock,
-		Log: app.Log, Alone: alone, OnMoved: s.bridge.movedAll, OnRows: s.bridge.arrived, OnHold: s.bridge.held})
-	s.events = announcing{app.Events, func(r eventstore.Record) {
-		head := eventstore.Head{Stream: r.Stream, Version: r.Version, At: r.StoredAt}
-		s.bridge.moved(head)
-		s.projector.Nudge(head)
-	}}
-	s.commands = orders.Handler{Events: s.events, Snapshots: app.Snapshots, Codec: app.Codec}
-	s.lookout = projections.NewLookout(s.events, s.read)
-	app.Events = s.events // the demo's traffic is heard, too
-	return s
-}
 
 // answer is what a handler shows: JSON or a page, whichever was asked for; only that one is made.
 type answer struct {
@@ -101,7 +43,7 @@ func (e *shown) Unwrap() error { return e.err }
 
 // page answers with what the handler shows. The hub's sequence is taken before the first read, so that no news falls between; a program has no
 // use for it, and taking it has the hub expect a page.
-func (s *server) page(h handler) http.Handler {
+func (s *Server) page(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 		defer cancel()
@@ -113,7 +55,7 @@ func (s *server) page(h handler) http.Handler {
 			}
 			defer done()
 		}
-		r = r.WithContext(s.looking(ctx))
+		r = r.WithContext(s.freshness.looking(ctx))
 		seq := ""
 		if !input.WantsJSON(r) {
 			seq = s.hub.Seq()
@@ -127,7 +69,7 @@ func (s *server) page(h handler) http.Handler {
 	})
 }
 
-func (s *server) show(w http.ResponseWriter, r *http.Request, a answer, seq string) {
+func (s *Server) show(w http.ResponseWriter, r *http.Request, a answer, seq string) {
 	if input.WantsJSON(r) {
 		if a.location != "" {
 			w.Header().Set("Location", a.location)
@@ -143,7 +85,7 @@ func (s *server) show(w http.ResponseWriter, r *http.Request, a answer, seq stri
 }
 
 // fail answers an error, and logs it with its cause if it is ours.
-func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		// Who asked has stopped sending, which need not mean that they have stopped reading: silence would be a 200, a promise.
 		setErrorHeaders(w.Header(), http.StatusServiceUnavailable)
@@ -171,7 +113,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-func (s *server) errorPage(r *http.Request, p problem, kind fault.Kind) answer {
+func (s *Server) errorPage(r *http.Request, p problem, kind fault.Kind) answer {
 	a, id := answer{status: p.status, title: p.message, search: r.URL.Query().Get("q")}, requestID(r.Context())
 	if p.status == http.StatusNotFound {
 		a.title = "Not found"
@@ -201,7 +143,7 @@ func (s *server) errorPage(r *http.Request, p problem, kind fault.Kind) answer {
 const keptBuffer = 256 << 10
 
 // buffer is for an answer, which is whole or not sent at all. It is given back after the answer has been sent.
-func (s *server) buffer() (b *bytes.Buffer, giveBack func()) {
+func (s *Server) buffer() (b *bytes.Buffer, giveBack func()) {
 	b, used := s.buffers.Get().(*bytes.Buffer)
 	if !used {
 		b = &bytes.Buffer{}
@@ -214,7 +156,7 @@ func (s *server) buffer() (b *bytes.Buffer, giveBack func()) {
 	}
 }
 
-func (s *server) writePage(w http.ResponseWriter, r *http.Request, a answer, seq string) {
+func (s *Server) writePage(w http.ResponseWriter, r *http.Request, a answer, seq string) {
 	b, giveBack := s.buffer()
 	defer giveBack()
 	if err := a.page(s.frame(r, a, seq)).Render(r.Context(), b); err != nil {
@@ -228,7 +170,7 @@ func (s *server) writePage(w http.ResponseWriter, r *http.Request, a answer, seq
 	_, _ = b.WriteTo(w) // an error here is a reader who left
 }
 
-func (s *server) writeJSON(w http.ResponseWriter, r *http.Request, status int, media string, body any) {
+func (s *Server) writeJSON(w http.ResponseWriter, r *http.Request, status int, media string, body any) {
 	b, giveBack := s.buffer()
 	defer giveBack()
 	encoder := json.NewEncoder(b)
@@ -245,10 +187,10 @@ func (s *server) writeJSON(w http.ResponseWriter, r *http.Request, status int, m
 }
 
 // frame is what surrounds a page.
-func (s *server) frame(r *http.Request, a answer, seq string) views.Frame {
+func (s *Server) frame(r *http.Request, a answer, seq string) views.Frame {
 	f := views.Frame{
 		Title: a.title, Nav: a.nav, Path: r.URL.RequestURI(), Build: s.build, Seq: seq, Watch: a.watch, Query: a.search,
-		Person: s.person(r), Demo: s.demo, Theme: themeOf(r), Assets: s.assets(), Zone: s.zone, Headway: s.bars(r.Context()),
+		Person: s.person(r), Demo: s.demo, Theme: themeOf(r), Assets: s.assets(), Zone: s.zone, Headway: s.freshness.bars(r.Context()),
 	}
 	if r.Method == http.MethodPost {
 		f.Home = formPath(r.URL.Path)
@@ -261,6 +203,6 @@ func (s *server) frame(r *http.Request, a answer, seq string) views.Frame {
 }
 
 // assets are the files that every page loads.
-func (s *server) assets() views.Assets {
+func (s *Server) assets() views.Assets {
 	return views.Assets{Styles: []string{s.static.Path("app.css")}, Scripts: []string{s.static.Path("main.js")}, Icon: s.static.Path("icon.svg")}
 }

@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"context"
@@ -8,8 +8,8 @@ import (
 
 	"github.com/a-h/templ"
 
-	"headway/cmd/web/internal/input"
-	"headway/cmd/web/internal/wire"
+	"headway/cmd/web/console/input"
+	"headway/cmd/web/console/wire"
 	"headway/fault"
 	"headway/projections"
 	"headway/views"
@@ -19,7 +19,7 @@ import (
 const alikeShown = 5
 
 // orders is GET /orders.
-func (s *server) orders(r *http.Request) (answer, error) {
+func (s *Server) orders(r *http.Request) (answer, error) {
 	q := input.ParseQuery(r, []string{"q", "customer", "from", "to", "sort", "cursor"}, "status")
 	query := projections.OrderQuery{
 		Text: q.Get("q"), Statuses: q.Statuses(), Customer: q.Get("customer"), From: q.Moment("from", s.zone), To: q.Moment("to", s.zone),
@@ -33,7 +33,7 @@ func (s *server) orders(r *http.Request) (answer, error) {
 	}
 	a := answer{title: "Orders", nav: views.NavOrders, watch: []string{"orders", "projections"}, search: query.Text,
 		page: func(f views.Frame) templ.Component { return views.Orders(f, m) }}
-	m.Stamp = s.listStamp(r.Context(), projections.OrderList) // before the rows: they must not lack what it says they have
+	m.Stamp = s.freshness.listStamp(r.Context(), projections.OrderList) // before the rows: they must not lack what it says they have
 	err := q.Err()
 	var page projections.OrderPage
 	if err == nil {
@@ -48,7 +48,7 @@ func (s *server) orders(r *http.Request) (answer, error) {
 	if !query.To.IsZero() && !query.From.Before(query.To) { // a program gets the empty list that it asked for
 		m.Errors = []fault.FieldError{{Field: "to", Message: "“Until before” must be later than “From”: for one day, it is the day after."}}
 	}
-	stamps := s.rowStamps(r.Context(), page.Rows)
+	stamps := s.freshness.rowStamps(r.Context(), page.Rows)
 	m.Rows = s.orderRows(page.Rows, stamps)
 	m.Next, m.Total, m.TotalIsExact, m.ByStatus = page.Next, page.Total, page.TotalIsExact, page.ByStatus
 	a.json = func() any {
@@ -62,7 +62,7 @@ func (s *server) orders(r *http.Request) (answer, error) {
 }
 
 // orderRows are rows as pages show them.
-func (s *server) orderRows(rows []projections.OrderRow, stamps []projections.Stamp) []views.OrderRow {
+func (s *Server) orderRows(rows []projections.OrderRow, stamps []projections.Stamp) []views.OrderRow {
 	shown := make([]views.OrderRow, len(rows))
 	for i, row := range rows {
 		shown[i] = views.OrderRow{Row: row, Stamp: stamps[i], Zone: s.zone}
@@ -71,14 +71,14 @@ func (s *server) orderRows(rows []projections.OrderRow, stamps []projections.Sta
 }
 
 // alike are customers whose names have the words of a text. Without the read store there are none to name.
-func (s *server) alike(ctx context.Context, text string) []string {
+func (s *Server) alike(ctx context.Context, text string) []string {
 	page, _ := s.read.Customers(ctx, projections.CustomerQuery{Text: text, Limit: alikeShown})
 	return slices.DeleteFunc(wire.ListOf(page.Rows, func(c projections.CustomerRow) string { return c.ID }),
 		func(name string) bool { return name == text })
 }
 
 // listError shows a list that cannot be read, with its filter: what is wrong beside the fields, else a sentence above.
-func (s *server) listError(a answer, err error, fields *[]fault.FieldError, sentence *string) error {
+func (s *Server) listError(a answer, err error, fields *[]fault.FieldError, sentence *string) error {
 	if e, ok := errors.AsType[*fault.Error](err); ok && e.Kind == fault.Malformed && len(e.Fields) > 0 && fields != nil {
 		*fields = e.Fields
 	} else {

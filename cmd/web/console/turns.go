@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"bytes"
@@ -47,10 +47,7 @@ func (t turns) give() { <-t }
 
 // pageTurns has a turn for each processor, because pages from files hardly wait for anything else: more at once are all late, some of them very, and take
 // more memory. Pages that wait for a network need none.
-func pageTurns(settings Settings) turns {
-	if !settings.usesNoNetwork() {
-		return nil
-	}
+func pageTurns() turns {
 	return make(turns, max(2, runtime.GOMAXPROCS(0)))
 }
 
@@ -71,7 +68,7 @@ func (t turns) briefly(ctx context.Context) (done func(), ok bool) {
 // inTurn bounds the memory of all requests together. A body is read to its end before the request gets its turn, so that slow senders keep
 // nobody waiting but those who send large bodies, too. The live view and the static files have bounds of their own, and who asks whether the server
 // lives is not kept waiting.
-func (s *server) inTurn(next http.Handler) http.Handler {
+func (s *Server) inTurn(next http.Handler) http.Handler {
 	all, large := make(turns, MaxRequests), make(turns, MaxLargeBodies)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if p := r.URL.Path; p == "/live" || p == "/healthz" || strings.HasPrefix(p, static.Prefix) {

@@ -1,18 +1,16 @@
-package main
+package console
 
 import (
 	"context"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
 	"github.com/a-h/templ"
 
-	"headway/cmd/web/internal/input"
-	"headway/cmd/web/internal/wire"
+	"headway/cmd/web/console/input"
+	"headway/cmd/web/console/wire"
 	"headway/domain"
-	"headway/eventstore"
 	"headway/fault"
 	"headway/orders"
 	"headway/projections"
@@ -20,13 +18,12 @@ import (
 )
 
 const (
-	maxTimeline  = 200                    // events an order's page shows; the rest are counted, and on /orders/{id}/events
 	maxJSONTrail = 1000                   // newest events that the order's JSON carries
 	receiptWait  = 300 * time.Millisecond // how long a page waits for the projections before it shows an honest stamp
 )
 
 // order is GET /orders/{id}: folded from the stream, so that people always read their own write, whatever the read store does.
-func (s *server) order(r *http.Request) (answer, error) {
+func (s *Server) order(r *http.Request) (answer, error) {
 	id, err := input.OrderID(r)
 	if err != nil {
 		return answer{}, err
@@ -58,13 +55,13 @@ func (s *server) order(r *http.Request) (answer, error) {
 	stamps := map[string]wire.Stamp{}
 	if input.WantsJSON(r) {
 		for _, name := range projections.Names() {
-			stamps[name] = wire.StampOf(s.rowStamp(r.Context(), name, stream.Records[len(stream.Records)-1]))
+			stamps[name] = wire.StampOf(s.freshness.rowStamp(r.Context(), name, stream.Records[len(stream.Records)-1]))
 		}
 	}
 	return s.orderAnswer(stream, m, stamps), nil
 }
 
-func (s *server) orderAnswer(stream orders.Stream, m views.OrderPage, stamps map[string]wire.Stamp) answer {
+func (s *Server) orderAnswer(stream orders.Stream, m views.OrderPage, stamps map[string]wire.Stamp) answer {
 	id := m.Body.Order.ID
 	return answer{
 		title: "Order " + views.OrderName{ID: id, Reference: m.Body.Order.Reference}.String(), nav: views.NavOrders, watch: []string{"order:" + string(id), "projections"},
@@ -80,12 +77,12 @@ func (s *server) orderAnswer(stream orders.Stream, m views.OrderPage, stamps map
 }
 
 // orderAt is the order as of a version, with what that version changed.
-func (s *server) orderAt(stream orders.Stream, at int) answer {
+func (s *Server) orderAt(stream orders.Stream, at int) answer {
 	before := orders.Fold(s.codec, stream.Records[:at-1])
 	then := orders.Fold(s.codec, stream.Records[:at])
 	changes := views.Changes(before.Order, then.Order)
 	m := views.OrderPage{
-		Body: s.body(then), At: &views.TimeTravel{Version: at, Head: stream.Head(), Changes: changes},
+		Body: s.timeline.body(then), At: &views.TimeTravel{Version: at, Head: stream.Head(), Changes: changes},
 	}
 	m.Body.Head, m.Body.At = stream.Head(), at
 	return answer{
@@ -101,8 +98,8 @@ func (s *server) orderAt(stream orders.Stream, at int) answer {
 }
 
 // orderPage is the order at its head, with its forms.
-func (s *server) orderPage(stream orders.Stream) views.OrderPage {
-	m := views.OrderPage{Body: s.body(stream)}
+func (s *Server) orderPage(stream orders.Stream) views.OrderPage {
+	m := views.OrderPage{Body: s.timeline.body(stream)}
 	actions := actionsOf(stream)
 	form := func(a domain.Action) views.Form {
 		return views.Form{OrderID: m.Body.Order.ID, CommandID: string(orders.NewCommandID()), Expected: stream.Head(), Action: a}
@@ -122,23 +119,8 @@ func actionsOf(stream orders.Stream) domain.Actions {
 	return domain.ActionsOf(stream.Order)
 }
 
-// body is the part of the page that every viewer shares.
-func (s *server) body(stream orders.Stream) views.OrderBody {
-	b := views.OrderBody{Order: stream.Order, Head: stream.Head(), Zone: s.zone}
-	b.Order.ID = orders.IDOf(stream.Records[0].Stream) // also when not even the first event can be read
-	if h := stream.Hold; h != nil {
-		r := stream.Records[h.Version-stream.Records[0].Version]
-		b.Hold = &views.Held{Version: h.Version, Type: r.EventType, Schema: r.SchemaVersion, Reason: h.Reason, Raw: string(r.Data)}
-	}
-	b.Earlier = max(len(stream.Records)-maxTimeline, 0)
-	for _, r := range slices.Backward(stream.Records[b.Earlier:]) {
-		b.Timeline = append(b.Timeline, s.happening(r, stream.Order.Reference))
-	}
-	return b
-}
-
 // pageReceipt says where a version has arrived: the one just stored, else the head.
-func (s *server) pageReceipt(ctx context.Context, stream orders.Stream, after int) *views.Receipt {
+func (s *Server) pageReceipt(ctx context.Context, stream orders.Stream, after int) *views.Receipt {
 	version := after
 	if after == 0 {
 		version = stream.Head()
@@ -146,12 +128,12 @@ func (s *server) pageReceipt(ctx context.Context, stream orders.Stream, after in
 	r := stream.Records[version-1]
 	receipt := &views.Receipt{OrderID: orders.IDOf(r.Stream), Version: version, Stored: after > 0, At: r.StoredAt}
 	for _, name := range projections.Names() {
-		tick := views.Tick{Projection: name, Arrived: s.rowVersion(ctx, name, orders.IDOf(r.Stream)) >= version, Took: -1}
+		tick := views.Tick{Projection: name, Arrived: s.freshness.rowVersion(ctx, name, orders.IDOf(r.Stream)) >= version, Took: -1}
 		if !tick.Arrived {
-			tick.Stamp = s.rowStamp(ctx, name, r)
+			tick.Stamp = s.freshness.rowStamp(ctx, name, r)
 			tick.Arrived = tick.Stamp.State == projections.StampCurrent
 		}
-		if took, ok := s.took(name, r); ok {
+		if took, ok := s.timeline.took(name, r); ok {
 			tick.Took = took
 		}
 		receipt.Ticks = append(receipt.Ticks, tick)
@@ -159,20 +141,9 @@ func (s *server) pageReceipt(ctx context.Context, stream orders.Stream, after in
 	return receipt
 }
 
-// happening is a record as pages tell it.
-func (s *server) happening(r eventstore.Record, reference string) views.Happening {
-	h := views.Happening{
-		EventID: r.EventID, Order: views.OrderName{ID: orders.IDOf(r.Stream), Reference: reference}, Version: r.Version, Type: r.EventType, Schema: r.SchemaVersion,
-		StoredAt: r.StoredAt, BusinessAt: r.Metadata.Timestamp, UserID: r.Metadata.UserID, Causation: string(r.Metadata.CausationID),
-		Correlation: r.Metadata.CorrelationID, Seen: r.Metadata.SeenVersion,
-	}
-	if e, err := s.codec.Decode(orders.RawOf(r)); err == nil {
-		h.Event = e
-	}
-	for _, name := range projections.Names() {
-		if took, ok := s.took(name, r); ok {
-			h.Arrivals = append(h.Arrivals, views.Arrival{Projection: name, Took: took})
-		}
-	}
-	return h
+// waitFor gives the projections a moment to arrive at a version. Whether they did, the stamps say.
+func (s *Server) waitFor(ctx context.Context, id domain.OrderID, version int) {
+	ctx, cancel := context.WithTimeout(ctx, receiptWait)
+	defer cancel()
+	_ = s.projector.WaitFor(ctx, id, version)
 }

@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"context"
@@ -43,14 +43,14 @@ func TestNewestEventsAreCountedAsTheyAre(t *testing.T) {
 				all = append(all, domain.OrderItemAdded{Item: item})
 			}
 			id := domain.OrderID(fmt.Sprintf("00000000-0000-4000-8000-%012d", made))
-			orderstest.Append(t, c.app.Events, id, 0, eventstore.Metadata{CausationID: string(id)}, all...)
+			orderstest.Append(t, c.options.Events, id, 0, eventstore.Metadata{CausationID: string(id)}, all...)
 		}
 	}
 	now := time.Now()
-	log := &wholeReads{Store: c.app.Events}
+	log := &wholeReads{Store: c.options.Events}
 	read := func(limit int) []eventstore.Record {
 		t.Helper()
-		records, _, err := c.app.Events.ByType(t.Context(), orders.Category, "", "", limit)
+		records, _, err := c.options.Events.ByType(t.Context(), orders.Category, "", "", limit)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"context"
@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"headway/cmd/web/internal/input"
-	"headway/cmd/web/internal/wire"
+	"headway/cmd/web/console/input"
+	"headway/cmd/web/console/wire"
 	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
@@ -27,7 +27,7 @@ const (
 )
 
 // request is a command with who sent it and why. It finishes the input: every complaint about the body is answered here.
-func (s *server) request(r *http.Request, in *input.Body, c domain.Command) (orders.Request, error) {
+func (s *Server) request(r *http.Request, in *input.Body, c domain.Command) (orders.Request, error) {
 	req := orders.Request{
 		CommandID: in.CommandID(), Command: c, UserID: s.person(r), CorrelationID: r.Header.Get(correlationHeader), Timestamp: s.clock(),
 	}
@@ -47,7 +47,7 @@ func (s *server) request(r *http.Request, in *input.Body, c domain.Command) (ord
 }
 
 // addItem is POST /orders/{id}/items. The currency of its price is the order's, so the order is loaded before the command can be read.
-func (s *server) addItem(r *http.Request) (answer, error) {
+func (s *Server) addItem(r *http.Request) (answer, error) {
 	return s.command(r, func(in *input.Body, id domain.OrderID) (domain.Command, orders.Loaded, error) {
 		loaded, err := s.load(r.Context(), in, id)
 		return domain.AddItem{Item: in.Item("", loaded.Order.Currency)}, loaded, err
@@ -55,14 +55,14 @@ func (s *server) addItem(r *http.Request) (answer, error) {
 }
 
 // confirm is POST /orders/{id}/confirm.
-func (s *server) confirm(r *http.Request) (answer, error) {
+func (s *Server) confirm(r *http.Request) (answer, error) {
 	return s.command(r, func(*input.Body, domain.OrderID) (domain.Command, orders.Loaded, error) {
 		return domain.ConfirmOrder{}, orders.Loaded{}, nil
 	})
 }
 
 // cancel is POST /orders/{id}/cancel.
-func (s *server) cancel(r *http.Request) (answer, error) {
+func (s *Server) cancel(r *http.Request) (answer, error) {
 	return s.command(r, func(in *input.Body, _ domain.OrderID) (domain.Command, orders.Loaded, error) {
 		return domain.CancelOrder{Reason: in.Text("reason")}, orders.Loaded{}, nil
 	})
@@ -70,13 +70,13 @@ func (s *server) cancel(r *http.Request) (answer, error) {
 
 // load loads an order for the command of a body. The version that the body expects only spares reading a long one; what is wrong with it, or with
 // the command's id, is said elsewhere.
-func (s *server) load(ctx context.Context, in *input.Body, id domain.OrderID) (orders.Loaded, error) {
+func (s *Server) load(ctx context.Context, in *input.Body, id domain.OrderID) (orders.Loaded, error) {
 	version, _ := strconv.Atoi(in.Typed("expectedVersion"))
 	return s.commands.LoadFor(ctx, id, version, in.CommandID())
 }
 
 // command reads, decides and stores one command on an order that exists.
-func (s *server) command(
+func (s *Server) command(
 	r *http.Request, read func(*input.Body, domain.OrderID) (domain.Command, orders.Loaded, error),
 ) (answer, error) {
 	id, err := input.OrderID(r)
@@ -111,7 +111,7 @@ func (s *server) command(
 }
 
 // stored answers a command that was stored, now or by an earlier copy of the same request: a receipt, or the order's page.
-func (s *server) stored(r *http.Request, result orders.Result, status int) answer {
+func (s *Server) stored(r *http.Request, result orders.Result, status int) answer {
 	if !input.WantsJSON(r) {
 		return answer{location: fmt.Sprintf("/orders/%s?after=%s@%d", result.OrderID, result.OrderID, result.Version)}
 	}
@@ -125,7 +125,7 @@ func (s *server) stored(r *http.Request, result orders.Result, status int) answe
 
 // orderAgain shows the order with the command's form as it was typed, and what is wrong with it. If even the order cannot be shown,
 // the error is shown alone.
-func (s *server) orderAgain(ctx context.Context, in *input.Body, id domain.OrderID, c domain.Command, err error) error {
+func (s *Server) orderAgain(ctx context.Context, in *input.Body, id domain.OrderID, c domain.Command, err error) error {
 	stream, loadErr := s.commands.Load(ctx, id)
 	if loadErr != nil {
 		return err
@@ -153,7 +153,7 @@ func (s *server) orderAgain(ctx context.Context, in *input.Body, id domain.Order
 }
 
 // formOf is the form that a command comes from.
-func (s *server) formOf(forms *views.OrderForms, c domain.Command) *views.Form {
+func (s *Server) formOf(forms *views.OrderForms, c domain.Command) *views.Form {
 	switch c.(type) {
 	case domain.AddItem:
 		return &forms.AddItem.Form
@@ -176,7 +176,7 @@ func keepTyped(forms *views.OrderForms, c domain.Command, in *input.Body) {
 }
 
 // receiptOf says where a stored command has arrived as of now, as far as this process knows.
-func (s *server) receiptOf(ctx context.Context, result orders.Result) wire.Receipt {
+func (s *Server) receiptOf(ctx context.Context, result orders.Result) wire.Receipt {
 	last := result.Records[len(result.Records)-1]
 	receipt := wire.Receipt{
 		OrderID: result.OrderID, Version: result.Version, Projections: map[string]wire.ReceiptProjection{},

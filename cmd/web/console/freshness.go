@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"context"
@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"headway/cmd/web/internal/wire"
+	"headway/cmd/web/console/wire"
 	"headway/domain"
 	"headway/eventstore"
 	"headway/orders"
@@ -18,27 +18,37 @@ import (
 // lookWait is how long a page waits to learn how the projections are; then that is unknown, and the page shows what needs no projection.
 const lookWait = 2500 * time.Millisecond
 
+// freshness is how current the projections and their rows are.
+type freshness struct {
+	events  eventstore.Store
+	read    projections.Reader
+	lookout *projections.Lookout
+	total   orderCount
+	zone    *time.Location
+	clock   func() time.Time
+}
+
 type lookKey struct{}
 
 // look asks how the projections are; of one request it asks once.
-func (s *server) look(ctx context.Context) []projections.Status {
+func (f *freshness) look(ctx context.Context) []projections.Status {
 	once, _ := ctx.Value(lookKey{}).(func() []projections.Status)
 	if once != nil {
 		return once()
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookWait)
 	defer cancel()
-	statuses, _ := s.lookout.Look(ctx, s.clock()) // the error is the context's: nobody waits for the answer
+	statuses, _ := f.lookout.Look(ctx, f.clock()) // the error is the context's: nobody waits for the answer
 	return statuses
 }
 
 // looking makes every look within ctx the same.
-func (s *server) looking(ctx context.Context) context.Context {
-	return context.WithValue(ctx, lookKey{}, sync.OnceValue(func() []projections.Status { return s.look(ctx) }))
+func (f *freshness) looking(ctx context.Context) context.Context {
+	return context.WithValue(ctx, lookKey{}, sync.OnceValue(func() []projections.Status { return f.look(ctx) }))
 }
 
-func (s *server) status(ctx context.Context, projection string) projections.Status {
-	for _, st := range s.look(ctx) {
+func (f *freshness) status(ctx context.Context, projection string) projections.Status {
+	for _, st := range f.look(ctx) {
 		if st.Name == projection {
 			return st
 		}
@@ -47,25 +57,25 @@ func (s *server) status(ctx context.Context, projection string) projections.Stat
 }
 
 // cards is what each projection does now, in the order in which pages show them.
-func (s *server) cards(ctx context.Context) []views.ProjectionCard {
-	return wire.ListOf(s.look(ctx), func(st projections.Status) views.ProjectionCard {
+func (f *freshness) cards(ctx context.Context) []views.ProjectionCard {
+	return wire.ListOf(f.look(ctx), func(st projections.Status) views.ProjectionCard {
 		return views.ProjectionCard{
-			Name: st.Name, State: views.ProjectionState(st.State), Reason: st.Reason, Stamp: projections.StampList(st), Share: s.share(ctx, st),
-			Lag: st.Lag, Rate: st.Rate, HeartbeatAt: st.HeartbeatAt, Holds: len(st.Holds), Zone: s.zone,
+			Name: st.Name, State: views.ProjectionState(st.State), Reason: st.Reason, Stamp: projections.StampList(st), Share: f.share(ctx, st),
+			Lag: st.Lag, Rate: st.Rate, HeartbeatAt: st.HeartbeatAt, Holds: len(st.Holds), Zone: f.zone,
 		}
 	})
 }
 
 // share is how much of the log a projection has applied, from 0 to 1, as far as a bar of two pixels can show it: what it lacks is
 // compared with the number of orders, because no engine counts its events.
-func (s *server) share(ctx context.Context, st projections.Status) float64 {
+func (f *freshness) share(ctx context.Context, st projections.Status) float64 {
 	if st.State == projections.Unreachable || st.Cursor == "" {
 		return 0
 	}
 	if st.Lag.Events == 0 {
 		return 1
 	}
-	orders := s.total.count(ctx, s.events, s.clock())
+	orders := f.total.count(ctx, f.events, f.clock())
 	if orders == 0 {
 		return 0
 	}
@@ -119,25 +129,25 @@ func (c *orderCount) count(ctx context.Context, events eventstore.Store, now tim
 	return c.n
 }
 
-func (s *server) bars(ctx context.Context) []views.Bar {
-	return wire.ListOf(s.cards(ctx), func(c views.ProjectionCard) views.Bar {
+func (f *freshness) bars(ctx context.Context) []views.Bar {
+	return wire.ListOf(f.cards(ctx), func(c views.ProjectionCard) views.Bar {
 		return views.Bar{Projection: c.Name, Share: c.Share, Stamp: views.Stamp{Projection: c.Name, Stamp: c.Stamp}}
 	})
 }
 
 // listStamp is the stamp of a whole list or summary: the projection's own.
-func (s *server) listStamp(ctx context.Context, projection string) views.Stamp {
-	return views.Stamp{Projection: projection, Stamp: projections.StampList(s.status(ctx, projection))}
+func (f *freshness) listStamp(ctx context.Context, projection string) views.Stamp {
+	return views.Stamp{Projection: projection, Stamp: projections.StampList(f.status(ctx, projection))}
 }
 
 // customerStamps is the stamp of each customer's sums: the projection's own, but held where an order of theirs is, because its later events
-// are missing from the sums. all is the stamp of the whole list; of gives one customer's.
-func (s *server) customerStamps(ctx context.Context) (all views.Stamp, of func(customer string) projections.Stamp) {
-	all = s.listStamp(ctx, projections.CustomerOrderSummary)
+// are missing from the sums. all is the stamp of the whole list; of gives one customer'f.
+func (f *freshness) customerStamps(ctx context.Context) (all views.Stamp, of func(customer string) projections.Stamp) {
+	all = f.listStamp(ctx, projections.CustomerOrderSummary)
 	own, held := all.Stamp, map[string]projections.Stamp{}
-	holds := s.status(ctx, projections.CustomerOrderSummary).Holds
+	holds := f.status(ctx, projections.CustomerOrderSummary).Holds
 	if len(holds) > 0 && own.State == projections.StampCurrent {
-		rows, _ := s.read.OrderRows(ctx, wire.ListOf(holds, func(h projections.Hold) domain.OrderID { return h.OrderID })...)
+		rows, _ := f.read.OrderRows(ctx, wire.ListOf(holds, func(h projections.Hold) domain.OrderID { return h.OrderID })...)
 		for _, h := range slices.Backward(holds) { // the oldest is named
 			held[rows[h.OrderID].CustomerID] = projections.Stamp{
 				State: projections.StampHeld, Reason: fmt.Sprintf("Held: order %s at version %d: %s", h.OrderID, h.Version, h.Reason),
@@ -154,84 +164,51 @@ func (s *server) customerStamps(ctx context.Context) (all views.Stamp, of func(c
 }
 
 // rowStamps compares the rows of one page with the heads of their orders, and says why some are behind, by one read of each.
-func (s *server) rowStamps(ctx context.Context, rows []projections.OrderRow) []projections.Stamp {
+func (f *freshness) rowStamps(ctx context.Context, rows []projections.OrderRow) []projections.Stamp {
 	stamps := make([]projections.Stamp, len(rows))
 	if len(rows) == 0 {
 		return stamps
 	}
 	ids := wire.ListOf(rows, func(r projections.OrderRow) domain.OrderID { return r.ID })
-	status := s.status(ctx, projections.OrderList)
-	heads, _ := s.events.Heads(ctx, orders.StreamsOf(ids)...) // without heads the stamps are unknown, which is the truth
+	status := f.status(ctx, projections.OrderList)
+	heads, _ := f.events.Heads(ctx, orders.StreamsOf(ids)...) // without heads the stamps are unknown, which is the truth
 	newest := make(map[domain.OrderID]eventstore.Head, len(heads))
 	for _, h := range heads {
 		newest[orders.IDOf(h.Stream)] = h
 	}
 	var holds map[domain.OrderID]*projections.Hold
 	if slices.ContainsFunc(rows, func(r projections.OrderRow) bool { return r.Version < newest[r.ID].Version }) {
-		holds = s.holds(ctx, projections.OrderList, ids...) // of a row that is current a hold says nothing
+		holds = f.holds(ctx, projections.OrderList, ids...) // of a row that is current a hold says nothing
 	}
 	for i, r := range rows {
 		head := newest[r.ID]
-		stamps[i] = projections.StampRow(r.Version, head.Version, head.At, s.clock(), status, holds[r.ID])
+		stamps[i] = projections.StampRow(r.Version, head.Version, head.At, f.clock(), status, holds[r.ID])
 	}
 	return stamps
 }
 
 // rowStamp is the stamp of one order in one projection; head is its newest record.
-func (s *server) rowStamp(ctx context.Context, projection string, head eventstore.Record) projections.Stamp {
-	versions, err := s.read.Versions(ctx, projection, orders.IDOf(head.Stream))
+func (f *freshness) rowStamp(ctx context.Context, projection string, head eventstore.Record) projections.Stamp {
+	versions, err := f.read.Versions(ctx, projection, orders.IDOf(head.Stream))
 	if err != nil {
 		return projections.Stamp{Head: head.Version, State: projections.StampUnknown, Reason: problemOf(err).message,
-			Behind: projections.Lag{Age: max(0, s.clock().Sub(head.StoredAt))}}
+			Behind: projections.Lag{Age: max(0, f.clock().Sub(head.StoredAt))}}
 	}
-	hold := s.holds(ctx, projection, orders.IDOf(head.Stream))[orders.IDOf(head.Stream)]
-	return projections.StampRow(versions[orders.IDOf(head.Stream)], head.Version, head.StoredAt, s.clock(), s.status(ctx, projection), hold)
+	hold := f.holds(ctx, projection, orders.IDOf(head.Stream))[orders.IDOf(head.Stream)]
+	return projections.StampRow(versions[orders.IDOf(head.Stream)], head.Version, head.StoredAt, f.clock(), f.status(ctx, projection), hold)
 }
 
 // rowVersion is where a projection is in an order; 0 if it has no row or cannot be asked.
-func (s *server) rowVersion(ctx context.Context, projection string, id domain.OrderID) int {
-	versions, _ := s.read.Versions(ctx, projection, id)
+func (f *freshness) rowVersion(ctx context.Context, projection string, id domain.OrderID) int {
+	versions, _ := f.read.Versions(ctx, projection, id)
 	return versions[id]
 }
 
-func (s *server) holds(ctx context.Context, projection string, ids ...domain.OrderID) map[domain.OrderID]*projections.Hold {
+func (f *freshness) holds(ctx context.Context, projection string, ids ...domain.OrderID) map[domain.OrderID]*projections.Hold {
 	holds := map[domain.OrderID]*projections.Hold{}
-	list, _ := s.read.Holds(ctx, projection, ids...) // without it, a held row is shown as behind
+	list, _ := f.read.Holds(ctx, projection, ids...) // without it, a held row is shown as behind
 	for _, h := range list {
 		holds[h.OrderID] = &h
 	}
 	return holds
-}
-
-// took is how long after its append an event was in a projection's row; false if that is not known any more.
-func (s *server) took(projection string, r eventstore.Record) (time.Duration, bool) {
-	return tookOf(s.projector.Arrivals(orders.IDOf(r.Stream), r.Version)[projection], r)
-}
-
-func tookOf(arrival projections.Arrival, r eventstore.Record) (time.Duration, bool) {
-	if arrival.At.IsZero() {
-		return 0, false
-	}
-	return max(arrival.At.Sub(r.StoredAt), 0), true
-}
-
-// waitFor gives the projections a moment to arrive at a version. Whether they did, the stamps say.
-func (s *server) waitFor(ctx context.Context, id domain.OrderID, version int) {
-	ctx, cancel := context.WithTimeout(ctx, receiptWait)
-	defer cancel()
-	_ = s.projector.WaitFor(ctx, id, version)
-}
-
-// begin is done before the first page is read.
-func (s *server) begin(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, lookWait)
-	defer cancel()
-	s.projector.Begin(ctx)
-}
-
-// runProjector projects until ctx ends.
-func (s *server) runProjector(ctx context.Context) {
-	if err := s.projector.Run(ctx); err != nil && ctx.Err() == nil {
-		s.log.Error("the projector ended", "error", err)
-	}
 }

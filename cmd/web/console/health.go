@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"io"
@@ -15,13 +15,13 @@ import (
 const noOrder = domain.OrderID("00000000-0000-0000-0000-000000000000")
 
 // healthz says that the process is alive, and nothing else.
-func (s *server) healthz(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = io.WriteString(w, "alive\n")
 }
 
 // readyz says whether both stores answer and every projection runs, part by part.
-func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	parts := map[string]string{"events": "ok", "read": "ok"}
 	ready := true
 	fail := func(part, sentence string) { parts[part], ready = sentence, false }
@@ -31,7 +31,7 @@ func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
 	if _, err := s.read.States(r.Context()); err != nil {
 		fail("read", fault.Sentence(err))
 	}
-	for _, c := range s.cards(r.Context()) {
+	for _, c := range s.freshness.cards(r.Context()) {
 		parts[c.Name] = string(c.State)
 		if c.State == views.Stalled || c.State == views.Unreachable {
 			ready = false

@@ -1,10 +1,8 @@
-package main
+package console
 
 import (
 	"context"
 	"encoding/json"
-	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -12,10 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
-	"headway/cmd/web/internal/input"
-	"headway/fault"
+	"headway/cmd/web/console/consoletest"
 )
 
 // Whatever is asked, the answer is one: never a 500, and never unavailable while the stores are not; JSON is JSON, a refusal has a sentence and a
@@ -62,7 +58,7 @@ func FuzzRequest(f *testing.F) {
 		if !strings.Contains(w.Header().Get("Content-Type"), "json") {
 			return
 		}
-		var problem problemSeen
+		var problem consoletest.Problem
 		if !json.Valid(w.Body.Bytes()) {
 			t.Fatalf("%s %q is answered with what is no JSON: %.300s", r.Method, target, page)
 		}
@@ -75,23 +71,17 @@ func FuzzRequest(f *testing.F) {
 // newFuzzedServer is a demo server on real stores, whose projections run.
 func newFuzzedServer(f *testing.F) http.Handler {
 	f.Helper()
-	app := &App{
-		Context: f.Context(), Settings: Settings{Data: f.TempDir(), Demo: true}, Location: time.UTC, Stdout: io.Discard, Stderr: io.Discard, Clock: time.Now,
-		Log: slog.New(slog.DiscardHandler),
-	}
-	if err := app.Open(); err != nil {
-		f.Fatal(err)
-	}
-	s := newServer(app)
+	options := openStores(f)
+	options.Demo = true
+	s := New(options)
 	ctx, stop := context.WithCancel(context.WithoutCancel(f.Context()))
 	var running sync.WaitGroup
-	running.Go(func() { s.runProjector(ctx) })
+	running.Go(func() { s.Run(ctx) })
 	f.Cleanup(func() {
 		stop()
 		running.Wait()
-		_ = app.Close()
 	})
-	return s.handler()
+	return s.Handler()
 }
 
 // A host that is taken for this machine is, with or without its port, localhost or an address of the loopback.
@@ -108,7 +98,7 @@ func FuzzHost(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, host string) {
 		withoutPort := host[:max(strings.LastIndex(host, ":"), 0)]
-		if isLoopback(host) && !loopback(host) && !loopback(withoutPort) {
+		if IsLoopback(host) && !loopback(host) && !loopback(withoutPort) {
 			t.Fatalf("%q is taken for this machine", host)
 		}
 	})
@@ -130,36 +120,6 @@ func FuzzBack(f *testing.F) {
 		}, to), `\`, "/")
 		if !strings.HasPrefix(read, "/") || strings.HasPrefix(read, "//") {
 			t.Fatalf("%q leads to %q", back, to)
-		}
-	})
-}
-
-// Whatever the setting of an engine says, it is an engine or Invalid with a sentence, and a password in it is neither printed nor complained about.
-func FuzzEngine(f *testing.F) {
-	for _, seed := range []string{
-		"sqlite:/x.db", "dynamodb:orders", "elasticsearch:https://u:sekret@host:9200/?prefix=a", "elasticsearch:https://u:sekret@host?password=sekret", "https://u:sekret@host",
-		"elasticsearch:ftp://u:sekret@host", "elasticsearch:http://sekret@h%zz", "sekret", "sqlite:", ":", "elasticsearch:http:///x", "elasticsearch:http://u:sekret@host/%41",
-	} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		password := ""
-		if _, address, ok := strings.Cut(text, ":"); ok {
-			if u, err := url.Parse(address); err == nil && u.User != nil {
-				password, _ = u.User.Password()
-			}
-		}
-		for _, set := range []Settings{{Events: text}, {Read: text}} {
-			events, read, err := set.engines()
-			said := events.String() + " " + read.String()
-			if err != nil {
-				if said = fault.Sentence(err); fault.KindOf(err) != fault.Invalid || !strings.HasPrefix(said, "--") {
-					t.Fatalf("%q is %v", text, err)
-				}
-			}
-			if strings.Contains(password, "sekret") && strings.Count(text, "sekret") == 1 && strings.Contains(said, "sekret") && !strings.HasPrefix(text, sqliteEngine) {
-				t.Fatalf("%q is told as %s", text, input.Clip(said))
-			}
 		}
 	})
 }

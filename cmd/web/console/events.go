@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"cmp"
@@ -12,8 +12,8 @@ import (
 	"github.com/a-h/templ"
 	"github.com/google/uuid"
 
-	"headway/cmd/web/internal/input"
-	"headway/cmd/web/internal/wire"
+	"headway/cmd/web/console/input"
+	"headway/cmd/web/console/wire"
 	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
@@ -25,7 +25,7 @@ import (
 const eventsPerPage = 50
 
 // allEvents is GET /events: newest first, all, of one type, or found by an id.
-func (s *server) allEvents(r *http.Request) (answer, error) {
+func (s *Server) allEvents(r *http.Request) (answer, error) {
 	q := input.ParseQuery(r, []string{"type", "before", "q"})
 	eventType, text, before := q.Get("type"), q.Get("q"), q.Get("before")
 	if eventType != "" && !slices.Contains(domain.EventTypes(), eventType) {
@@ -63,7 +63,7 @@ func (s *server) allEvents(r *http.Request) (answer, error) {
 }
 
 // findEvents looks an id up as an order, then as a correlation, then as a command among the newest events.
-func (s *server) findEvents(
+func (s *Server) findEvents(
 	ctx context.Context, eventType, text string, before eventstore.Cursor,
 ) ([]eventstore.Record, eventstore.Cursor, error) {
 	if text == "" {
@@ -119,9 +119,11 @@ func census(events []countedEvent) []views.Census {
 }
 
 // happenings are records as pages tell them, with the references of their orders where the read store knows them.
-func (s *server) happenings(ctx context.Context, records []eventstore.Record) []views.Happening {
+func (s *Server) happenings(ctx context.Context, records []eventstore.Record) []views.Happening {
 	known := s.references.of(ctx, s.read, wire.ListOf(records, func(r eventstore.Record) domain.OrderID { return orders.IDOf(r.Stream) }))
-	return wire.ListOf(records, func(r eventstore.Record) views.Happening { return s.happening(r, known[orders.IDOf(r.Stream)]) })
+	return wire.ListOf(records, func(r eventstore.Record) views.Happening {
+		return s.timeline.happening(r, known[orders.IDOf(r.Stream)])
+	})
 }
 
 // keptReferences is how many references are remembered, in orders.
@@ -161,7 +163,7 @@ func (f *references) of(ctx context.Context, read projections.Reader, ids []doma
 }
 
 // correlation is GET /events/correlation/{id}.
-func (s *server) correlation(r *http.Request) (answer, error) {
+func (s *Server) correlation(r *http.Request) (answer, error) {
 	q := input.ParseQuery(r, []string{"before"})
 	if err := q.Err(); err != nil {
 		return answer{}, err
@@ -182,7 +184,7 @@ func (s *server) correlation(r *http.Request) (answer, error) {
 }
 
 // orderEvents is GET /orders/{id}/events: the timeline alone, newest first.
-func (s *server) orderEvents(r *http.Request) (answer, error) {
+func (s *Server) orderEvents(r *http.Request) (answer, error) {
 	id, err := input.OrderID(r)
 	if err != nil {
 		return answer{}, err
@@ -211,7 +213,7 @@ func (s *server) orderEvents(r *http.Request) (answer, error) {
 	}
 	m := views.OrderEventsPage{Name: views.OrderName{ID: id, Reference: stream.Order.Reference}, Head: stream.Head(), Next: next}
 	for _, r := range page {
-		m.Events = append(m.Events, s.happening(r, stream.Order.Reference))
+		m.Events = append(m.Events, s.timeline.happening(r, stream.Order.Reference))
 	}
 	return answer{
 		title: "Events of order " + m.Name.String(), nav: views.NavOrders,
@@ -221,7 +223,7 @@ func (s *server) orderEvents(r *http.Request) (answer, error) {
 }
 
 // event is GET /orders/{id}/events/{version}: one event as stored and as it is read today.
-func (s *server) event(r *http.Request) (answer, error) {
+func (s *Server) event(r *http.Request) (answer, error) {
 	id, err := input.OrderID(r)
 	if err != nil {
 		return answer{}, err
@@ -236,7 +238,7 @@ func (s *server) event(r *http.Request) (answer, error) {
 	}
 	record := stream.Records[version-1]
 	m := views.EventPage{
-		Event: s.happening(record, stream.Order.Reference), Head: stream.Head(), Stored: string(record.Data), CommandHash: record.Metadata.CommandHash,
+		Event: s.timeline.happening(record, stream.Order.Reference), Head: stream.Head(), Stored: string(record.Data), CommandHash: record.Metadata.CommandHash,
 	}
 	var upcast *wire.Event
 	if _, data, err := s.codec.Upcast(orders.RawOf(record)); err != nil {
@@ -250,7 +252,7 @@ func (s *server) event(r *http.Request) (answer, error) {
 	}
 	for _, other := range stream.Records {
 		if other.Metadata.CausationID != "" && other.Metadata.CausationID == record.Metadata.CausationID {
-			m.Effects = append(m.Effects, s.happening(other, stream.Order.Reference))
+			m.Effects = append(m.Effects, s.timeline.happening(other, stream.Order.Reference))
 		}
 	}
 	if c := record.Metadata.CorrelationID; c != "" && !input.WantsJSON(r) {

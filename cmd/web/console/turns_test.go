@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"fmt"
@@ -57,7 +57,7 @@ func TestPagesTakeTurns(t *testing.T) {
 // send slowly hold up nobody but others with large bodies.
 func TestRequestsWaitTheirTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, busy := &server{log: slog.New(slog.DiscardHandler)}, make(chan struct{})
+		s, busy := &Server{log: slog.New(slog.DiscardHandler)}, make(chan struct{})
 		h := s.inTurn(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			if r.URL.Path == "/busy" {

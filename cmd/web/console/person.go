@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"net/http"
@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"headway/cmd/web/internal/input"
+	"headway/cmd/web/console/input"
 	"headway/fault"
 )
 
@@ -22,7 +22,7 @@ const (
 func demoStaff() []string { return []string{demoPerson, "viewer", "operator", "operator2", "admin"} }
 
 // person is who asks. Outside the demo there is only one.
-func (s *server) person(r *http.Request) string {
+func (s *Server) person(r *http.Request) string {
 	if !s.demo {
 		return localPerson
 	}
@@ -43,16 +43,16 @@ func themeOf(r *http.Request) string {
 }
 
 // setTheme is POST /theme: a choice of this browser alone.
-func (s *server) setTheme(w http.ResponseWriter, r *http.Request) {
+func (s *Server) setTheme(w http.ResponseWriter, r *http.Request) {
 	s.choose(w, r, themeCookie, "theme", []string{"auto", "light", "dark"})
 }
 
 // setStaff is POST /demo/staff.
-func (s *server) setStaff(w http.ResponseWriter, r *http.Request) {
+func (s *Server) setStaff(w http.ResponseWriter, r *http.Request) {
 	s.choose(w, r, staffCookie, "staff", demoStaff())
 }
 
-func (s *server) choose(w http.ResponseWriter, r *http.Request, cookie, field string, allowed []string) {
+func (s *Server) choose(w http.ResponseWriter, r *http.Request, cookie, field string, allowed []string) {
 	in, err := input.Read(r)
 	if err != nil {
 		s.fail(w, r, err)

@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"net/http"
@@ -6,8 +6,8 @@ import (
 
 	"github.com/a-h/templ"
 
-	"headway/cmd/web/internal/input"
-	"headway/cmd/web/internal/wire"
+	"headway/cmd/web/console/input"
+	"headway/cmd/web/console/wire"
 	"headway/domain"
 	"headway/orders"
 	"headway/projections"
@@ -20,7 +20,7 @@ const (
 )
 
 // overview is GET /. A part that cannot be read is left out of the page with a sentence; a program gets the error.
-func (s *server) overview(r *http.Request) (answer, error) {
+func (s *Server) overview(r *http.Request) (answer, error) {
 	if err := input.ParseQuery(r, nil).Err(); err != nil {
 		return answer{}, err
 	}
@@ -34,7 +34,7 @@ func (s *server) overview(r *http.Request) (answer, error) {
 			problems = append(problems, problemOf(err).message)
 		}
 	}
-	stamp := s.listStamp(r.Context(), projections.OrderList) // before the numbers: they must not lack what it says they have
+	stamp := s.freshness.listStamp(r.Context(), projections.OrderList) // before the numbers: they must not lack what it says they have
 	newest, _, err := s.events.ByType(r.Context(), orders.Category, "", "", eventsPerPage)
 	var counts []countedEvent
 	if err == nil {
@@ -51,7 +51,7 @@ func (s *server) overview(r *http.Request) (answer, error) {
 	}
 	m := views.OverviewPage{
 		ByStatus: totals.ByStatus, Today: now, Value: totals.Value, PerMinute: perMinute(counts, now), Problems: problems,
-		Stamp: stamp, Projections: s.cards(r.Context()),
+		Stamp: stamp, Projections: s.freshness.cards(r.Context()),
 		Latest: s.happenings(r.Context(), newest[:min(len(newest), latestShown)]),
 	}
 	list := s.projectionsOf(r.Context())

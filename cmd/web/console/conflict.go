@@ -1,12 +1,12 @@
-package main
+package console
 
 import (
 	"context"
 
 	"github.com/a-h/templ"
 
-	"headway/cmd/web/internal/input"
-	"headway/cmd/web/internal/wire"
+	"headway/cmd/web/console/input"
+	"headway/cmd/web/console/wire"
 	"headway/domain"
 	"headway/fault"
 	"headway/orders"
@@ -17,7 +17,7 @@ import (
 const maxSince = 100
 
 // conflict answers a command whose order has moved: what happened since, by whom, what the same command would give now, and one press to go on.
-func (s *server) conflict(ctx context.Context, in *input.Body, req orders.Request, cause error) error {
+func (s *Server) conflict(ctx context.Context, in *input.Body, req orders.Request, cause error) error {
 	stream, err := s.commands.Load(ctx, req.OrderID)
 	if err != nil {
 		return err
@@ -39,7 +39,7 @@ func (s *server) conflict(ctx context.Context, in *input.Body, req orders.Reques
 		Changes: views.Changes(orders.Fold(s.codec, stream.Records[:min(seen, head)]).Order, stream.Order), Redecided: redecided,
 	}
 	for _, r := range since {
-		m.Since = append(m.Since, s.happening(r, stream.Order.Reference))
+		m.Since = append(m.Since, s.timeline.happening(r, stream.Order.Reference))
 	}
 	// A new command id, because it is a new wish; the version first seen stays, because it is the evidence. The order must have it.
 	form := views.Form{OrderID: req.OrderID, CommandID: string(orders.NewCommandID()), Expected: head, Seen: min(seen, head), Action: redecided, Open: true}

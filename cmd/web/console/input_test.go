@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"fmt"
@@ -9,8 +9,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"headway/cmd/web/internal/input"
-	"headway/cmd/web/internal/wire"
+	"headway/cmd/web/console/consoletest"
+	"headway/cmd/web/console/input"
+	"headway/cmd/web/console/wire"
 	"headway/domain"
 )
 
@@ -73,11 +74,11 @@ func TestBadJSON(t *testing.T) {
 		"an expected version of a create": {item(`"sku":"A","name":"B","quantity":1,"price":"1"`)[:len(item(`"sku":"A","name":"B","quantity":1,"price":"1"`))-1] + `,"expectedVersion":1}`, "expectedVersion", "no field", 400},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := c.postJSON("/orders", test.body)
-			if r.status != test.status || !strings.HasPrefix(r.header.Get("Content-Type"), "application/problem+json") {
-				t.Fatalf("status %d (%s), want %d\n%s", r.status, r.header.Get("Content-Type"), test.status, input.Clip(r.body))
+			r := c.PostJSON("/orders", test.body)
+			if r.Status != test.status || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/problem+json") {
+				t.Fatalf("status %d (%s), want %d\n%s", r.Status, r.Header.Get("Content-Type"), test.status, input.Clip(r.Body))
 			}
-			p := decoded[problemSeen](t, r)
+			p := consoletest.Decoded[consoletest.Problem](t, r)
 			if !strings.Contains(p.Error.Message, test.says) {
 				t.Errorf("it says %q, want %q in it", p.Error.Message, test.says)
 			}
@@ -88,7 +89,7 @@ func TestBadJSON(t *testing.T) {
 			if field != test.field {
 				t.Errorf("it names the field %q, want %q (fields %v)", field, test.field, p.Error.Fields)
 			}
-			if p.Status != test.status || p.Error.RequestID == "" || p.Error.RequestID != r.header.Get("X-Request-ID") {
+			if p.Status != test.status || p.Error.RequestID == "" || p.Error.RequestID != r.Header.Get("X-Request-ID") {
 				t.Errorf("the problem is incomplete: %+v", p)
 			}
 		})
@@ -101,9 +102,9 @@ func TestBadJSON(t *testing.T) {
 // Every wrong field is named at once, in the order of the form.
 func TestAllMistakesAtOnce(t *testing.T) {
 	c := openConsole(t)
-	r := c.postJSON("/orders", `{"commandId":"`+uuid.NewString()+`","currency":"EUR","items":[{"sku":"A","name":"B","quantity":0,"price":"1.999"},{"quantity":1,"price":"1"}]}`)
+	r := c.PostJSON("/orders", `{"commandId":"`+uuid.NewString()+`","currency":"EUR","items":[{"sku":"A","name":"B","quantity":0,"price":"1.999"},{"quantity":1,"price":"1"}]}`)
 	var fields []string
-	for _, f := range decoded[problemSeen](t, r).Error.Fields {
+	for _, f := range consoletest.Decoded[consoletest.Problem](t, r).Error.Fields {
 		fields = append(fields, f.Field)
 	}
 	want := "[customerId items[0].quantity items[0].price items[1].sku items[1].name]"
@@ -115,8 +116,8 @@ func TestAllMistakesAtOnce(t *testing.T) {
 // A price that no currency would allow is named beside a currency that is not known.
 func TestNegativePriceInNoCurrency(t *testing.T) {
 	c := openConsole(t)
-	r := c.postJSON("/orders", `{"commandId":"`+uuid.NewString()+`","customerId":"Ada","currency":"XXQ","items":[{"sku":"A","name":"B","quantity":1,"price":"-1"}]}`)
-	r.wants(t, 422, `"currency"`, `"items[0].price"`, "The price cannot be negative.")
+	r := c.PostJSON("/orders", `{"commandId":"`+uuid.NewString()+`","customerId":"Ada","currency":"XXQ","items":[{"sku":"A","name":"B","quantity":1,"price":"-1"}]}`)
+	r.Wants(t, 422, `"currency"`, `"items[0].price"`, "The price cannot be negative.")
 }
 
 // However much is wrong, the answer is bounded.
@@ -124,8 +125,8 @@ func TestMistakesAreBounded(t *testing.T) {
 	c := openConsole(t)
 	for _, item := range []string{"1", "{}"} {
 		items := strings.TrimSuffix(strings.Repeat(item+",", 9_990), ",")
-		r := c.postJSON("/orders", `{"commandId":"`+uuid.NewString()+`","customerId":"Ada","currency":"EUR","items":[`+items+`]}`)
-		if n := len(decoded[problemSeen](t, r).Error.Fields); n == 0 || n > 2_500 {
+		r := c.PostJSON("/orders", `{"commandId":"`+uuid.NewString()+`","customerId":"Ada","currency":"EUR","items":[`+items+`]}`)
+		if n := len(consoletest.Decoded[consoletest.Problem](t, r).Error.Fields); n == 0 || n > 2_500 {
 			t.Errorf("items of %s: %d complaints", item, n)
 		}
 	}
@@ -170,13 +171,13 @@ func TestBadForms(t *testing.T) {
 			"<script>alert(1)</script>"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := c.postForm("/orders", test.form...)
-			r.wants(t, test.status, test.says, html.EscapeString(test.typed), `value="LAMP-typed"`, `value="R-7"`)
-			if strings.Contains(r.body, "<script>alert") {
+			r := c.PostForm("/orders", test.form...)
+			r.Wants(t, test.status, test.says, html.EscapeString(test.typed), `value="LAMP-typed"`, `value="R-7"`)
+			if strings.Contains(r.Body, "<script>alert") {
 				t.Error("script text is a script")
 			}
 			message := `id="new-` + strings.NewReplacer("[", "-", "].", "-").Replace(test.beside) + `-error"`
-			if !strings.Contains(r.body, message) {
+			if !strings.Contains(r.Body, message) {
 				t.Errorf("no message stands beside the field %s", test.beside)
 			}
 		})
@@ -184,9 +185,9 @@ func TestBadForms(t *testing.T) {
 	if n := c.events(); n != 0 {
 		t.Errorf("%d events were stored by bad forms", n)
 	}
-	c.postForm("/orders", with("colour", "red")...).wants(t, 400, "no field")
-	c.postForm("/orders", with("do", "dance")...).wants(t, 400, "cannot do")
-	c.postForm("/orders", append(with(), "customerId", "twice")...).wants(t, 400, "2 times")
+	c.PostForm("/orders", with("colour", "red")...).Wants(t, 400, "no field")
+	c.PostForm("/orders", with("do", "dance")...).Wants(t, 400, "cannot do")
+	c.PostForm("/orders", append(with(), "customerId", "twice")...).Wants(t, 400, "2 times")
 	if n := c.events(); n != 0 {
 		t.Errorf("%d events were stored by bad forms", n)
 	}
@@ -198,25 +199,25 @@ func TestFormLines(t *testing.T) {
 	form := []string{"commandId", uuid.NewString(), "customerId", "Ada", "currency", "EUR",
 		"items[0].sku", "FIRST", "items[0].name", "One", "items[0].quantity", "1", "items[0].price", "1.00",
 		"items[1].sku", "SECOND", "items[1].name", "Two", "items[1].quantity", "2", "items[1].price", "2.25"}
-	r := c.postForm("/orders", append(form, "do", "add-line")...)
-	r.wants(t, 200, "FIRST", "SECOND", `name="items[2].sku"`, "5.50 EUR")
-	r = c.postForm("/orders", append(form, "do", "remove-line:0")...)
-	r.wants(t, 200, "SECOND", "4.50 EUR")
-	if strings.Contains(r.body, "FIRST") || strings.Contains(r.body, "items[1].sku") {
+	r := c.PostForm("/orders", append(form, "do", "add-line")...)
+	r.Wants(t, 200, "FIRST", "SECOND", `name="items[2].sku"`, "5.50 EUR")
+	r = c.PostForm("/orders", append(form, "do", "remove-line:0")...)
+	r.Wants(t, 200, "SECOND", "4.50 EUR")
+	if strings.Contains(r.Body, "FIRST") || strings.Contains(r.Body, "items[1].sku") {
 		t.Error("the removed line is still there")
 	}
-	c.postForm("/orders", append(form, "do", "remove-line:9")...).wants(t, 400, "cannot do")
-	c.postForm("/orders", append(form, "do", "create", fmt.Sprintf("items[%d].sku", input.MaxLineIndex+1), "X")...).wants(t, 400, "at most")
+	c.PostForm("/orders", append(form, "do", "remove-line:9")...).Wants(t, 400, "cannot do")
+	c.PostForm("/orders", append(form, "do", "create", fmt.Sprintf("items[%d].sku", input.MaxLineIndex+1), "X")...).Wants(t, 400, "at most")
 	if n := c.events(); n != 0 {
 		t.Fatalf("%d events were stored by editing lines", n)
 	}
 	// A script may have removed a line in the middle: what is left moves up.
-	r = c.postForm("/orders", append(form[:6:6], "do", "add-line", "items[4].sku", "LATER", "items[9].sku", "LAST")...)
-	r.wants(t, 200, `name="items[0].sku" value="LATER"`, `name="items[1].sku" value="LAST"`)
+	r = c.PostForm("/orders", append(form[:6:6], "do", "add-line", "items[4].sku", "LATER", "items[9].sku", "LAST")...)
+	r.Wants(t, 200, `name="items[0].sku" value="LATER"`, `name="items[1].sku" value="LAST"`)
 	// A line left blank is no mistake.
-	r = c.postForm("/orders", append(form, "do", "create", "items[2].sku", "", "items[2].name", "", "items[2].quantity", "1", "items[2].price", "")...)
-	if r.status != http.StatusSeeOther {
-		t.Fatalf("status %d\n%s", r.status, r.body)
+	r = c.PostForm("/orders", append(form, "do", "create", "items[2].sku", "", "items[2].name", "", "items[2].quantity", "1", "items[2].price", "")...)
+	if r.Status != http.StatusSeeOther {
+		t.Fatalf("status %d\n%s", r.Status, r.Body)
 	}
 }
 
@@ -225,27 +226,27 @@ func TestFormPostedTwice(t *testing.T) {
 	c := openConsole(t)
 	form := []string{"do", "create", "commandId", uuid.NewString(), "customerId", "Ada", "currency", "EUR",
 		"items[0].sku", "A", "items[0].name", "B", "items[0].quantity", "1", "items[0].price", "1"}
-	first, second := c.postForm("/orders", form...), c.postForm("/orders", form...)
-	if first.status != http.StatusSeeOther || second.status != first.status || first.header.Get("Location") != second.header.Get("Location") {
-		t.Fatalf("%d %s, then %d %s", first.status, first.header.Get("Location"), second.status, second.header.Get("Location"))
+	first, second := c.PostForm("/orders", form...), c.PostForm("/orders", form...)
+	if first.Status != http.StatusSeeOther || second.Status != first.Status || first.Header.Get("Location") != second.Header.Get("Location") {
+		t.Fatalf("%d %s, then %d %s", first.Status, first.Header.Get("Location"), second.Status, second.Header.Get("Location"))
 	}
 	if n := c.events(); n != 1 {
 		t.Errorf("%d events, want 1", n)
 	}
 	// The same id with other content is another wish: the form comes back with a new id and what was typed.
 	form[5] = "Grace"
-	r := c.postForm("/orders", form...)
-	r.wants(t, 422, "used before", `value="Grace"`)
-	if again := formFields(t, r.body, "/orders")["commandId"]; again == form[3] || again == "" {
+	r := c.PostForm("/orders", form...)
+	r.Wants(t, 422, "used before", `value="Grace"`)
+	if again := consoletest.FormFields(t, r.Body, "/orders")["commandId"]; again == form[3] || again == "" {
 		t.Errorf("the form kept the command id of another order: %q", again)
 	}
 	// Once more as JSON: same status, Location, version and events.
 	body := `{"commandId":"` + uuid.NewString() + `","customerId":"Ada","currency":"EUR","items":[{"sku":"A","name":"B","quantity":1,"price":"1"}]}`
-	a, b := c.postJSON("/orders", body), c.postJSON("/orders", body)
-	ra, rb := decoded[wire.Receipt](t, a), decoded[wire.Receipt](t, b)
-	if a.status != 201 || b.status != 201 || a.header.Get("Location") != b.header.Get("Location") ||
+	a, b := c.PostJSON("/orders", body), c.PostJSON("/orders", body)
+	ra, rb := consoletest.Decoded[wire.Receipt](t, a), consoletest.Decoded[wire.Receipt](t, b)
+	if a.Status != 201 || b.Status != 201 || a.Header.Get("Location") != b.Header.Get("Location") ||
 		fmt.Sprint(ra.OrderID, ra.Version, ra.Events) != fmt.Sprint(rb.OrderID, rb.Version, rb.Events) {
-		t.Errorf("a repeat answers otherwise: %d %+v, %d %+v", a.status, ra, b.status, rb)
+		t.Errorf("a repeat answers otherwise: %d %+v, %d %+v", a.Status, ra, b.Status, rb)
 	}
 }
 
@@ -274,24 +275,24 @@ func TestBadCommands(t *testing.T) {
 		"a form field":                   {"/items", `{` + id + `"expectedVersion":1,"do":"create","sku":"A","name":"B","quantity":1,"price":"1"}`, 400, "do"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := c.postJSON("/orders/"+order+test.path, test.body)
-			p := decoded[problemSeen](t, r)
-			if r.status != test.status || test.field != "" && (p.Error.Field == nil || *p.Error.Field != test.field) {
-				t.Errorf("status %d, want %d: %+v", r.status, test.status, p.Error)
+			r := c.PostJSON("/orders/"+order+test.path, test.body)
+			p := consoletest.Decoded[consoletest.Problem](t, r)
+			if r.Status != test.status || test.field != "" && (p.Error.Field == nil || *p.Error.Field != test.field) {
+				t.Errorf("status %d, want %d: %+v", r.Status, test.status, p.Error)
 			}
 		})
 	}
-	r := c.postForm("/orders/"+order+"/items", "commandId", uuid.NewString(), "expectedVersion", "1", "sku", "TYPED", "name", "", "quantity", "x", "price", "1.999")
-	r.wants(t, 422, `value="TYPED"`, "whole number", "at most 2 digits", "The name is required.", `value="1.999"`)
-	r = c.postForm("/orders/"+order+"/cancel", "commandId", uuid.NewString(), "expectedVersion", "1", "reason", "")
-	r.wants(t, 422, "The reason is required.")
+	r := c.PostForm("/orders/"+order+"/items", "commandId", uuid.NewString(), "expectedVersion", "1", "sku", "TYPED", "name", "", "quantity", "x", "price", "1.999")
+	r.Wants(t, 422, `value="TYPED"`, "whole number", "at most 2 digits", "The name is required.", `value="1.999"`)
+	r = c.PostForm("/orders/"+order+"/cancel", "commandId", uuid.NewString(), "expectedVersion", "1", "reason", "")
+	r.Wants(t, 422, "The reason is required.")
 	for _, unknown := range []string{uuid.NewString(), "nonsense", "..%2f..%2fetc"} {
-		if r := c.postJSON("/orders/"+unknown+"/confirm", `{`+id+`"expectedVersion":1}`); r.status != 404 {
-			t.Errorf("order %s: status %d, want 404", unknown, r.status)
+		if r := c.PostJSON("/orders/"+unknown+"/confirm", `{`+id+`"expectedVersion":1}`); r.Status != 404 {
+			t.Errorf("order %s: status %d, want 404", unknown, r.Status)
 		}
 	}
-	c.send("POST", "/orders", "text/csv", "a,b").wants(t, 415)
-	c.send("POST", "/orders", "", "a,b").wants(t, 415)
+	c.Send("POST", "/orders", "text/csv", "a,b").Wants(t, 415)
+	c.Send("POST", "/orders", "", "a,b").Wants(t, 415)
 	if n := c.events(); n != 1 {
 		t.Errorf("%d events, want the creation alone", n)
 	}
@@ -338,22 +339,22 @@ func TestBadQueries(t *testing.T) {
 		"/nothing":                                    {404, ""},
 		"/orders/new?copy=" + uuid.NewString():        {404, ""},
 	} {
-		r := c.getJSON(path)
-		p := decoded[problemSeen](t, r)
+		r := c.GetJSON(path)
+		p := consoletest.Decoded[consoletest.Problem](t, r)
 		field := ""
 		if p.Error.Field != nil {
 			field = *p.Error.Field
 		}
-		if r.status != want.status || field != want.field {
-			t.Errorf("%s: %d, field %q, want %d, field %q", input.Clip(path), r.status, field, want.status, want.field)
+		if r.Status != want.status || field != want.field {
+			t.Errorf("%s: %d, field %q, want %d, field %q", input.Clip(path), r.Status, field, want.status, want.field)
 		}
-		if page := c.get(path); page.status != want.status || !strings.Contains(page.body, "<nav") {
-			t.Errorf("%s: the page has status %d, want %d, with the way on", input.Clip(path), page.status, want.status)
+		if page := c.Get(path); page.Status != want.status || !strings.Contains(page.Body, "<nav") {
+			t.Errorf("%s: the page has status %d, want %d, with the way on", input.Clip(path), page.Status, want.status)
 		}
 	}
-	c.get("/orders?q="+strings.Repeat("x", 501)).wants(t, 400, "A search can have at most 500 characters.")
-	r := c.send("DELETE", "/orders/"+order, "", "")
-	if r.status != http.StatusMethodNotAllowed || r.header.Get("Allow") == "" {
-		t.Errorf("DELETE: %d, Allow %q", r.status, r.header.Get("Allow"))
+	c.Get("/orders?q="+strings.Repeat("x", 501)).Wants(t, 400, "A search can have at most 500 characters.")
+	r := c.Send("DELETE", "/orders/"+order, "", "")
+	if r.Status != http.StatusMethodNotAllowed || r.Header.Get("Allow") == "" {
+		t.Errorf("DELETE: %d, Allow %q", r.Status, r.Header.Get("Allow"))
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"context"
@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"strconv"
 
-	"headway/cmd/web/internal/input"
+	"headway/cmd/web/console/input"
 	"headway/fault"
 )
 

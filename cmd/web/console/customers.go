@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"cmp"
@@ -7,8 +7,8 @@ import (
 
 	"github.com/a-h/templ"
 
-	"headway/cmd/web/internal/input"
-	"headway/cmd/web/internal/wire"
+	"headway/cmd/web/console/input"
+	"headway/cmd/web/console/wire"
 	"headway/eventstore"
 	"headway/fault"
 	"headway/orders"
@@ -22,7 +22,7 @@ const (
 )
 
 // customers is GET /customers.
-func (s *server) customers(r *http.Request) (answer, error) {
+func (s *Server) customers(r *http.Request) (answer, error) {
 	q := input.ParseQuery(r, []string{"q", "sort", "cursor"})
 	query := projections.CustomerQuery{Text: q.Get("q"), Sort: q.Sort("customer", "orders", "last"), Cursor: q.Get("cursor")}
 	if err := q.Err(); err != nil {
@@ -31,9 +31,9 @@ func (s *server) customers(r *http.Request) (answer, error) {
 	m := views.CustomersPage{Text: query.Text, Sort: query.Sort, Cursor: query.Cursor}
 	a := answer{title: "Customers", nav: views.NavCustomers, watch: []string{"customers", "projections"},
 		page: func(f views.Frame) templ.Component { return views.Customers(f, m) }}
-	stamp, stampOf := s.customerStamps(r.Context())
+	stamp, stampOf := s.freshness.customerStamps(r.Context())
 	m.Stamp = stamp
-	version := s.bridge.moment()
+	version := s.moments.next()
 	page, err := s.read.Customers(r.Context(), query)
 	if fault.KindOf(err) == fault.Malformed && err != nil {
 		return answer{}, err
@@ -55,16 +55,16 @@ func (s *server) customers(r *http.Request) (answer, error) {
 }
 
 // customer is GET /customers/{id}: totals, orders, and what happened to the newest of them.
-func (s *server) customer(r *http.Request) (answer, error) {
+func (s *Server) customer(r *http.Request) (answer, error) {
 	q := input.ParseQuery(r, []string{"cursor"})
 	if err := q.Err(); err != nil {
 		return answer{}, err
 	}
 	id := r.PathValue("id")
 	// Before the rows: they must not lack what the stamps say they have.
-	_, stampOf := s.customerStamps(r.Context())
+	_, stampOf := s.freshness.customerStamps(r.Context())
 	summaryStamp := views.Stamp{Projection: projections.CustomerOrderSummary, Stamp: stampOf(id)}
-	listStamp := s.listStamp(r.Context(), projections.OrderList)
+	listStamp := s.freshness.listStamp(r.Context(), projections.OrderList)
 	row, err := s.read.Customer(r.Context(), id)
 	if err != nil {
 		return answer{}, err
@@ -73,7 +73,7 @@ func (s *server) customer(r *http.Request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	stamps := s.rowStamps(r.Context(), page.Rows)
+	stamps := s.freshness.rowStamps(r.Context(), page.Rows)
 	m := views.CustomerPage{
 		Row: views.CustomerRow{Row: row, Zone: s.zone}, Next: page.Next,
 		Orders: s.orderRows(page.Rows, stamps), Stamp: summaryStamp, ListStamp: listStamp,
@@ -84,7 +84,7 @@ func (s *server) customer(r *http.Request) (answer, error) {
 			if err != nil {
 				break // the order list says more than half a timeline
 			}
-			m.Timeline = append(m.Timeline, wire.ListOf(records, func(e eventstore.Record) views.Happening { return s.happening(e, o.Reference) })...)
+			m.Timeline = append(m.Timeline, wire.ListOf(records, func(e eventstore.Record) views.Happening { return s.timeline.happening(e, o.Reference) })...)
 		}
 		slices.SortStableFunc(m.Timeline, func(a, b views.Happening) int {
 			return cmp.Or(b.StoredAt.Compare(a.StoredAt), b.Version-a.Version)

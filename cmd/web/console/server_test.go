@@ -1,27 +1,24 @@
-package main
+package console
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
 
-	"headway/cmd/web/internal/wire"
+	"headway/cmd/web/console/consoletest"
+	"headway/cmd/web/console/wire"
 	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
@@ -74,9 +71,9 @@ func TestCancelledRequestIsNoSuccess(t *testing.T) {
 	cancel()
 	w := &answerWriter{header: http.Header{}}
 	body := `{"commandId":"` + uuid.NewString() + `","customerId":"Ada","currency":"EUR","items":[{"sku":"A","name":"B","quantity":1,"price":"1"}]}`
-	r, _ := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/orders", strings.NewReader(body))
+	r, _ := http.NewRequestWithContext(ctx, http.MethodPost, c.URL+"/orders", strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
-	c.s.handler().ServeHTTP(w, r)
+	c.s.Handler().ServeHTTP(w, r)
 	if n := c.events(); n != 0 || w.status != 503 {
 		t.Errorf("%d events were stored, and the answer was %d", n, w.status)
 	}
@@ -100,7 +97,7 @@ func TestSecurityHeaders(t *testing.T) {
 	inline := regexp.MustCompile(`(?i)<script(?:[^>]*)>[^<]|<style|\sstyle=|\son[a-z]+=|javascript:`)
 	for _, path := range []string{"/", "/orders", "/orders/new", "/orders/" + id, "/orders/" + id + "?at=1", "/orders/" + id + "/events", "/orders/" + id + "/events/1",
 		"/events", "/customers", "/customers/Ada", "/projections", "/projections/order_list", "/nothing", "/healthz", "/orders.json"} {
-		r := c.get(path)
+		r := c.Get(path)
 		for name, want := range map[string]string{
 			"Content-Security-Policy":      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 			"X-Content-Type-Options":       "nosniff",
@@ -109,11 +106,11 @@ func TestSecurityHeaders(t *testing.T) {
 			"Cross-Origin-Resource-Policy": "same-origin",
 			"Cache-Control":                "no-store",
 		} {
-			if got := r.header.Get(name); got != want {
+			if got := r.Header.Get(name); got != want {
 				t.Errorf("%s: %s is %q, want %q", path, name, got, want)
 			}
 		}
-		if bad := inline.FindString(r.body); bad != "" && strings.Contains(r.header.Get("Content-Type"), "html") {
+		if bad := inline.FindString(r.Body); bad != "" && strings.Contains(r.Header.Get("Content-Type"), "html") {
 			t.Errorf("%s: inline script or style: %q", path, bad)
 		}
 	}
@@ -130,18 +127,18 @@ func TestOtherSites(t *testing.T) {
 		"a rebound name":       {"Host", "evil.example"},
 		"a look-alike name":    {"Host", "localhost.evil.example"},
 	} {
-		r := c.send("POST", "/orders", "application/json", body, headers...)
-		if p := decoded[problemSeen](t, r); r.status != 403 || p.Error.Kind != "forbidden" {
-			t.Errorf("%s: %d %+v", name, r.status, p.Error)
+		r := c.Send("POST", "/orders", "application/json", body, headers...)
+		if p := consoletest.Decoded[consoletest.Problem](t, r); r.Status != 403 || p.Error.Kind != "forbidden" {
+			t.Errorf("%s: %d %+v", name, r.Status, p.Error)
 		}
 	}
-	c.get("/", "Host", "evil.example").wants(t, 403)
-	c.get("/", "Host", "localhost:8080").wants(t, 200)
-	c.get("/", "Host", "[::1]:8080").wants(t, 200)
+	c.Get("/", "Host", "evil.example").Wants(t, 403)
+	c.Get("/", "Host", "localhost:8080").Wants(t, 200)
+	c.Get("/", "Host", "[::1]:8080").Wants(t, 200)
 	if n := c.events(); n != 0 {
 		t.Errorf("%d events were stored", n)
 	}
-	c.send("POST", "/orders", "application/json", body, "Origin", c.url).wants(t, 201)
+	c.Send("POST", "/orders", "application/json", body, "Origin", c.URL).Wants(t, 201)
 }
 
 // One address serves people and programs.
@@ -167,12 +164,12 @@ func TestNegotiation(t *testing.T) {
 		{"/customers/Ada.json", "", true},
 		{"/nothing.json", "", true},
 	} {
-		r := c.get(test.path, "Accept", test.accept)
-		if got := json.Valid([]byte(r.body)); got != test.json {
-			t.Errorf("%s, Accept %q: %s", test.path, test.accept, r.header.Get("Content-Type"))
+		r := c.Get(test.path, "Accept", test.accept)
+		if got := json.Valid([]byte(r.Body)); got != test.json {
+			t.Errorf("%s, Accept %q: %s", test.path, test.accept, r.Header.Get("Content-Type"))
 		}
 	}
-	c.get("/customers/Ada%2Ejson").wants(t, 404, "<nav") // the dot belongs to the name
+	c.Get("/customers/Ada%2Ejson").Wants(t, 404, "<nav") // the dot belongs to the name
 }
 
 // The answer to a form says where a GET shows that form; an address that takes only POST leads a person there, and tells a program.
@@ -180,24 +177,24 @@ func TestAnswersHaveAHome(t *testing.T) {
 	c := openConsole(t)
 	id := string(c.newOrder("R-1").OrderID)
 	order := "/orders/" + id
-	c.postForm("/orders", "do", "add-line").wants(t, 200, `data-home="/orders/new"`, `name="back" value="/orders/new"`)
-	c.postForm("/orders", "do", "create").wants(t, 422, `data-home="/orders/new"`)
-	c.postForm(order+"/cancel", "commandId", uuid.NewString(), "expectedVersion", "1").wants(t, 422, `data-home="`+order+`"`, `name="back" value="`+order+`"`)
-	if r := c.get(order); strings.Contains(r.body, "data-home") {
+	c.PostForm("/orders", "do", "add-line").Wants(t, 200, `data-home="/orders/new"`, `name="back" value="/orders/new"`)
+	c.PostForm("/orders", "do", "create").Wants(t, 422, `data-home="/orders/new"`)
+	c.PostForm(order+"/cancel", "commandId", uuid.NewString(), "expectedVersion", "1").Wants(t, 422, `data-home="`+order+`"`, `name="back" value="`+order+`"`)
+	if r := c.Get(order); strings.Contains(r.Body, "data-home") {
 		t.Error("a page that was read has another home than its address")
 	}
 	for _, command := range []string{"items", "confirm", "cancel"} {
 		path := order + "/" + command
-		if r := c.get(path); r.status != 303 || r.header.Get("Location") != order {
-			t.Errorf("GET %s: %d to %q", path, r.status, r.header.Get("Location"))
+		if r := c.Get(path); r.Status != 303 || r.Header.Get("Location") != order {
+			t.Errorf("GET %s: %d to %q", path, r.Status, r.Header.Get("Location"))
 		}
-		if r := c.getJSON(path); r.status != 405 || r.header.Get("Allow") != "POST" {
-			t.Errorf("GET %s as JSON: %d, allowed is %q", path, r.status, r.header.Get("Allow"))
+		if r := c.GetJSON(path); r.Status != 405 || r.Header.Get("Allow") != "POST" {
+			t.Errorf("GET %s as JSON: %d, allowed is %q", path, r.Status, r.Header.Get("Allow"))
 		}
 	}
 	for _, path := range []string{"/orders/nothing/cancel", order + "/cancel/x", order + "/steal", "/theme"} {
-		if r := c.get(path); r.status != 404 && r.status != 405 {
-			t.Errorf("GET %s: %d", path, r.status)
+		if r := c.Get(path); r.Status != 404 && r.Status != 405 {
+			t.Errorf("GET %s: %d", path, r.Status)
 		}
 	}
 }
@@ -222,35 +219,35 @@ func TestShapes(t *testing.T) {
 		"/projections":                "projections",
 		"/projections/order_list":     "cursor heartbeatAt holds lag name progress rate reason state",
 	} {
-		r := c.getJSON(path)
-		r.wants(t, 200)
-		if got := keys(decoded[map[string]json.RawMessage](t, r)); got != want {
+		r := c.GetJSON(path)
+		r.Wants(t, 200)
+		if got := keys(consoletest.Decoded[map[string]json.RawMessage](t, r)); got != want {
 			t.Errorf("%s has %s, want %s", path, got, want)
 		}
 	}
-	list := decoded[struct {
+	list := consoletest.Decoded[struct {
 		Orders []map[string]json.RawMessage
 		Stamp  map[string]json.RawMessage
-	}](t, c.getJSON("/orders"))
+	}](t, c.GetJSON("/orders"))
 	if got, want := keys(list.Orders[0]), "cancelledAt confirmedAt createdAt customerId head id itemCount reference stamp status total version"; got != want {
 		t.Errorf("a row has %s, want %s", got, want)
 	}
 	if string(list.Orders[0]["reference"]) != "null" || string(list.Stamp["version"]) != "null" {
 		t.Errorf("absent values: reference %s, the list's version %s", list.Orders[0]["reference"], list.Stamp["version"])
 	}
-	empty := c.getJSON("/events/correlation/x")
-	empty.wants(t, 200, `"events": []`, `"next": null`)
-	overview := decoded[wire.Overview](t, c.getJSON("/"))
+	empty := c.GetJSON("/events/correlation/x")
+	empty.Wants(t, 200, `"events": []`, `"next": null`)
+	overview := consoletest.Decoded[wire.Overview](t, c.GetJSON("/"))
 	if len(overview.EventsPerMinute) != 60 || overview.Statuses[domain.Created] != 1 || overview.Today[0] != (domain.Money{Minor: 2500, Currency: "EUR"}) {
 		t.Errorf("overview %+v", overview)
 	}
-	receipt := decoded[wire.Receipt](t, c.postJSON("/orders/"+id+"/confirm", `{"commandId":"`+uuid.NewString()+`","expectedVersion":1}`))
+	receipt := consoletest.Decoded[wire.Receipt](t, c.PostJSON("/orders/"+id+"/confirm", `{"commandId":"`+uuid.NewString()+`","expectedVersion":1}`))
 	p := receipt.Projections[projections.OrderList]
 	if receipt.Version != 2 || len(receipt.Events) != 1 || *p.Version != 1 || p.Current || p.MS != nil || receipt.Searchable {
 		t.Errorf("a receipt before any projection moved: %+v", receipt)
 	}
 	c.project()
-	seen := decoded[wire.OrderPage](t, c.getJSON("/orders/"+id+"?at=2"))
+	seen := consoletest.Decoded[wire.OrderPage](t, c.GetJSON("/orders/"+id+"?at=2"))
 	if len(*seen.Changes) == 0 || (*seen.Changes)[0].Field != "status" || (*seen.Changes)[0].To != "confirmed" {
 		t.Errorf("what version 2 changed: %+v", seen.Changes)
 	}
@@ -270,15 +267,15 @@ func TestStamps(t *testing.T) {
 	c := openConsole(t)
 	id := string(c.newOrder("R-1").OrderID)
 	c.project()
-	stamp := func() wire.Stamp { return decoded[wire.Orders](t, c.getJSON("/orders")).Orders[0].Stamp }
+	stamp := func() wire.Stamp { return consoletest.Decoded[wire.Orders](t, c.GetJSON("/orders")).Orders[0].Stamp }
 	if s := stamp(); s.State != "current" || *s.Head != 1 {
 		t.Errorf("after projecting: %+v", s)
 	}
-	c.postJSON("/orders/"+id+"/confirm", `{"commandId":"`+uuid.NewString()+`","expectedVersion":1}`).wants(t, 200)
+	c.PostJSON("/orders/"+id+"/confirm", `{"commandId":"`+uuid.NewString()+`","expectedVersion":1}`).Wants(t, 200)
 	if s := stamp(); s.State != "behind" || s.Behind.Events != 1 || *s.Version != 1 || *s.Head != 2 {
 		t.Errorf("before projecting: %+v", s)
 	}
-	page := decoded[wire.OrderPage](t, c.getJSON("/orders/"+id))
+	page := consoletest.Decoded[wire.OrderPage](t, c.GetJSON("/orders/"+id))
 	if page.Version != 2 || page.Order.Status != domain.Confirmed || page.Stamps[projections.OrderList].State != "behind" {
 		t.Errorf("the order's page: %+v", page)
 	}
@@ -311,13 +308,13 @@ func TestStampIsNotNewerThanRows(t *testing.T) {
 	c.project()
 	c.s.read = arriving{c.s.read, c.project}
 	c.newOrder("R-2")
-	list := decoded[wire.Orders](t, c.getJSON("/orders"))
+	list := consoletest.Decoded[wire.Orders](t, c.GetJSON("/orders"))
 	if len(list.Orders) != 1 || list.Stamp.State != "behind" {
 		t.Errorf("%d orders, stamped %+v", len(list.Orders), list.Stamp)
 	}
 	customer := list.Orders[0].CustomerID
 	c.newOrder("R-3")
-	page := decoded[wire.CustomerPage](t, c.getJSON("/customers/"+url.PathEscape(customer)))
+	page := consoletest.Decoded[wire.CustomerPage](t, c.GetJSON("/customers/"+url.PathEscape(customer)))
 	if page.Customer.TotalOrders != 2 || page.Customer.Stamp.State != "behind" {
 		t.Errorf("%d orders, stamped %+v", page.Customer.TotalOrders, page.Customer.Stamp)
 	}
@@ -326,13 +323,13 @@ func TestStampIsNotNewerThanRows(t *testing.T) {
 // A row of a customer is numbered so that a page never goes back to an older one, nor misses the next.
 func TestCustomerRowsHaveAnOrder(t *testing.T) {
 	c := openConsole(t)
-	if earlier, later := c.s.bridge.moment(), c.s.bridge.moment(); earlier >= later {
+	if earlier, later := c.s.moments.next(), c.s.moments.next(); earlier >= later {
 		t.Error("two readings at one moment look like one")
 	}
 	c.newOrder("R-1")
 	c.project()
-	written := c.s.bridge.moment()
-	row := regexp.MustCompile(`data-live="customer_order_summary"[^>]*data-version="(\d+)"`).FindStringSubmatch(c.get("/customers").body)
+	written := c.s.moments.next()
+	row := regexp.MustCompile(`data-live="customer_order_summary"[^>]*data-version="(\d+)"`).FindStringSubmatch(c.Get("/customers").Body)
 	if len(row) != 2 {
 		t.Fatal("the list has no row")
 	}
@@ -345,89 +342,89 @@ func TestCustomerRowsHaveAnOrder(t *testing.T) {
 func TestConflict(t *testing.T) {
 	c := openConsole(t)
 	id := string(c.newOrder("R-1").OrderID)
-	add := func(version int) reply {
-		return c.postJSON("/orders/"+id+"/items", fmt.Sprintf(
+	add := func(version int) consoletest.Reply {
+		return c.PostJSON("/orders/"+id+"/items", fmt.Sprintf(
 			`{"commandId":%q,"expectedVersion":%d,"sku":"MUG","name":"Enamel mug","quantity":1,"price":"7.25"}`, uuid.NewString(), version))
 	}
-	add(1).wants(t, 200)
-	p := decoded[problemSeen](t, add(1))
+	add(1).Wants(t, 200)
+	p := consoletest.Decoded[consoletest.Problem](t, add(1))
 	if p.Status != 409 || p.Error.Kind != "conflict" || p.Seen != 1 || p.Head != 2 || len(p.Since) != 1 ||
 		p.Since[0].EventType != domain.TypeOrderItemAdded || !p.Redecided.Allowed || p.Redecided.Reason != nil {
 		t.Errorf("the conflict as JSON: %+v", p)
 	}
 	first := uuid.NewString()
-	r := c.postForm("/orders/"+id+"/cancel", "commandId", first, "expectedVersion", "1", "reason", "Typed <b>by</b> hand")
-	r.wants(t, 409, "Enamel mug", "Typed &lt;b&gt;by&lt;/b&gt; hand", "local")
-	fields := formFields(t, r.body, "/orders/"+id+"/cancel")
+	r := c.PostForm("/orders/"+id+"/cancel", "commandId", first, "expectedVersion", "1", "reason", "Typed <b>by</b> hand")
+	r.Wants(t, 409, "Enamel mug", "Typed &lt;b&gt;by&lt;/b&gt; hand", "local")
+	fields := consoletest.FormFields(t, r.Body, "/orders/"+id+"/cancel")
 	if fields["expectedVersion"] != "2" || fields["seenVersion"] != "1" || fields["commandId"] == first {
 		t.Fatalf("the form goes on with %v", fields)
 	}
 	// It moves again: the version first seen stays.
-	add(2).wants(t, 200)
-	again := func(fields map[string]string) reply {
-		return c.postForm("/orders/"+id+"/cancel", "commandId", fields["commandId"], "expectedVersion", fields["expectedVersion"],
+	add(2).Wants(t, 200)
+	again := func(fields map[string]string) consoletest.Reply {
+		return c.PostForm("/orders/"+id+"/cancel", "commandId", fields["commandId"], "expectedVersion", fields["expectedVersion"],
 			"seenVersion", fields["seenVersion"], "reason", "Typed by hand")
 	}
 	r = again(fields)
-	r.wants(t, 409)
-	fields = formFields(t, r.body, "/orders/"+id+"/cancel")
+	r.Wants(t, 409)
+	fields = consoletest.FormFields(t, r.Body, "/orders/"+id+"/cancel")
 	if fields["expectedVersion"] != "3" || fields["seenVersion"] != "1" {
 		t.Fatalf("the form goes on with %v", fields)
 	}
 	r = again(fields)
-	if r.status != http.StatusSeeOther || r.header.Get("Location") != fmt.Sprintf("/orders/%s?after=%s@4", id, id) {
-		t.Fatalf("%d %s", r.status, r.header.Get("Location"))
+	if r.Status != http.StatusSeeOther || r.Header.Get("Location") != fmt.Sprintf("/orders/%s?after=%s@4", id, id) {
+		t.Fatalf("%d %s", r.Status, r.Header.Get("Location"))
 	}
-	page := decoded[wire.OrderPage](t, c.getJSON("/orders/"+id))
+	page := consoletest.Decoded[wire.OrderPage](t, c.GetJSON("/orders/"+id))
 	last := page.Events[len(page.Events)-1]
 	if last.Version != 4 || last.Metadata.SeenVersion == nil || *last.Metadata.SeenVersion != 1 {
 		t.Errorf("the version first seen is not stored: %+v", last.Metadata)
 	}
 	// A version that the order never had is no evidence.
-	r = c.postForm("/orders/"+id+"/cancel", "commandId", uuid.NewString(), "expectedVersion", "9", "reason", "Typed by hand")
-	r.wants(t, 409)
-	if fields := formFields(t, r.body, "/orders/"+id+"/cancel"); fields["expectedVersion"] != "4" || fields["seenVersion"] == "9" {
+	r = c.PostForm("/orders/"+id+"/cancel", "commandId", uuid.NewString(), "expectedVersion", "9", "reason", "Typed by hand")
+	r.Wants(t, 409)
+	if fields := consoletest.FormFields(t, r.Body, "/orders/"+id+"/cancel"); fields["expectedVersion"] != "4" || fields["seenVersion"] == "9" {
 		t.Errorf("the form goes on with %v", fields)
 	}
 	// A refusal at the head is said beforehand.
-	p = decoded[problemSeen](t, add(1))
+	p = consoletest.Decoded[consoletest.Problem](t, add(1))
 	if p.Redecided.Allowed || p.Redecided.Reason == nil {
 		t.Errorf("what adding to a cancelled order would give: %+v", p.Redecided)
 	}
-	r = c.postForm("/orders/"+id+"/confirm", "commandId", uuid.NewString(), "expectedVersion", "4")
-	r.wants(t, 422, "Only a created order can be confirmed")
+	r = c.PostForm("/orders/"+id+"/confirm", "commandId", uuid.NewString(), "expectedVersion", "4")
+	r.Wants(t, 422, "Only a created order can be confirmed")
 }
 
 // The read store being away takes lists away, and nothing else: order pages and commands work, and the lists say why.
 func TestReadStoreAway(t *testing.T) {
-	c := openConsole(t, func(app *App) { app.Read = away{app.Read} })
-	r := c.postForm("/orders", "do", "create", "commandId", uuid.NewString(), "customerId", "Ada", "currency", "EUR",
+	c := openConsole(t, func(o *Options) { o.Read = away{o.Read} })
+	r := c.PostForm("/orders", "do", "create", "commandId", uuid.NewString(), "customerId", "Ada", "currency", "EUR",
 		"items[0].sku", "A", "items[0].name", "B", "items[0].quantity", "1", "items[0].price", "1")
-	if r.status != http.StatusSeeOther {
-		t.Fatalf("create: %d\n%s", r.status, r.body)
+	if r.Status != http.StatusSeeOther {
+		t.Fatalf("create: %d\n%s", r.Status, r.Body)
 	}
-	page, err := url.Parse(r.header.Get("Location"))
+	page, err := url.Parse(r.Header.Get("Location"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.get(page.String()).wants(t, 200, "Stored at version 1")
-	c.get(page.Path).wants(t, 200)
-	c.postJSON(page.Path+"/confirm", `{"commandId":"`+uuid.NewString()+`","expectedVersion":1}`).wants(t, 200, `"current": false`)
-	c.getJSON(page.Path).wants(t, 200, `"unknown"`)
+	c.Get(page.String()).Wants(t, 200, "Stored at version 1")
+	c.Get(page.Path).Wants(t, 200)
+	c.PostJSON(page.Path+"/confirm", `{"commandId":"`+uuid.NewString()+`","expectedVersion":1}`).Wants(t, 200, `"current": false`)
+	c.GetJSON(page.Path).Wants(t, 200, `"unknown"`)
 	for _, path := range []string{"/", "/events", "/orders/new", "/projections", "/projections/order_list", page.Path + "/events", "/healthz"} {
-		c.get(path).wants(t, 200)
+		c.Get(path).Wants(t, 200)
 	}
-	c.get("/projections").wants(t, 200, "unreachable")
+	c.Get("/projections").Wants(t, 200, "unreachable")
 	for _, path := range []string{"/orders", "/customers", "/customers/Ada", "/readyz"} {
-		r := c.get(path)
-		if r.status != 503 || r.header.Get("Retry-After") == "" {
-			t.Errorf("%s: %d, Retry-After %q", path, r.status, r.header.Get("Retry-After"))
+		r := c.Get(path)
+		if r.Status != 503 || r.Header.Get("Retry-After") == "" {
+			t.Errorf("%s: %d, Retry-After %q", path, r.Status, r.Header.Get("Retry-After"))
 		}
-		if path != "/readyz" && (!strings.Contains(r.body, awaySentence) || !strings.Contains(r.body, "<nav")) {
+		if path != "/readyz" && (!strings.Contains(r.Body, awaySentence) || !strings.Contains(r.Body, "<nav")) {
 			t.Errorf("%s does not say why, or has no way on", path)
 		}
 	}
-	if p := decoded[problemSeen](t, c.getJSON("/orders")); p.Error.Kind != "unavailable" {
+	if p := consoletest.Decoded[consoletest.Problem](t, c.GetJSON("/orders")); p.Error.Kind != "unavailable" {
 		t.Errorf("as JSON: %+v", p)
 	}
 }
@@ -482,15 +479,15 @@ func TestMarkupIsText(t *testing.T) {
 	}
 	ws := c.dial()
 	watch(t, ws, "orders", "customers", "projections")
-	r := c.send("POST", "/orders", "application/json", string(create), "X-Correlation-Id", `<script>alert(1)</script>`)
-	r.wants(t, 201)
-	id := string(decoded[wire.Receipt](t, r).OrderID)
+	r := c.Send("POST", "/orders", "application/json", string(create), "X-Correlation-Id", `<script>alert(1)</script>`)
+	r.Wants(t, 201)
+	id := string(consoletest.Decoded[wire.Receipt](t, r).OrderID)
 	watch(t, ws, "orders", "customers", "projections", "order:"+id)
 	cancel, err := json.Marshal(map[string]any{"commandId": uuid.NewString(), "expectedVersion": 1, "reason": evil})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.postJSON("/orders/"+id+"/cancel", string(cancel)).wants(t, 200)
+	c.PostJSON("/orders/"+id+"/cancel", string(cancel)).Wants(t, 200)
 	c.project()
 	paths := []string{"/", "/orders", "/orders?q=" + url.QueryEscape(evil), "/orders?customer=" + url.QueryEscape(evil), "/orders/new", "/orders/new?copy=" + id, "/orders/" + id,
 		"/orders/" + id + "?at=1", "/orders/" + id + "?after=" + id + "@2", "/orders/" + id + "/events", "/orders/" + id + "/events/1",
@@ -499,13 +496,13 @@ func TestMarkupIsText(t *testing.T) {
 		"/orders/" + url.PathEscape(evil), "/projections/" + url.PathEscape(evil), "/orders?status=" + url.QueryEscape(evil), "/orders?sort=" + url.QueryEscape(evil),
 		"/orders?from=" + url.QueryEscape(evil), "/orders?" + url.QueryEscape(evil) + "=1"}
 	for _, path := range paths {
-		if body := c.get(path).body; strings.Contains(body, "<script>alert") || strings.Contains(body, "<img src=x") {
+		if body := c.Get(path).Body; strings.Contains(body, "<script>alert") || strings.Contains(body, "<img src=x") {
 			t.Errorf("%s: markup in a field is markup on the page", path)
 		}
 	}
-	conflict := c.postForm("/orders/"+id+"/cancel", "commandId", uuid.NewString(), "expectedVersion", "1", "reason", evil)
-	conflict.wants(t, 409)
-	if strings.Contains(conflict.body, "<script>alert") {
+	conflict := c.PostForm("/orders/"+id+"/cancel", "commandId", uuid.NewString(), "expectedVersion", "1", "reason", evil)
+	conflict.Wants(t, 409)
+	if strings.Contains(conflict.Body, "<script>alert") {
 		t.Error("the conflict page: markup in a field is markup on the page")
 	}
 	seen := map[string]bool{}
@@ -525,13 +522,13 @@ type frameJSON struct {
 }
 
 func (c *console) dial() *websocket.Conn {
-	c.t.Helper()
-	ws, answer, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(c.url, "http")+"/live", http.Header{"Origin": {c.url}})
+	c.T.Helper()
+	ws, answer, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(c.URL, "http")+"/live", http.Header{"Origin": {c.URL}})
 	if err != nil {
-		c.t.Fatal(err)
+		c.T.Fatal(err)
 	}
 	answer.Body.Close()
-	c.t.Cleanup(func() { ws.Close() })
+	c.T.Cleanup(func() { ws.Close() })
 	return ws
 }
 
@@ -577,7 +574,7 @@ func TestSecondWindow(t *testing.T) {
 	c.project()
 	ws := c.dial()
 	watch(t, ws, "orders", "order:"+id)
-	c.postJSON("/orders/"+id+"/confirm", `{"commandId":"`+uuid.NewString()+`","expectedVersion":1}`).wants(t, 200)
+	c.PostJSON("/orders/"+id+"/confirm", `{"commandId":"`+uuid.NewString()+`","expectedVersion":1}`).Wants(t, 200)
 	readFrames(t, ws, func(f frameJSON) bool { return f.Type == "head" && f.ID == id && f.Version == 2 })
 	c.project()
 	waiting := map[string]bool{"order_list": true, "order": true, "customer_order_summary": true}
@@ -602,12 +599,12 @@ func TestSecondWindow(t *testing.T) {
 
 // The order page needs no projection: a second window follows it while the read store is away.
 func TestSecondWindowWithoutReadStore(t *testing.T) {
-	c := openConsole(t, func(app *App) { app.Read = away{app.Read} })
+	c := openConsole(t, func(o *Options) { o.Read = away{o.Read} })
 	id := string(c.newOrder("R-1").OrderID)
 	ws := c.dial()
 	watch(t, ws, "order:"+id)
-	c.postJSON("/orders/"+id+"/confirm", `{"commandId":"`+uuid.NewString()+`","expectedVersion":1}`).wants(t, 200)
-	c.s.bridge.flush(t.Context())
+	c.PostJSON("/orders/"+id+"/confirm", `{"commandId":"`+uuid.NewString()+`","expectedVersion":1}`).Wants(t, 200)
+	c.s.publisher.flush(t.Context())
 	readFrames(t, ws, func(f frameJSON) bool {
 		return f.Projection == "order" && f.Version == 2 && strings.Contains(f.HTML, "confirmed")
 	})
@@ -618,23 +615,23 @@ func TestCustomerOfAHeldOrder(t *testing.T) {
 	c := openConsole(t)
 	id := c.newOrder("R-1").OrderID
 	c.project()
-	lease, err := c.app.Read.Lease(t.Context())
+	lease, err := c.options.Read.Lease(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.app.Read.Write(t.Context(), projections.Batch{
+	if err := c.options.Read.Write(t.Context(), projections.Batch{
 		Projection: projections.CustomerOrderSummary, Epoch: lease.Epoch, Holds: []projections.Hold{
 			{Projection: projections.CustomerOrderSummary, OrderID: id, Version: 2, Reason: "Unknown event type.", Since: time.Now()},
 		},
 	}); err != nil {
 		t.Fatal(err)
 	}
-	list := decoded[wire.Customers](t, c.getJSON("/customers"))
+	list := consoletest.Decoded[wire.Customers](t, c.GetJSON("/customers"))
 	if len(list.Customers) != 1 || list.Customers[0].Stamp.State != "held" {
 		t.Fatalf("in the list: %+v", list.Customers)
 	}
-	page := c.get("/customers/" + url.PathEscape(list.Customers[0].ID))
-	page.wants(t, 200, "held: order "+string(id)+" at version 2")
+	page := c.Get("/customers/" + url.PathEscape(list.Customers[0].ID))
+	page.Wants(t, 200, "held: order "+string(id)+" at version 2")
 }
 
 // A receipt says how long it waits for a projection, and why if that is more than a moment.
@@ -642,22 +639,22 @@ func TestReceiptSaysWhyItWaits(t *testing.T) {
 	c := openConsole(t)
 	id := string(c.newOrder("R-1").OrderID)
 	c.project()
-	c.postJSON("/orders/"+id+"/confirm", `{"commandId":"`+uuid.NewString()+`","expectedVersion":1}`).wants(t, 200)
-	lease, err := c.app.Read.Lease(t.Context())
+	c.PostJSON("/orders/"+id+"/confirm", `{"commandId":"`+uuid.NewString()+`","expectedVersion":1}`).Wants(t, 200)
+	lease, err := c.options.Read.Lease(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.app.Read.Write(t.Context(), projections.Batch{
+	if err := c.options.Read.Write(t.Context(), projections.Batch{
 		Projection: projections.OrderList, Epoch: lease.Epoch, Holds: []projections.Hold{
 			{Projection: projections.OrderList, OrderID: domain.OrderID(id), Version: 2, Reason: "Unknown event type.", Since: time.Now()},
 		},
 	}); err != nil {
 		t.Fatal(err)
 	}
-	page := c.get("/orders/" + id + "?after=" + id + "@2")
+	page := c.Get("/orders/" + id + "?after=" + id + "@2")
 	for projection, why := range map[string]string{"order_list": ", held at version 2: Unknown event type", "customer_order_summary": ""} {
 		want := regexp.MustCompile(`data-tick="` + projection + `" data-state="waiting" data-since-ms="\d+"[^>]*>[^<]*<span data-tick-words aria-live="off">waiting for [\d.]+ m?s` + why + `</span>`)
-		if !want.MatchString(page.body) {
+		if !want.MatchString(page.Body) {
 			t.Errorf("the receipt of %s does not say %s", projection, want)
 		}
 	}
@@ -668,197 +665,59 @@ func TestHoldReachesPages(t *testing.T) {
 	c := openConsole(t)
 	ws := c.dial()
 	watch(t, ws, "orders")
-	c.s.bridge.held(projections.Hold{Projection: projections.OrderList, OrderID: "5a054c39-661d-5b6b-9a7a-b0fe46e5bf18", Version: 2})
+	c.s.news.held(projections.Hold{Projection: projections.OrderList, OrderID: "5a054c39-661d-5b6b-9a7a-b0fe46e5bf18", Version: 2})
 	readFrames(t, ws, func(f frameJSON) bool { return f.Type == "resync" })
-}
-
-// The whole program: it says where it is, keeps a second server away, keeps its files to their owner, and stops when asked.
-func TestRun(t *testing.T) {
-	dir := t.TempDir() + "/data"
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	out := &lockedBuffer{}
-	ended := make(chan int, 1)
-	go func() {
-		ended <- run(ctx, []string{"--addr", "127.0.0.1:0", "--data", dir}, nil, strings.NewReader(""), out, io.Discard)
-	}()
-	var address string
-	for deadline := time.Now().Add(20 * time.Second); address == ""; {
-		if m := regexp.MustCompile(`Headway is at (http://127\.0\.0\.1:\d+)\n`).FindStringSubmatch(out.String()); m != nil {
-			address = m[1]
-		} else if time.Now().After(deadline) {
-			t.Fatalf("it never said where it is: %s", out.String())
-		} else {
-			time.Sleep(5 * time.Millisecond)
-		}
-	}
-	answer, err := http.Get(address + "/healthz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer.Body.Close()
-	ws, handshake, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(address, "http")+"/live", http.Header{"Origin": {address}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ws.Close()
-	handshake.Body.Close()
-
-	second := &lockedBuffer{}
-	if code := run(t.Context(), []string{"--addr", "127.0.0.1:0", "--data", dir}, nil, nil, io.Discard, second); code != 1 ||
-		!strings.Contains(second.String(), "Stop it first") {
-		t.Errorf("a second server on the folder: %d %s", code, second.String())
-	}
-	checkPermissions(t, dir)
-
-	stop()
-	select {
-	case code := <-ended:
-		if code != 0 {
-			t.Errorf("it ended with %d", code)
-		}
-	case <-time.After(10 * time.Second):
-		t.Fatal("it did not stop within 10 s")
-	}
-	_ = ws.SetReadDeadline(time.Now().Add(5 * time.Second))
-	for {
-		if _, _, err = ws.ReadMessage(); err != nil {
-			break
-		}
-	}
-	if !websocket.IsCloseError(err, websocket.CloseServiceRestart) {
-		t.Errorf("the socket was told %v, want 1012", err)
-	}
-}
-
-// Settings that cannot be served are refused with a sentence, before anything is made.
-func TestRefusedSettings(t *testing.T) {
-	for name, test := range map[string]struct {
-		args []string
-		says string
-		code int
-	}{
-		"an address others can reach":  {[]string{"--addr", "0.0.0.0:0"}, "sign-in", 1},
-		"every address":                {[]string{"--addr", ":0"}, "sign-in", 1},
-		"a name that is not loopback":  {[]string{"--addr", "example.com:80"}, "sign-in", 1},
-		"an engine nobody knows":       {[]string{"--addr", "127.0.0.1:0", "--events", "postgres:X"}, "write sqlite:PATH or dynamodb:PREFIX", 1},
-		"events in a search engine":    {[]string{"--addr", "127.0.0.1:0", "--events", "elasticsearch:http://x"}, "not an engine", 1},
-		"rows in tables":               {[]string{"--addr", "127.0.0.1:0", "--read", "dynamodb:X"}, "write sqlite:PATH or elasticsearch:URL", 1},
-		"an engine that is nowhere":    {[]string{"--addr", "127.0.0.1:0", "--read", "elasticsearch:"}, "does not say where", 1},
-		"tables with a strange name":   {[]string{"--addr", "127.0.0.1:0", "--events", "dynamodb:a b"}, "prefix of the tables", 1},
-		"an address that is none":      {[]string{"--addr", "127.0.0.1:0", "--read", "elasticsearch:localhost"}, "http://", 1},
-		"an address asked too much":    {[]string{"--addr", "127.0.0.1:0", "--read", "elasticsearch:http://x?index=y"}, "“prefix”", 1},
-		"tables of a file":             {[]string{"tables", "check"}, "dynamodb:PREFIX", 1},
-		"a time zone nobody knows":     {[]string{"--timezone", "Moon/Base"}, "not a time zone", 2},
-		"a flag nobody knows":          {[]string{"--colour", "red"}, "colour", 2},
-		"a demo in another store":      {[]string{"--addr", "127.0.0.1:0", "--demo", "--events", "sqlite:x.db"}, "its own data", 1},
-		"traffic that goes backwards":  {[]string{"--addr", "127.0.0.1:0", "--demo", "--demo-traffic=-1"}, "--demo-traffic", 1},
-		"an address that is not there": {[]string{"--addr", "127.0.0.1:99999"}, "cannot be used", 1},
-	} {
-		t.Run(name, func(t *testing.T) {
-			errs := &lockedBuffer{}
-			code := run(t.Context(), append(test.args, "--data", t.TempDir()), nil, nil, io.Discard, errs)
-			if code != test.code || !strings.Contains(errs.String(), test.says) {
-				t.Errorf("%d %s", code, errs.String())
-			}
-		})
-	}
-	out := &lockedBuffer{}
-	if code := run(t.Context(), []string{"version"}, []string{"HEADWAY_TIMEZONE=Europe/Berlin"}, nil, out, io.Discard); code != 0 || !strings.HasPrefix(out.String(), "headway ") {
-		t.Errorf("version: %d %s", code, out.String())
-	}
-	if code := run(t.Context(), []string{"version"}, []string{"HEADWAY_TIMEZONE=Moon/Base"}, nil, io.Discard, io.Discard); code != 2 {
-		t.Errorf("a bad variable: %d", code)
-	}
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
-
-// checkPermissions wants a folder and files for their owner alone.
-func checkPermissions(t *testing.T, dir string) {
-	t.Helper()
-	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		if info.Mode().Perm()&0o077 != 0 {
-			t.Errorf("%s has mode %v", path, info.Mode())
-		}
-		return nil
-	})
-	if err != nil {
-		t.Error(err)
-	}
 }
 
 // A colour or a demo person is chosen without a script, and leads back to this console and nowhere else.
 func TestChoices(t *testing.T) {
-	c := openConsole(t, func(app *App) { app.Settings.Demo = true })
-	r := c.postForm("/theme", "theme", "dark", "back", "/orders?q=x")
-	cookie := r.header.Get("Set-Cookie")
-	if r.status != 303 || r.header.Get("Location") != "/orders?q=x" || !strings.Contains(cookie, "HttpOnly") || !strings.Contains(cookie, "SameSite=Strict") {
-		t.Errorf("%d %v", r.status, r.header)
+	c := openConsole(t, func(o *Options) { o.Demo = true })
+	r := c.PostForm("/theme", "theme", "dark", "back", "/orders?q=x")
+	cookie := r.Header.Get("Set-Cookie")
+	if r.Status != 303 || r.Header.Get("Location") != "/orders?q=x" || !strings.Contains(cookie, "HttpOnly") || !strings.Contains(cookie, "SameSite=Strict") {
+		t.Errorf("%d %v", r.Status, r.Header)
 	}
-	c.get("/orders", "Cookie", "headway_theme=dark").wants(t, 200, `data-theme="dark"`)
-	c.postForm("/theme", "theme", "red", "back", "/").wants(t, 422, "not one of")
+	c.Get("/orders", "Cookie", "headway_theme=dark").Wants(t, 200, `data-theme="dark"`)
+	c.PostForm("/theme", "theme", "red", "back", "/").Wants(t, 422, "not one of")
 	for _, back := range []string{"https://evil.example/", "//evil.example/", `/\evil.example`, "orders", "javascript:alert(1)", ""} {
-		if r := c.postForm("/theme", "theme", "auto", "back", back); r.header.Get("Location") != "/" {
-			t.Errorf("back to %q leads to %q", back, r.header.Get("Location"))
+		if r := c.PostForm("/theme", "theme", "auto", "back", back); r.Header.Get("Location") != "/" {
+			t.Errorf("back to %q leads to %q", back, r.Header.Get("Location"))
 		}
 	}
-	c.postForm("/demo/staff", "staff", "operator", "back", "/").wants(t, 303)
-	c.get("/", "Cookie", "headway_staff=operator").wants(t, 200, "operator", "banner-demo")
-	r = c.send("POST", "/orders", "application/json", `{"commandId":"`+uuid.NewString()+`","customerId":"Ada","currency":"EUR",`+
+	c.PostForm("/demo/staff", "staff", "operator", "back", "/").Wants(t, 303)
+	c.Get("/", "Cookie", "headway_staff=operator").Wants(t, 200, "operator", "banner-demo")
+	r = c.Send("POST", "/orders", "application/json", `{"commandId":"`+uuid.NewString()+`","customerId":"Ada","currency":"EUR",`+
 		`"items":[{"sku":"A","name":"B","quantity":1,"price":"1"}]}`, "X-Demo-Staff", "operator2")
-	id := string(decoded[wire.Receipt](t, r).OrderID)
-	if e := decoded[wire.OrderPage](t, c.getJSON("/orders/"+id)).Events[0]; *e.Metadata.UserID != "operator2" {
+	id := string(consoletest.Decoded[wire.Receipt](t, r).OrderID)
+	if e := consoletest.Decoded[wire.OrderPage](t, c.GetJSON("/orders/"+id)).Events[0]; *e.Metadata.UserID != "operator2" {
 		t.Errorf("the event names %q", *e.Metadata.UserID)
 	}
-	openConsole(t).postForm("/demo/staff", "staff", "admin", "back", "/").wants(t, 404)
+	openConsole(t).PostForm("/demo/staff", "staff", "admin", "back", "/").Wants(t, 404)
 }
 
 // Ready means that both stores answer and every projection has a heartbeat.
 func TestReady(t *testing.T) {
 	c := openConsole(t)
-	c.get("/healthz").wants(t, 200)
-	c.get("/readyz").wants(t, 503, `"ready": false`, "stalled")
+	c.Get("/healthz").Wants(t, 200)
+	c.Get("/readyz").Wants(t, 503, `"ready": false`, "stalled")
 	c.project()
-	c.get("/readyz").wants(t, 200, `"ready": true`)
+	c.Get("/readyz").Wants(t, 200, `"ready": true`)
 }
 
 // A correlation id is stored as it came, within its bound.
 func TestCorrelation(t *testing.T) {
 	c := openConsole(t)
-	send := func(correlation string) reply {
-		return c.send("POST", "/orders", "application/json", `{"commandId":"`+uuid.NewString()+`","customerId":"Ada","currency":"EUR",`+
+	send := func(correlation string) consoletest.Reply {
+		return c.Send("POST", "/orders", "application/json", `{"commandId":"`+uuid.NewString()+`","customerId":"Ada","currency":"EUR",`+
 			`"items":[{"sku":"A","name":"B","quantity":1,"price":"1"}]}`, "X-Correlation-Id", correlation)
 	}
-	send("call-7").wants(t, 201)
-	send("call-7").wants(t, 201)
-	if events := decoded[wire.Events](t, c.getJSON("/events/correlation/call-7")).Events; len(events) != 2 {
+	send("call-7").Wants(t, 201)
+	send("call-7").Wants(t, 201)
+	if events := consoletest.Decoded[wire.Events](t, c.GetJSON("/events/correlation/call-7")).Events; len(events) != 2 {
 		t.Errorf("%d events, want 2", len(events))
 	}
-	send(strings.Repeat("x", maxCorrelationID+1)).wants(t, 400, "X-Correlation-Id")
-	send("two words").wants(t, 400, "X-Correlation-Id")
+	send(strings.Repeat("x", maxCorrelationID+1)).Wants(t, 400, "X-Correlation-Id")
+	send("two words").Wants(t, 400, "X-Correlation-Id")
 }
 
 // A long life is shown in part, and the rest is counted.
@@ -866,7 +725,7 @@ func TestLongOrder(t *testing.T) {
 	c := openConsole(t)
 	id := c.newOrder("R-1").OrderID
 	for version := 1; version <= maxSince+4; version++ {
-		_, err := (orders.Handler{Events: c.app.Events, Codec: c.app.Codec}).Execute(t.Context(), orders.Request{
+		_, err := (orders.Handler{Events: c.options.Events, Codec: c.options.Codec}).Execute(t.Context(), orders.Request{
 			CommandID: domain.CommandID(uuid.NewString()), OrderID: id, Expect: version, Timestamp: time.Now(),
 			Command: domain.AddItem{Item: domain.Item{SKU: "A", Name: "B", Quantity: 1, Price: domain.Money{Minor: 1, Currency: "EUR"}}},
 		})
@@ -874,13 +733,13 @@ func TestLongOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p := decoded[problemSeen](t, c.postJSON("/orders/"+string(id)+"/confirm", `{"commandId":"`+uuid.NewString()+`","expectedVersion":1}`))
+	p := consoletest.Decoded[consoletest.Problem](t, c.PostJSON("/orders/"+string(id)+"/confirm", `{"commandId":"`+uuid.NewString()+`","expectedVersion":1}`))
 	if p.Head != maxSince+5 || len(p.Since) != maxSince || p.Since[0].Version != 6 {
 		t.Errorf("head %d, %d events since, from version %d", p.Head, len(p.Since), p.Since[0].Version)
 	}
 	var versions []int
 	for next, pages := "", 0; pages < 9; pages++ {
-		page := decoded[wire.Events](t, c.getJSON("/orders/"+string(id)+"/events?before="+next))
+		page := consoletest.Decoded[wire.Events](t, c.GetJSON("/orders/"+string(id)+"/events?before="+next))
 		for _, e := range page.Events {
 			versions = append(versions, e.Version)
 		}
@@ -896,7 +755,7 @@ func TestLongOrder(t *testing.T) {
 	for v := range maxTimeline + 7 {
 		stream.Records = append(stream.Records, eventstore.Record{Stream: orders.StreamOf(id), Version: v + 1})
 	}
-	if b := c.s.body(stream); len(b.Timeline) != maxTimeline || b.Earlier != 7 || b.Timeline[0].Version != maxTimeline+7 {
+	if b := c.s.timeline.body(stream); len(b.Timeline) != maxTimeline || b.Earlier != 7 || b.Timeline[0].Version != maxTimeline+7 {
 		t.Errorf("the timeline has %d events and %d earlier", len(b.Timeline), b.Earlier)
 	}
 }
@@ -905,68 +764,21 @@ func TestLongOrder(t *testing.T) {
 func TestBridgeIsBounded(t *testing.T) {
 	c := openConsole(t)
 	for i := range maxNewRows + 10 {
-		c.s.bridge.arrived(projections.OrderList, []projections.Row{projections.OrderRow{ID: domain.OrderID(fmt.Sprint(i)), Version: 1}})
+		c.s.news.arrived(projections.OrderList, []projections.Row{projections.OrderRow{ID: domain.OrderID(fmt.Sprint(i)), Version: 1}})
 	}
-	c.s.bridge.arrived(projections.OrderList, []projections.Row{projections.OrderRow{ID: "0", Version: 2}})
-	if n := len(c.s.bridge.order); n != maxNewRows {
+	c.s.news.arrived(projections.OrderList, []projections.Row{projections.OrderRow{ID: "0", Version: 2}})
+	if n := len(c.s.news.order); n != maxNewRows {
 		t.Errorf("%d rows wait, want %d", n, maxNewRows)
 	}
-	if row := c.s.bridge.rows[rowKey{projections.OrderList, "0"}]; row.At() != 2 {
+	if row := c.s.news.rows[rowKey{projections.OrderList, "0"}]; row.At() != 2 {
 		t.Errorf("version %d waits, want the newest", row.At())
 	}
 	for i := range maxKnownHeads + 10 {
-		c.s.bridge.moved(eventstore.Head{Stream: orders.StreamOf(domain.OrderID(fmt.Sprint(i))), Version: 1})
+		c.s.news.moved(eventstore.Head{Stream: orders.StreamOf(domain.OrderID(fmt.Sprint(i))), Version: 1})
 	}
-	if n := len(c.s.bridge.heads); n > maxKnownHeads {
+	if n := len(c.s.news.heads); n > maxKnownHeads {
 		t.Errorf("%d heads are remembered", n)
 	}
-}
-
-// A command that is under way when the server is asked to stop is stored and answered.
-func TestStopFinishesRequests(t *testing.T) {
-	c := openConsole(t)
-	slow := slowStore{c.app.Events, make(chan struct{}), make(chan struct{})}
-	c.app.Events = slow
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	c.app.Context = ctx
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.url = "http://" + listener.Addr().String()
-	ended, answered := make(chan error, 1), make(chan reply, 1)
-	go func() { ended <- serve(c.app, listener) }()
-	go func() {
-		answered <- c.postJSON("/orders", `{"commandId":"`+uuid.NewString()+`","customerId":"Ada","currency":"EUR",`+
-			`"items":[{"sku":"A","name":"B","quantity":1,"price":"1"}]}`)
-	}()
-	<-slow.begun
-	stop()
-	close(slow.goOn)
-	if r := <-answered; r.status != http.StatusCreated {
-		t.Errorf("status %d\n%s", r.status, r.body)
-	}
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
-	if n := c.events(); n != 1 {
-		t.Errorf("%d events, want 1", n)
-	}
-}
-
-// slowStore says when an append has begun, and waits until it may go on.
-type slowStore struct {
-	eventstore.Store
-	begun, goOn chan struct{}
-}
-
-func (s slowStore) Append(
-	ctx context.Context, id eventstore.StreamID, expect int, m eventstore.Metadata, events ...eventstore.NewEvent,
-) ([]eventstore.Record, error) {
-	close(s.begun)
-	<-s.goOn
-	return s.Store.Append(ctx, id, expect, m, events...)
 }
 
 // A program that asks has the hub expect no page, so that nothing is rendered for one; a person's page is expected.
@@ -974,11 +786,11 @@ func TestProgramsAreNoViewers(t *testing.T) {
 	c := openConsole(t)
 	made := c.newOrder("A-1")
 	topic := "order:" + string(made.OrderID)
-	c.getJSON("/orders/" + string(made.OrderID))
+	c.GetJSON("/orders/" + string(made.OrderID))
 	if c.s.hub.Watched(topic) {
 		t.Error("after a program's requests a page is expected to watch")
 	}
-	c.get("/orders/" + string(made.OrderID))
+	c.Get("/orders/" + string(made.OrderID))
 	if !c.s.hub.Watched(topic) {
 		t.Error("after a person's request no page is expected to watch")
 	}
@@ -989,11 +801,11 @@ func TestProgramsAreNoViewers(t *testing.T) {
 func TestAFilterThatFindsNothingSaysWhy(t *testing.T) {
 	c := openConsole(t)
 	for _, customer := range []string{"Two Tabs", "Two Cups", "One Pot"} {
-		c.postJSON("/orders", fmt.Sprintf(`{"commandId":%q,"customerId":%q,"currency":"EUR","items":[{"sku":"CUP","name":"Cup","quantity":1,"price":"1"}]}`,
-			uuid.NewString(), customer)).wants(t, 201)
+		c.PostJSON("/orders", fmt.Sprintf(`{"commandId":%q,"customerId":%q,"currency":"EUR","items":[{"sku":"CUP","name":"Cup","quantity":1,"price":"1"}]}`,
+			uuid.NewString(), customer)).Wants(t, 201)
 	}
 	c.project()
-	page := c.get("/orders?customer=two").body
+	page := c.Get("/orders?customer=two").Body
 	for _, name := range []string{"Two Tabs", "Two Cups"} {
 		if want := `href="/orders?customer=` + url.QueryEscape(name) + `">` + name + "</a>"; !strings.Contains(page, want) {
 			t.Errorf("no %s in %s", want, page)
@@ -1002,16 +814,16 @@ func TestAFilterThatFindsNothingSaysWhy(t *testing.T) {
 	if strings.Contains(page, "One+Pot") {
 		t.Error("a customer is named who is called otherwise")
 	}
-	if page := c.get("/orders?customer=Two+Tabs&status=cancelled").body; strings.Contains(page, "class=\"alike\"") {
+	if page := c.Get("/orders?customer=Two+Tabs&status=cancelled").Body; strings.Contains(page, "class=\"alike\"") {
 		t.Error("the name is whole, so the status is what leaves nothing")
 	}
 	for query, wrong := range map[string]bool{"from=2026-03-15&to=2026-03-14": true, "from=2026-03-14&to=2026-03-14": true, "from=2026-03-14&to=2026-03-15": false} {
-		page := c.get("/orders?" + query)
-		if got := strings.Contains(page.body, `id="filter-to-error"`); got != wrong || page.status != 200 || strings.Contains(page.body, "No order matches") == wrong {
-			t.Errorf("%s: %d, beside the field %v, want %v", query, page.status, got, wrong)
+		page := c.Get("/orders?" + query)
+		if got := strings.Contains(page.Body, `id="filter-to-error"`); got != wrong || page.Status != 200 || strings.Contains(page.Body, "No order matches") == wrong {
+			t.Errorf("%s: %d, beside the field %v, want %v", query, page.Status, got, wrong)
 		}
-		if answer := c.getJSON("/orders?" + query); answer.status != 200 || !strings.Contains(answer.body, `"orders": []`) {
-			t.Errorf("%s: a program got %d %s", query, answer.status, answer.body)
+		if answer := c.GetJSON("/orders?" + query); answer.Status != 200 || !strings.Contains(answer.Body, `"orders": []`) {
+			t.Errorf("%s: a program got %d %s", query, answer.Status, answer.Body)
 		}
 	}
 }
@@ -1021,11 +833,11 @@ func TestAnEmptyResultOfALaggingListIsNoAnswer(t *testing.T) {
 	c := openConsole(t)
 	c.project()
 	c.newOrder("LOCKREF")
-	if page := c.get("/orders?q=LOCKREF").body; !strings.Contains(page, "<p>No order matches, but ") {
+	if page := c.Get("/orders?q=LOCKREF").Body; !strings.Contains(page, "<p>No order matches, but ") {
 		t.Errorf("it says nothing of the event that is not applied:\n%s", page)
 	}
 	c.project()
-	if page := c.get("/orders?q=nothing").body; !strings.Contains(page, "<p>No order matches.</p>") {
+	if page := c.Get("/orders?q=nothing").Body; !strings.Contains(page, "<p>No order matches.</p>") {
 		t.Errorf("the list is current and says otherwise:\n%s", page)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"context"
@@ -30,11 +30,11 @@ func TestReferencesAreReadOnce(t *testing.T) {
 		t.Helper()
 		item := domain.Item{SKU: "A", Name: "A", Quantity: 1, Price: domain.Money{Minor: 1, Currency: "EUR"}}
 		id := domain.OrderID(fmt.Sprintf("00000000-0000-4000-8000-%012d", len(ids)))
-		orderstest.Append(t, c.app.Events, id, 0, eventstore.Metadata{CausationID: string(id)},
+		orderstest.Append(t, c.options.Events, id, 0, eventstore.Metadata{CausationID: string(id)},
 			domain.OrderCreated{CustomerID: "Ada", Currency: "EUR", Reference: reference, Items: []domain.Item{item}})
 		ids = append(ids, id)
 	}
-	rows := &askedRows{Reader: c.app.Read}
+	rows := &askedRows{Reader: c.options.Read}
 	var names references
 	look := func(asked int, want ...string) {
 		t.Helper()

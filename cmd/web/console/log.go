@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"bufio"
@@ -24,7 +24,7 @@ func requestID(ctx context.Context) string {
 }
 
 // logged gives each request an id, writes one line about it, and turns a panic into a 500.
-func (s *server) logged(next http.Handler) http.Handler {
+func (s *Server) logged(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.clock()
 		id := rand.Text()[:12]

@@ -1,17 +1,17 @@
-package main
+package console
 
 import (
 	"net/http"
 	"slices"
 	"strings"
 
-	"headway/cmd/web/internal/input"
+	"headway/cmd/web/console/input"
 	"headway/fault"
 	"headway/static"
 )
 
-// handler is everything the server answers: the chain from the outside in, then the list of routes.
-func (s *server) handler() http.Handler {
+// Handler is everything the server answers: the chain from the outside in, then the list of routes.
+func (s *Server) Handler() http.Handler {
 	h := s.inTurn(s.routed(s.routes()))
 	h = input.JSONSuffix(h, static.Prefix)
 	h = s.sameOrigin(h)
@@ -21,7 +21,7 @@ func (s *server) handler() http.Handler {
 	return h
 }
 
-func (s *server) routes() *http.ServeMux {
+func (s *Server) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.Handle("GET /{$}", s.page(s.overview))
 
@@ -56,7 +56,7 @@ func (s *server) routes() *http.ServeMux {
 }
 
 // routed answers what no route takes as every other error is answered.
-func (s *server) routed(mux *http.ServeMux) http.HandlerFunc {
+func (s *Server) routed(mux *http.ServeMux) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		h, pattern := mux.Handler(r)
 		if pattern != "" {

@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"context"
@@ -10,8 +10,8 @@ import (
 
 	"github.com/a-h/templ"
 
-	"headway/cmd/web/internal/input"
-	"headway/cmd/web/internal/wire"
+	"headway/cmd/web/console/input"
+	"headway/cmd/web/console/wire"
 	"headway/domain"
 	"headway/fault"
 	"headway/orders"
@@ -25,7 +25,7 @@ const (
 )
 
 // newOrder is GET /orders/new, empty or as a copy.
-func (s *server) newOrder(r *http.Request) (answer, error) {
+func (s *Server) newOrder(r *http.Request) (answer, error) {
 	q := input.ParseQuery(r, []string{"copy"})
 	if err := q.Err(); err != nil {
 		return answer{}, err
@@ -61,7 +61,7 @@ func (s *server) newOrder(r *http.Request) (answer, error) {
 	return a, nil
 }
 
-func (s *server) newOrderPage(ctx context.Context, m views.NewOrderPage) answer {
+func (s *Server) newOrderPage(ctx context.Context, m views.NewOrderPage) answer {
 	// Suggestions are a comfort: without the read store the form still works.
 	if page, err := s.read.Customers(ctx, projections.CustomerQuery{Limit: suggestions}); err == nil {
 		m.Customers = wire.ListOf(page.Rows, func(c projections.CustomerRow) string { return c.ID })
@@ -72,7 +72,7 @@ func (s *server) newOrderPage(ctx context.Context, m views.NewOrderPage) answer 
 }
 
 // create is POST /orders: the command itself, or from a form also a line more or less, which stores nothing.
-func (s *server) create(r *http.Request) (answer, error) {
+func (s *Server) create(r *http.Request) (answer, error) {
 	in, err := input.Read(r)
 	if err != nil {
 		return answer{}, err
@@ -117,7 +117,7 @@ func typedCommand(in *input.Body) domain.CreateOrder {
 
 // newOrderAgain shows the form with its mistakes and everything that was typed. A new command id is given only when the old one
 // belongs to another order: then it is a new wish.
-func (s *server) newOrderAgain(ctx context.Context, in *input.Body, c domain.CreateOrder, err error) error {
+func (s *Server) newOrderAgain(ctx context.Context, in *input.Body, c domain.CreateOrder, err error) error {
 	m := typedOrder(in, c)
 	p := problemOf(err)
 	m.Errors = p.fields
@@ -154,7 +154,7 @@ func typedOrder(in *input.Body, c domain.CreateOrder) views.NewOrderPage {
 }
 
 // editLines answers do=add-line and do=remove-line:N: the form again, nothing stored.
-func (s *server) editLines(ctx context.Context, in *input.Body, do string) (answer, error) {
+func (s *Server) editLines(ctx context.Context, in *input.Body, do string) (answer, error) {
 	c := typedCommand(in) // for the running total; its complaints wait until it is sent
 	m := typedOrder(in, c)
 	digits, remove := strings.CutPrefix(do, "remove-line:")

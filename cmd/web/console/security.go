@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"net"
@@ -19,7 +19,6 @@ const (
 	writeTimeout      = 60 * time.Second
 	idleTimeout       = 2 * time.Minute
 	requestTimeout    = 15 * time.Second // of a handler's work on the stores
-	stopTimeout       = 8 * time.Second  // of a graceful stop
 )
 
 const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
@@ -42,9 +41,9 @@ func secure(next http.Handler) http.Handler {
 }
 
 // knownHost refuses names that are not the loopback's: a page elsewhere could point its own name here (DNS rebinding).
-func (s *server) knownHost(next http.Handler) http.Handler {
+func (s *Server) knownHost(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !isLoopback(r.Host) {
+		if !IsLoopback(r.Host) {
 			s.fail(w, r, fault.Errorf(fault.Forbidden, "Headway answers only under the names localhost and 127.0.0.1."))
 			return
 		}
@@ -53,7 +52,7 @@ func (s *server) knownHost(next http.Handler) http.Handler {
 }
 
 // sameOrigin refuses what another site's page sends here.
-func (s *server) sameOrigin(next http.Handler) http.Handler {
+func (s *Server) sameOrigin(next http.Handler) http.Handler {
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, fault.Errorf(fault.Forbidden, "Another site's page sent this, so nothing was done."))
@@ -61,8 +60,8 @@ func (s *server) sameOrigin(next http.Handler) http.Handler {
 	return guard.Handler(next)
 }
 
-// isLoopback tells whether a host, with or without a port, is this machine itself.
-func isLoopback(hostport string) bool {
+// IsLoopback tells whether a host, with or without a port, is this machine itself.
+func IsLoopback(hostport string) bool {
 	host, _, err := net.SplitHostPort(hostport)
 	if err != nil {
 		host = strings.TrimSuffix(strings.TrimPrefix(hostport, "["), "]")

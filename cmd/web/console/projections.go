@@ -1,0 +1,54 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"github.com/a-h/templ"
+
+	"headway/cmd/web/console/input"
+	"headway/cmd/web/console/wire"
+	"headway/fault"
+	"headway/projections"
+	"headway/views"
+)
+
+// projections is GET /projections.
+func (s *Server) projections(r *http.Request) (answer, error) {
+	if err := input.ParseQuery(r, nil).Err(); err != nil {
+		return answer{}, err
+	}
+	m, list := views.ProjectionsPage{Cards: s.freshness.cards(r.Context())}, s.projectionsOf(r.Context())
+	return answer{
+		title: "Projections", nav: views.NavProjections, watch: []string{"projections"},
+		page: func(f views.Frame) templ.Component { return views.Projections(f, m) },
+		json: func() any { return map[string]any{"projections": list} },
+	}, nil
+}
+
+// projection is GET /projections/{name}.
+func (s *Server) projection(r *http.Request) (answer, error) {
+	if err := input.ParseQuery(r, nil).Err(); err != nil {
+		return answer{}, err
+	}
+	name := r.PathValue("name")
+	if !slices.Contains(projections.Names(), name) {
+		return answer{}, fault.Errorf(fault.NotFound, "There is no projection “%s”.", input.Clip(name))
+	}
+	i := slices.Index(projections.Names(), name) // which is also the order of a look
+	st, list := s.freshness.look(r.Context())[i], s.projectionsOf(r.Context())
+	m := views.ProjectionPage{
+		Card: s.freshness.cards(r.Context())[i], Holder: st.Holder, Cursor: string(st.Cursor), Holds: st.Holds, MoreHolds: len(st.Holds) == projections.MaxHolds,
+	}
+	return answer{
+		title: views.Label(name), nav: views.NavProjections, watch: []string{"projections"},
+		page: func(f views.Frame) templ.Component { return views.Projection(f, m) },
+		json: func() any { return list[i] },
+	}, nil
+}
+
+// projectionsOf is every projection with its cursor and holds.
+func (s *Server) projectionsOf(ctx context.Context) []wire.Projection {
+	return wire.ListOf(s.freshness.look(ctx), wire.ProjectionOf)
+}
