@@ -38,7 +38,7 @@ func arrows() map[string][]string {
 		"live":                 {},
 		"static":               {},
 		"cmd":                  {"*"},
-		"cmd/web/console":      {"fault", "views", "orders", "projections", "eventstore", "domain", "live", "static"},
+		"cmd/web/console":      {"fault", "views", "orders", "projections", "operations", "eventstore", "domain", "live", "static"},
 		"e2e":                  {},
 		"internal":             {},
 	}
