@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"time"
 
 	"headway/domain"
 	"headway/eventstore"
@@ -11,7 +12,63 @@ import (
 	"headway/orders"
 )
 
-// FoldContribution continues what an order adds to its customer's row. It promises what FoldOrderList promises.
+// CustomerOrderSummary is the projection of one row a customer.
+const CustomerOrderSummary = "customer_order_summary"
+
+func customerOrderSummary() Projection {
+	return Projection{
+		Name: CustomerOrderSummary, Short: "customers", Generation: 1, Fold: foldOf(FoldContribution),
+		Want: wantContribution, Contributions: &Contributions{Noun: "customer", Keys: customerOf, Plus: plusCustomer},
+	}
+}
+
+// Contribution is what one order adds to its customer's row.
+type Contribution struct {
+	ID         domain.OrderID
+	CustomerID string
+	Status     domain.Status
+	Total      domain.Money
+	CreatedAt  time.Time // business time
+	Version    int
+	StoredAt   time.Time
+}
+
+// Order is the contribution's order.
+func (c Contribution) Order() domain.OrderID { return c.ID }
+
+// At is the contribution's version.
+func (c Contribution) At() int { return c.Version }
+
+// Fields is Row's.
+func (c Contribution) Fields() []Field {
+	return []Field{
+		{"id", c.ID}, {"customerId", c.CustomerID}, {"status", c.Status}, {"total", c.Total}, {"createdAt", c.CreatedAt}, {"storedAt", c.StoredAt},
+	}
+}
+
+// CustomerRow is the sum of a customer's contributions.
+type CustomerRow struct {
+	ID          string
+	TotalOrders int // the cancelled included
+	Created     int
+	Confirmed   int
+	Cancelled   int
+	TotalSpent  []domain.Money // by currency, in the order of their codes, without the cancelled; empty if none
+	LastOrderAt time.Time      // the newest CreatedAt
+}
+
+// Key is Sum's.
+func (r CustomerRow) Key() string { return r.ID }
+
+// Fields is Sum's.
+func (r CustomerRow) Fields() []Field {
+	return []Field{
+		{"totalOrders", r.TotalOrders}, {"created", r.Created}, {"confirmed", r.Confirmed}, {"cancelled", r.Cancelled},
+		{"totalSpent", r.TotalSpent}, {"lastOrderAt", r.LastOrderAt},
+	}
+}
+
+// FoldContribution is the fold of this projection; the zero row begins one.
 func FoldContribution(codec domain.Codec, row Contribution, records []eventstore.Record) (Contribution, *orders.Hold, error) {
 	hold, err := eachNew(codec, row.Version, records, func(r eventstore.Record, event domain.Event) error {
 		next := row
@@ -88,4 +145,25 @@ func AddMoney(sums []domain.Money, m domain.Money) []domain.Money {
 	}
 	sums[at] = sum
 	return sums
+}
+
+// wantContribution is the row by the domain's fold.
+func wantContribution(stream orders.Stream) Row {
+	o := stream.Order
+	return Contribution{
+		ID: o.ID, CustomerID: o.CustomerID, Status: o.Status, Total: o.Total, CreatedAt: o.CreatedAt, Version: o.Version,
+		StoredAt: stream.Records[o.Version-1].StoredAt,
+	}
+}
+
+func customerOf(row Row) []string {
+	c, _ := row.(Contribution)
+	return []string{c.CustomerID}
+}
+
+func plusCustomer(sum Sum, id string, row Row) Sum {
+	r, _ := sum.(CustomerRow)
+	c, _ := row.(Contribution)
+	r.ID = id
+	return r.Plus(c)
 }

@@ -38,25 +38,8 @@ type loop struct {
 	failures   int
 }
 
-func newLoop(name string, events eventstore.Store, read Store, lease *tenure, a *arrivals, opts Options) *loop {
-	l := &loop{name: name, events: events, read: read, opts: opts, lease: lease, arrivals: a, nudges: newNudges()}
-	switch name {
-	case OrderList:
-		l.fold = foldRow(FoldOrderList)
-	case CustomerOrderSummary:
-		l.fold = foldRow(FoldContribution)
-	}
-	return l
-}
-
-// foldRow is a fold of any row; no row, or a row of another kind, is the zero row.
-func foldRow[R Row](
-	fold func(domain.Codec, R, []eventstore.Record) (R, *orders.Hold, error),
-) func(domain.Codec, Row, []eventstore.Record) (Row, *orders.Hold, error) {
-	return func(codec domain.Codec, row Row, records []eventstore.Record) (Row, *orders.Hold, error) {
-		r, _ := row.(R)
-		return fold(codec, r, records)
-	}
+func newLoop(p Projection, events eventstore.Store, read Store, lease *tenure, a *arrivals, opts Options) *loop {
+	return &loop{name: p.Name, fold: p.Fold, events: events, read: read, opts: opts, lease: lease, arrivals: a, nudges: newNudges()}
 }
 
 // run works while the lease is held, and sleeps while it is not.

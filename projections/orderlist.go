@@ -1,14 +1,58 @@
 package projections
 
 import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
 	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
 	"headway/orders"
 )
 
-// FoldOrderList continues a row with the events of its order, oldest first; the zero row begins one. Events that the row has
-// are ignored. The row it returns is the state before the hold, if there is one. The error is always a *Gap.
+// OrderList is the projection of one row an order.
+const OrderList = "order_list"
+
+func orderList() Projection {
+	return Projection{
+		Name: OrderList, Short: "list", Generation: 1, Fold: foldOf(FoldOrderList), Want: wantOrderRow,
+	}
+}
+
+// OrderRow is an order as the list shows it.
+type OrderRow struct {
+	ID          domain.OrderID
+	Reference   string
+	CustomerID  string
+	Status      domain.Status
+	ItemCount   int // lines
+	Total       domain.Money
+	CreatedAt   time.Time // business times, UTC, whole microseconds; zero if it has not happened
+	ConfirmedAt time.Time
+	CancelledAt time.Time
+	Version     int
+	StoredAt    time.Time // storedAt of that version
+	Words       []string  // for search: the tokens of SKUs and product names, folded, sorted, without repeats
+}
+
+// Order is the row's order.
+func (r OrderRow) Order() domain.OrderID { return r.ID }
+
+// At is the row's version.
+func (r OrderRow) At() int { return r.Version }
+
+// Fields is Row's.
+func (r OrderRow) Fields() []Field {
+	return []Field{
+		{"id", r.ID}, {"reference", r.Reference}, {"customerId", r.CustomerID}, {"status", r.Status}, {"itemCount", r.ItemCount}, {"total", r.Total},
+		{"createdAt", r.CreatedAt}, {"confirmedAt", r.ConfirmedAt}, {"cancelledAt", r.CancelledAt}, {"storedAt", r.StoredAt},
+		{"words", strings.Join(r.Words, " ")},
+	}
+}
+
+// FoldOrderList is the fold of this projection; the zero row begins one.
 func FoldOrderList(codec domain.Codec, row OrderRow, records []eventstore.Record) (OrderRow, *orders.Hold, error) {
 	hold, err := eachNew(codec, row.Version, records, func(r eventstore.Record, event domain.Event) error {
 		next := row
@@ -46,4 +90,26 @@ func (r *OrderRow) addLines(items ...domain.Item) (err error) {
 	r.Words = addWords(r.Words, items...)
 	r.Total, err = addLines(r.Total, items...)
 	return err
+}
+
+// wantOrderRow is the row by the domain's fold.
+func wantOrderRow(stream orders.Stream) Row {
+	o := stream.Order
+	return OrderRow{
+		ID: o.ID, Reference: o.Reference, CustomerID: o.CustomerID, Status: o.Status, ItemCount: len(o.Items), Total: o.Total, CreatedAt: o.CreatedAt,
+		ConfirmedAt: o.ConfirmedAt, CancelledAt: o.CancelledAt, Version: o.Version, StoredAt: stream.Records[o.Version-1].StoredAt, Words: wordsOf(o.Items),
+	}
+}
+
+// wordsOf collects the words of lines, each once, the first MaxRowWords that come.
+func wordsOf(items []domain.Item) []string {
+	seen := map[string]bool{}
+	for _, item := range items {
+		for _, word := range slices.Concat(Words(item.SKU), Words(item.Name)) {
+			if len(seen) < MaxRowWords {
+				seen[word] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(seen))
 }

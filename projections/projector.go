@@ -79,8 +79,8 @@ func New(events eventstore.Store, read Store, opts Options) *Projector {
 	p := &Projector{opts: opts, read: read, arrivals: newArrivals(opts.OnRows), lease: newTenure(read, opts)}
 	p.follow = newFollower(read, p.arrivals, opts)
 	p.watch = &watch{events: events, read: read, opts: opts, nudges: newNudges(), follow: p.follow}
-	for _, name := range Names() {
-		p.loops = append(p.loops, newLoop(name, events, read, p.lease, p.arrivals, opts))
+	for _, declared := range All() {
+		p.loops = append(p.loops, newLoop(declared, events, read, p.lease, p.arrivals, opts))
 	}
 	return p
 }

@@ -87,10 +87,12 @@ type Reader interface {
 	Holds(ctx context.Context, projection string, ids ...domain.OrderID) ([]Hold, error)
 	// Versions returns the version of each row that a projection has of these orders: where it is in each.
 	Versions(ctx context.Context, projection string, ids ...domain.OrderID) (map[domain.OrderID]int, error)
-	// Each calls f with every row of a projection and every customer row once, in no promised order; what verify reads.
-	EachOrder(ctx context.Context, f func(OrderRow) error) error
-	EachContribution(ctx context.Context, f func(Contribution) error) error
-	EachCustomer(ctx context.Context, f func(CustomerRow) error) error
+	// EachRow calls f with every row of a projection once, in no promised order; what verify reads. An error of f ends it and comes back.
+	EachRow(ctx context.Context, projection string, f func(Row) error) error
+	// EachSum calls f with every sum of a projection's contributions once, in no promised order.
+	EachSum(ctx context.Context, projection string, f func(Sum) error) error
+	// Sums returns the sums that exist of these keys.
+	Sums(ctx context.Context, projection string, keys ...string) (map[string]Sum, error)
 }
 
 // Sort is one of created, total, customer, status, items; a leading "-" descends; empty means -created. Ties by id, ascending.

@@ -11,7 +11,6 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
-	"headway/fault"
 	"headway/orders"
 )
 
@@ -31,11 +30,11 @@ type VerifyOptions struct {
 
 // Report is what a verification found.
 type Report struct {
-	Orders      int // in the log
-	Events      int // of those orders
-	Rows        int // of all projections, compared with the log
-	Customers   int
-	Holds       []Hold // orders set aside, each confirmed by the domain; they are no difference
+	Orders      int            // in the log
+	Events      int            // of those orders
+	Rows        int            // of all projections, compared with the log
+	Sums        map[string]int // of contributions, by projection, compared with the log
+	Holds       []Hold         // orders set aside, each confirmed by the domain; they are no difference
 	Differences []Difference
 	Unnamed     int // differences beyond MaxDifferences
 }
@@ -70,7 +69,7 @@ type SelfChecker interface {
 
 // Verify compares every row with a fold by domain.Order, which shares nothing with the projections but the codec, at the row's own version.
 // So it is right beside a running projector; what is merely missing or late is looked for again until Wait is over. The error is a store's or
-// the context's; differences are in the report. Memory holds a page of orders, a sum for each customer, and what is late.
+// the context's; differences are in the report. Memory holds a page of orders, every sum, and what is late.
 func Verify(ctx context.Context, events eventstore.Store, read Store, codec domain.Codec, opts VerifyOptions) (Report, error) {
 	if opts.Clock == nil {
 		opts.Clock = time.Now
@@ -80,9 +79,9 @@ func Verify(ctx context.Context, events eventstore.Store, read Store, codec doma
 	}
 	v := &verification{
 		ctx: ctx, events: events, read: read, codec: codec, opts: opts, until: opts.Clock().Add(opts.Wait),
-		sums: map[string]CustomerRow{}, late: map[lateRow]eventstore.Head{},
+		sums: sums{}, late: map[lateRow]eventstore.Head{}, report: Report{Sums: map[string]int{}},
 	}
-	for _, step := range []func() error{v.orders, v.strangers, v.wait, v.customers, v.derived} {
+	for _, step := range []func() error{v.orders, v.strangers, v.wait, v.contributions, v.derived} {
 		if err := step(); err != nil {
 			return v.report, err
 		}
@@ -98,7 +97,7 @@ type verification struct {
 	opts   VerifyOptions
 	until  time.Time
 	report Report
-	sums   map[string]CustomerRow // by the log, at the versions of the contributions
+	sums   sums // by the log, at the versions of the contributions
 	late   map[lateRow]eventstore.Head
 }
 
@@ -151,8 +150,8 @@ func (v *verification) page(heads []eventstore.Head) error {
 		if err != nil {
 			return err
 		}
-		for _, name := range Names() {
-			v.order(name, h, records, rows[name][orders.IDOf(h.Stream)], holds[lateRow{name, orders.IDOf(h.Stream)}])
+		for _, p := range All() {
+			v.order(p, h, records, rows[p.Name][orders.IDOf(h.Stream)], holds[lateRow{p.Name, orders.IDOf(h.Stream)}])
 		}
 	}
 	return nil
@@ -181,18 +180,16 @@ func (v *verification) rows(ids []domain.OrderID) (map[string]map[domain.OrderID
 }
 
 // order compares one order's row in one projection.
-func (v *verification) order(name string, head eventstore.Head, records []eventstore.Record, row Row, hold *Hold) {
+func (v *verification) order(p Projection, head eventstore.Head, records []eventstore.Record, row Row, hold *Hold) {
 	if row != nil {
 		v.report.Rows++
-		o, ok := v.row(name, row, records)
+		stream, ok := v.row(p, row, records)
 		if !ok {
 			return
 		}
-		if name == CustomerOrderSummary {
-			addTo(v.sums, o)
-		}
+		v.sums.add(p, stream, nil)
 	}
-	late := lateRow{name, orders.IDOf(head.Stream)}
+	late := lateRow{p.Name, orders.IDOf(head.Stream)}
 	switch {
 	case hold != nil && heldDifference(v.codec, *hold, versionOf(row), records) == nil:
 		v.report.Holds = append(v.report.Holds, *hold)
@@ -209,19 +206,19 @@ func versionOf(row Row) int {
 }
 
 // row compares a row with the order at the row's version; not ok if there is no such version.
-func (v *verification) row(name string, row Row, records []eventstore.Record) (o domain.Order, ok bool) {
+func (v *verification) row(p Projection, row Row, records []eventstore.Record) (stream orders.Stream, ok bool) {
 	at, id := row.At(), string(row.Order())
 	if at < 1 || at > len(records) {
-		v.differ(Difference{name, id, "version", fmt.Sprintf("from 1 to %d", len(records)), fmt.Sprint(at)})
-		return o, false
+		v.differ(Difference{p.Name, id, "version", fmt.Sprintf("from 1 to %d", len(records)), fmt.Sprint(at)})
+		return stream, false
 	}
-	stream := orders.Fold(v.codec, records[:at])
+	stream = orders.Fold(v.codec, records[:at])
 	if stream.Hold != nil { // the row claims an event that cannot be applied
-		v.differ(Difference{name, id, "version", fmt.Sprint(stream.Hold.Version - 1), fmt.Sprint(at)})
-		return o, false
+		v.differ(Difference{p.Name, id, "version", fmt.Sprint(stream.Hold.Version - 1), fmt.Sprint(at)})
+		return stream, false
 	}
-	v.compare(name, row, stream.Order, records[at-1])
-	return stream.Order, true
+	v.compare(p, row, stream)
+	return stream, true
 }
 
 // heldDifference asks the domain whether it, too, cannot apply that event; nil if so.
@@ -241,43 +238,25 @@ func heldDifference(codec domain.Codec, h Hold, at int, records []eventstore.Rec
 	return nil
 }
 
-// addTo adds an order of the log to the sum of its customer.
-func addTo(sums map[string]CustomerRow, o domain.Order) {
-	sum := sums[o.CustomerID]
-	sum.ID = o.CustomerID
-	sums[o.CustomerID] = sum.Plus(Contribution{
-		ID: o.ID, CustomerID: o.CustomerID, Status: o.Status, Total: o.Total, CreatedAt: o.CreatedAt,
-	})
+// compare names each field in which a row is not its order.
+func (v *verification) compare(p Projection, row Row, stream orders.Stream) {
+	for _, d := range differences(p.Name, string(stream.Order.ID), p.Want(stream).Fields(), row.Fields()) {
+		v.differ(d)
+	}
 }
 
-// compare names each field in which a row is not its order.
-func (v *verification) compare(name string, row Row, o domain.Order, last eventstore.Record) {
-	differ := func(field string, want, got any) {
-		if w, g := show(want), show(got); w != g {
-			v.differ(Difference{name, string(o.ID), field, w, g})
+// differences names the fields that are not what they should be.
+func differences(projection, id string, want, got []Field) (found []Difference) {
+	for i, w := range want {
+		g := Field{}
+		if i < len(got) && got[i].Name == w.Name { // else the row is of another kind
+			g = got[i]
+		}
+		if want, got := show(w.Value), show(g.Value); want != got {
+			found = append(found, Difference{projection, id, w.Name, want, got})
 		}
 	}
-	switch r := row.(type) {
-	case OrderRow:
-		differ("id", o.ID, r.ID)
-		differ("reference", o.Reference, r.Reference)
-		differ("customerId", o.CustomerID, r.CustomerID)
-		differ("status", o.Status, r.Status)
-		differ("itemCount", len(o.Items), r.ItemCount)
-		differ("total", o.Total, r.Total)
-		differ("createdAt", o.CreatedAt, r.CreatedAt)
-		differ("confirmedAt", o.ConfirmedAt, r.ConfirmedAt)
-		differ("cancelledAt", o.CancelledAt, r.CancelledAt)
-		differ("storedAt", last.StoredAt, r.StoredAt)
-		differ("words", wordsOf(o.Items), strings.Join(r.Words, " "))
-	case Contribution:
-		differ("id", o.ID, r.ID)
-		differ("customerId", o.CustomerID, r.CustomerID)
-		differ("status", o.Status, r.Status)
-		differ("total", o.Total, r.Total)
-		differ("createdAt", o.CreatedAt, r.CreatedAt)
-		differ("storedAt", last.StoredAt, r.StoredAt)
-	}
+	return found
 }
 
 // show is a value as text, the same for equal values.
@@ -302,22 +281,9 @@ func show(value any) string {
 	return fmt.Sprint(value)
 }
 
-// wordsOf collects the words of lines, each once, the first MaxRowWords that come.
-func wordsOf(items []domain.Item) string {
-	seen := map[string]bool{}
-	for _, item := range items {
-		for _, word := range slices.Concat(Words(item.SKU), Words(item.Name)) {
-			if len(seen) < MaxRowWords {
-				seen[word] = true
-			}
-		}
-	}
-	return strings.Join(slices.Sorted(maps.Keys(seen)), " ")
-}
-
 // strangers finds rows of orders that the log does not have.
 func (v *verification) strangers() error {
-	for _, name := range Names() {
+	for _, p := range All() {
 		var ids []domain.OrderID
 		ask := func() error {
 			heads, err := v.events.Heads(v.ctx, orders.StreamsOf(ids)...)
@@ -327,25 +293,18 @@ func (v *verification) strangers() error {
 			}
 			for _, id := range ids {
 				if err == nil && !known[id] {
-					v.differ(Difference{name, string(id), "", nothing, "there"})
+					v.differ(Difference{p.Name, string(id), "", nothing, "there"})
 				}
 			}
 			ids = ids[:0]
 			return err
 		}
-		each := func(row Row) error {
+		err := v.read.EachRow(v.ctx, p.Name, func(row Row) error {
 			if ids = append(ids, row.Order()); len(ids) < verifyPage {
 				return nil
 			}
 			return ask()
-		}
-		var err error
-		switch name {
-		case OrderList:
-			err = v.read.EachOrder(v.ctx, func(r OrderRow) error { return each(r) })
-		case CustomerOrderSummary:
-			err = v.read.EachContribution(v.ctx, func(c Contribution) error { return each(c) })
-		}
+		})
 		if err == nil && len(ids) > 0 {
 			err = ask()
 		}
@@ -428,37 +387,72 @@ func (v *verification) lookAgainAt(late lateRow, row Row, hold *Hold, last bool)
 	case row.At() < head.Version:
 		v.differ(Difference{late.projection, string(late.id), "version", fmt.Sprintf("at least %d", head.Version), fmt.Sprint(row.At())})
 	default:
-		v.row(late.projection, row, records)
+		p, err := Named(late.projection)
+		if err != nil {
+			return err
+		}
+		v.row(p, row, records)
 	}
 	delete(v.late, late)
 	return nil
 }
 
-// customers compares the sums. A customer whose orders moved meanwhile is summed again.
-func (v *verification) customers() error {
-	wrong := map[string]bool{}
-	seen := map[string]bool{}
-	err := v.read.EachCustomer(v.ctx, func(r CustomerRow) error {
-		v.report.Customers++
-		seen[r.ID] = true
-		if len(customerDifferences(v.sums[r.ID], &r)) > 0 {
-			wrong[r.ID] = true
+// sums are what contributions add up to by the log, by projection and key.
+type sums map[string]map[string]Sum
+
+// add adds an order to the sums of its keys; only to these if any are named.
+func (s sums) add(p Projection, stream orders.Stream, only map[string]bool) {
+	if p.Contributions == nil || !stream.Order.Exists() {
+		return
+	}
+	if s[p.Name] == nil {
+		s[p.Name] = map[string]Sum{}
+	}
+	row := p.Want(stream)
+	for _, key := range p.Contributions.Keys(row) {
+		if only == nil || only[key] {
+			s[p.Name][key] = p.Contributions.Plus(s[p.Name][key], key, row)
+		}
+	}
+}
+
+// contributions compares the sums of every projection that has any.
+func (v *verification) contributions() error {
+	for _, p := range All() {
+		if p.Contributions == nil {
+			continue
+		}
+		if err := v.sumsOf(p); err != nil {
+			return err
+		}
+	}
+	return v.ctx.Err()
+}
+
+// sumsOf compares the sums of a projection. One whose orders moved meanwhile is added up again.
+func (v *verification) sumsOf(p Projection) error {
+	wrong, seen, want := map[string]bool{}, map[string]bool{}, v.sums[p.Name]
+	err := v.read.EachSum(v.ctx, p.Name, func(s Sum) error {
+		v.report.Sums[p.Name]++
+		seen[s.Key()] = true
+		if len(sumDifferences(p, s.Key(), want[s.Key()], s)) > 0 {
+			wrong[s.Key()] = true
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	for id := range v.sums {
-		if !seen[id] {
-			wrong[id] = true
+	for key := range want {
+		if !seen[key] {
+			wrong[key] = true
 		}
 	}
-	clear(v.sums)
+	delete(v.sums, p.Name)
 	var found []Difference
 	for same := 0; len(wrong) > 0 && same < settled; {
 		before := found
-		if found, err = v.sumAgain(wrong); err != nil {
+		if found, err = v.sumAgain(p, wrong); err != nil {
 			return err
 		}
 		same++
@@ -472,73 +466,52 @@ func (v *verification) customers() error {
 	for _, d := range found {
 		v.differ(d)
 	}
-	return v.ctx.Err()
+	return nil
 }
 
-// sumAgain sums the contributions of some customers by the log, takes those that are right off the list, and names the differences of the
-// others.
-func (v *verification) sumAgain(wrong map[string]bool) ([]Difference, error) {
-	sums := map[string]CustomerRow{}
-	err := v.read.EachContribution(v.ctx, func(c Contribution) error {
-		// A customer id that was changed by hand is not to hide an order: the log says whose it is.
-		records, err := v.events.Read(v.ctx, orders.StreamOf(c.ID), 0)
+// sumAgain adds up some sums by the log, takes those that are right off the list, and names the differences of the others.
+func (v *verification) sumAgain(p Projection, wrong map[string]bool) ([]Difference, error) {
+	want := sums{}
+	err := v.read.EachRow(v.ctx, p.Name, func(row Row) error {
+		// A key that was changed by hand is not to hide an order: the log says what it adds to.
+		records, err := v.events.Read(v.ctx, orders.StreamOf(row.Order()), 0)
 		if err != nil || len(records) == 0 {
 			return err
 		}
-		o := orders.Fold(v.codec, records[:max(0, min(c.Version, len(records)))]).Order
-		if wrong[o.CustomerID] && o.Exists() {
-			addTo(sums, o)
-		}
+		stream := orders.Fold(v.codec, records[:max(0, min(row.At(), len(records)))])
+		want.add(p, stream, wrong)
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
+	keys := slices.Sorted(maps.Keys(wrong))
+	got, err := v.read.Sums(v.ctx, p.Name, keys...)
+	if err != nil {
+		return nil, err
+	}
 	var found []Difference
-	for _, id := range slices.Sorted(maps.Keys(wrong)) {
-		row, err := v.read.Customer(v.ctx, id)
-		got := &row
-		if fault.KindOf(err) == fault.NotFound {
-			got = nil
-		} else if err != nil {
-			return nil, err
+	for _, key := range keys {
+		differ := sumDifferences(p, key, want[p.Name][key], got[key])
+		if len(differ) == 0 {
+			delete(wrong, key)
 		}
-		differences := customerDifferences(sums[id], got)
-		if len(differences) == 0 {
-			delete(wrong, id)
-		}
-		found = append(found, differences...)
+		found = append(found, differ...)
 	}
 	return found, nil
 }
 
-// customerDifferences compares a customer's row with the sum by the log; no orders in the log mean that there should be no row.
-func customerDifferences(want CustomerRow, got *CustomerRow) []Difference {
+// sumDifferences compares a sum with that by the log; one to which no order of the log adds should not be there.
+func sumDifferences(p Projection, key string, want, got Sum) []Difference {
 	switch {
-	case got == nil && want.TotalOrders == 0:
+	case got == nil && want == nil:
 		return nil
 	case got == nil:
-		return []Difference{{CustomerOrderSummary, want.ID, "", fmt.Sprintf("there, with %d orders", want.TotalOrders), nothing}}
-	case want.TotalOrders == 0:
-		return []Difference{{CustomerOrderSummary, got.ID, "", nothing, "there"}}
+		return []Difference{{p.Name, key, "", "there", nothing}}
+	case want == nil:
+		return []Difference{{p.Name, key, "", nothing, "there"}}
 	}
-	var found []Difference
-	for _, f := range []struct {
-		name      string
-		want, got any
-	}{
-		{"totalOrders", want.TotalOrders, got.TotalOrders},
-		{"created", want.Created, got.Created},
-		{"confirmed", want.Confirmed, got.Confirmed},
-		{"cancelled", want.Cancelled, got.Cancelled},
-		{"totalSpent", want.TotalSpent, got.TotalSpent},
-		{"lastOrderAt", want.LastOrderAt, got.LastOrderAt},
-	} {
-		if w, g := show(f.want), show(f.got); w != g {
-			found = append(found, Difference{CustomerOrderSummary, want.ID, f.name, w, g})
-		}
-	}
-	return found
+	return differences(p.Name, key, want.Fields(), got.Fields())
 }
 
 // derived asks the store about what it keeps beside the rows.

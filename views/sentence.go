@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"headway/domain"
+	"headway/projections"
 )
 
 // Sentence says in words what an event did and who did it: "operator confirmed the order".
@@ -53,4 +54,12 @@ func Label(projection string) string {
 		label[0] -= 'a' - 'A'
 	}
 	return string(label)
+}
+
+// shortLabel names a projection where a line has no room for its label.
+func shortLabel(projection string) string {
+	if p, err := projections.Named(projection); err == nil {
+		return p.Short
+	}
+	return Label(projection)
 }

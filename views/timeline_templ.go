@@ -505,17 +505,6 @@ func eventsTable(caption string, list []Happening, zone *time.Location) templ.Co
 	})
 }
 
-// shortLabel names a projection where a line has no room for its label: "list" for order_list.
-func shortLabel(projection string) string {
-	switch projection {
-	case "order_list":
-		return "list"
-	case "customer_order_summary":
-		return "customers"
-	}
-	return Label(projection)
-}
-
 // nodeType is the type that the style sheet draws, or "unread".
 func nodeType(h Happening) string {
 	switch h.Event.(type) {

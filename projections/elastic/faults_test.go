@@ -211,8 +211,15 @@ func sums(t *testing.T, s projections.Store, orders int) {
 	var all []projections.Contribution
 	want, got := map[string]projections.CustomerRow{}, map[string]projections.CustomerRow{}
 	err := errors.Join(
-		s.EachContribution(t.Context(), func(c projections.Contribution) error { all = append(all, c); return nil }),
-		s.EachCustomer(t.Context(), func(r projections.CustomerRow) error { got[r.ID] = r; return nil }))
+		s.EachRow(t.Context(), projections.CustomerOrderSummary, func(row projections.Row) error {
+			c, _ := row.(projections.Contribution)
+			all = append(all, c)
+			return nil
+		}),
+		s.EachSum(t.Context(), projections.CustomerOrderSummary, func(r projections.Sum) error {
+			got[r.Key()], _ = r.(projections.CustomerRow)
+			return nil
+		}))
 	for _, c := range all {
 		want[c.CustomerID] = projections.SumCustomer(c.CustomerID, all...)
 	}
@@ -255,7 +262,8 @@ func faultyWrites(t *testing.T, seed uint64) {
 	}
 	f.calm()
 	sums(t, s, orders)
-	err := s.EachContribution(t.Context(), func(c projections.Contribution) error {
+	err := s.EachRow(t.Context(), projections.CustomerOrderSummary, func(row projections.Row) error {
+		c, _ := row.(projections.Contribution)
 		if c.Version != versions {
 			return fmt.Errorf("%s is at %d", c.ID, c.Version)
 		}
@@ -332,7 +340,7 @@ func TestAStoreWhoseNodeIsAwaySaysSoAndAsksSeldom(t *testing.T) {
 		"Holds":     func() error { _, err := s.Holds(ctx, ""); return err },
 		"Versions":  func() error { _, err := s.Versions(ctx, projections.OrderList, id); return err },
 		"Rows":      func() error { _, err := s.Rows(ctx, projections.OrderList, id); return err },
-		"EachOrder": func() error { return s.EachOrder(ctx, func(projections.OrderRow) error { return nil }) },
+		"EachRow":   func() error { return s.EachRow(ctx, projections.OrderList, func(projections.Row) error { return nil }) },
 		"Write":     func() error { return write(ctx, s, contribution(1, 1, "ada")) },
 		"Beat":      func() error { return s.Beat(ctx, projections.State{Projection: projections.OrderList}) },
 		"checkpoint": func() error {

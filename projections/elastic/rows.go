@@ -192,19 +192,28 @@ func (s *Store) Versions(ctx context.Context, projection string, ids ...domain.O
 	return versions, nil
 }
 
-// EachOrder is projections.Reader's.
-func (s *Store) EachOrder(ctx context.Context, f func(projections.OrderRow) error) error {
-	return each(ctx, s, orders, object{"match_all": object{}}, func(d orderDoc) error { return f(d.row()) })
+// EachRow is projections.Reader's.
+func (s *Store) EachRow(ctx context.Context, projection string, f func(projections.Row) error) error {
+	switch projection {
+	case projections.OrderList:
+		return each(ctx, s, orders, object{"match_all": object{}}, func(d orderDoc) error { return f(d.row()) })
+	case projections.CustomerOrderSummary:
+		return each(ctx, s, contributions, object{"match_all": object{}}, func(d contributionDoc) error { return f(d.row()) })
+	}
+	_, _, err := targets{}.of(projection)
+	return err
 }
 
-// EachContribution is projections.Reader's.
-func (s *Store) EachContribution(ctx context.Context, f func(projections.Contribution) error) error {
-	return each(ctx, s, contributions, object{"match_all": object{}}, func(d contributionDoc) error { return f(d.row()) })
-}
-
-// EachCustomer is projections.Reader's.
-func (s *Store) EachCustomer(ctx context.Context, f func(projections.CustomerRow) error) error {
+// EachSum is projections.Reader's.
+func (s *Store) EachSum(ctx context.Context, projection string, f func(projections.Sum) error) error {
+	if projection != projections.CustomerOrderSummary {
+		return notSummed(projection)
+	}
 	return each(ctx, s, customers, hasOrders(), func(d customerDoc) error { return f(d.row()) })
+}
+
+func notSummed(projection string) error {
+	return fault.Errorf(fault.NotFound, "There are no sums of %s.", fmt.Sprintf("%.80q", projection))
 }
 
 // hasOrders leaves out the customers whose last order went.
@@ -264,28 +273,58 @@ func each[D any](ctx context.Context, s *Store, kind string, query object, f fun
 
 // Customer is projections.Reader's.
 func (s *Store) Customer(ctx context.Context, id string) (projections.CustomerRow, error) {
-	var row projections.CustomerRow
-	err := s.ask(ctx, func(ctx context.Context, t targets) error {
-		found, err := s.fetch(ctx, t[customers].index, []string{customerKey(id)}, true)
-		if err != nil {
-			return err
-		}
-		for _, f := range found {
-			var d customerDoc
-			if err := json.Unmarshal(f.Source, &d); err != nil {
-				return err
-			}
-			row = d.row()
-		}
-		if row.TotalOrders == 0 {
-			return fault.Errorf(fault.NotFound, "No order of this customer has arrived.")
-		}
-		return nil
+	var found []projections.CustomerRow
+	err := s.ask(ctx, func(ctx context.Context, t targets) (err error) {
+		found, err = s.customersOf(ctx, t, []string{id})
+		return err
 	})
 	if err != nil {
 		return projections.CustomerRow{}, err
 	}
-	return row, nil
+	if len(found) == 0 {
+		return projections.CustomerRow{}, fault.Errorf(fault.NotFound, "No order of this customer has arrived.")
+	}
+	return found[0], nil
+}
+
+// Sums is projections.Reader's.
+func (s *Store) Sums(ctx context.Context, projection string, keys ...string) (map[string]projections.Sum, error) {
+	if projection != projections.CustomerOrderSummary {
+		return nil, notSummed(projection)
+	}
+	all := make(map[string]projections.Sum, len(keys))
+	err := s.with(ctx, func(t targets) error {
+		found, err := s.customersOf(ctx, t, keys)
+		for _, r := range found {
+			all[r.ID] = r
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+func (s *Store) customersOf(ctx context.Context, t targets, ids []string) (rows []projections.CustomerRow, err error) {
+	keys := make([]string, len(ids))
+	for i, id := range ids {
+		keys[i] = customerKey(id)
+	}
+	found, err := s.fetch(ctx, t[customers].index, keys, true)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range found {
+		var d customerDoc
+		if err := json.Unmarshal(f.Source, &d); err != nil {
+			return nil, err
+		}
+		if d.Orders > 0 {
+			rows = append(rows, d.row())
+		}
+	}
+	return rows, nil
 }
 
 // statusCounts asks how many match under each status.

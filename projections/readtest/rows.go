@@ -61,7 +61,7 @@ func rows(t *testing.T, s *subject) {
 		t.Errorf("a large batch is stored whole: %d rows of %d, %v", len(many), len(ids), err)
 	}
 	seen := map[domain.OrderID]int{}
-	err = s.EachOrder(t.Context(), func(r projections.OrderRow) error { seen[r.ID]++; return nil })
+	err = s.EachRow(t.Context(), projections.OrderList, func(r projections.Row) error { seen[r.Order()]++; return nil })
 	if err != nil || len(seen) != len(ids)+3 {
 		t.Errorf("each row is seen: %d, %v", len(seen), err)
 	}
@@ -70,13 +70,13 @@ func rows(t *testing.T, s *subject) {
 			t.Errorf("row %s is seen %d times", id, times)
 		}
 	}
-	var contributions []projections.Contribution
-	err = s.EachContribution(t.Context(), func(c projections.Contribution) error { contributions = append(contributions, c); return nil })
+	var contributions []projections.Row
+	err = s.EachRow(t.Context(), projections.CustomerOrderSummary, func(c projections.Row) error { contributions = append(contributions, c); return nil })
 	if err != nil || len(contributions) != 2 {
 		t.Errorf("each contribution is seen: %+v, %v", contributions, err)
 	}
 	stop := errors.New("stop")
-	if err := s.EachOrder(t.Context(), func(projections.OrderRow) error { return stop }); !errors.Is(err, stop) {
+	if err := s.EachRow(t.Context(), projections.OrderList, func(projections.Row) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("the caller's error ends the walk and comes back: %v", err)
 	}
 }
@@ -233,17 +233,20 @@ func away(t *testing.T, s *subject) {
 	}
 	ctx := t.Context()
 	for name, call := range map[string]func() error{
-		"Orders":       func() error { _, err := s.Orders(ctx, projections.OrderQuery{}); return err },
-		"OrderRows":    func() error { _, err := s.OrderRows(ctx, orderID(1)); return err },
-		"Customers":    func() error { _, err := s.Customers(ctx, projections.CustomerQuery{}); return err },
-		"Customer":     func() error { _, err := s.Customer(ctx, "ada"); return err },
-		"Totals":       func() error { _, err := s.Totals(ctx, start, start); return err },
-		"States":       func() error { _, err := s.States(ctx); return err },
-		"Holds":        func() error { _, err := s.Holds(ctx, ""); return err },
-		"Versions":     func() error { _, err := s.Versions(ctx, projections.OrderList, orderID(1)); return err },
-		"Rows":         func() error { _, err := s.Rows(ctx, projections.OrderList, orderID(1)); return err },
-		"EachOrder":    func() error { return s.EachOrder(ctx, func(projections.OrderRow) error { return nil }) },
-		"EachCustomer": func() error { return s.EachCustomer(ctx, func(projections.CustomerRow) error { return nil }) },
+		"Orders":    func() error { _, err := s.Orders(ctx, projections.OrderQuery{}); return err },
+		"OrderRows": func() error { _, err := s.OrderRows(ctx, orderID(1)); return err },
+		"Customers": func() error { _, err := s.Customers(ctx, projections.CustomerQuery{}); return err },
+		"Customer":  func() error { _, err := s.Customer(ctx, "ada"); return err },
+		"Totals":    func() error { _, err := s.Totals(ctx, start, start); return err },
+		"States":    func() error { _, err := s.States(ctx); return err },
+		"Holds":     func() error { _, err := s.Holds(ctx, ""); return err },
+		"Versions":  func() error { _, err := s.Versions(ctx, projections.OrderList, orderID(1)); return err },
+		"Rows":      func() error { _, err := s.Rows(ctx, projections.OrderList, orderID(1)); return err },
+		"EachRow":   func() error { return s.EachRow(ctx, projections.OrderList, func(projections.Row) error { return nil }) },
+		"EachSum": func() error {
+			return s.EachSum(ctx, projections.CustomerOrderSummary, func(projections.Sum) error { return nil })
+		},
+		"Sums": func() error { _, err := s.Sums(ctx, projections.CustomerOrderSummary, "ada"); return err },
 		"Write": func() error {
 			return s.Write(ctx, projections.Batch{Projection: projections.OrderList, Rows: []projections.Row{anOrder(1)}})
 		},

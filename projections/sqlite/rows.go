@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -120,20 +121,33 @@ func byID[R projections.Row](
 	return found, nil
 }
 
-// EachOrder is projections.Reader's.
-func (s *Store) EachOrder(ctx context.Context, f func(projections.OrderRow) error) error {
-	return each(ctx, s, `SELECT `+orderColumns+` FROM orders AS o WHERE o.id > ? ORDER BY o.id LIMIT ?`, scanOrder,
-		func(r projections.OrderRow) string { return string(r.ID) }, f)
+// EachRow is projections.Reader's.
+func (s *Store) EachRow(ctx context.Context, projection string, f func(projections.Row) error) error {
+	switch projection {
+	case projections.OrderList:
+		return each(ctx, s, `SELECT `+orderColumns+` FROM orders AS o WHERE o.id > ? ORDER BY o.id LIMIT ?`, scanOrder,
+			func(r projections.OrderRow) string { return string(r.ID) }, func(r projections.OrderRow) error { return f(r) })
+	case projections.CustomerOrderSummary:
+		return each(ctx, s, `SELECT `+contributionColumns+` FROM contributions AS c WHERE c.id > ? ORDER BY c.id LIMIT ?`, scanContribution,
+			func(c projections.Contribution) string { return string(c.ID) }, func(c projections.Contribution) error { return f(c) })
+	}
+	_, err := tableOf(projection)
+	return err
 }
 
-// EachContribution is projections.Reader's.
-func (s *Store) EachContribution(ctx context.Context, f func(projections.Contribution) error) error {
-	return each(ctx, s, `SELECT `+contributionColumns+` FROM contributions AS c WHERE c.id > ? ORDER BY c.id LIMIT ?`, scanContribution,
-		func(c projections.Contribution) string { return string(c.ID) }, f)
+// EachSum is projections.Reader's.
+func (s *Store) EachSum(ctx context.Context, projection string, f func(projections.Sum) error) error {
+	if projection != projections.CustomerOrderSummary {
+		return notSummed(projection)
+	}
+	return s.eachCustomer(ctx, func(r projections.CustomerRow) error { return f(r) })
 }
 
-// EachCustomer is projections.Reader's.
-func (s *Store) EachCustomer(ctx context.Context, f func(projections.CustomerRow) error) error {
+func notSummed(projection string) error {
+	return fault.Errorf(fault.NotFound, "There are no sums of %s.", fmt.Sprintf("%.80q", projection))
+}
+
+func (s *Store) eachCustomer(ctx context.Context, f func(projections.CustomerRow) error) error {
 	var after *string // an id may be empty in a row that somebody wrote by hand
 	for {
 		var page []projections.CustomerRow
@@ -205,14 +219,7 @@ func addSpent(ctx context.Context, tx reader, customers []projections.CustomerRo
 
 // Customer is projections.Reader's.
 func (s *Store) Customer(ctx context.Context, id string) (projections.CustomerRow, error) {
-	var found []projections.CustomerRow
-	err := s.snapshot(ctx, func(tx reader) error {
-		rows, err := tx.QueryContext(ctx, `SELECT `+customerColumns+` FROM customers AS c WHERE c.id = ?`, id)
-		if found, err = collect(rows, err, scanCustomer); err != nil {
-			return err
-		}
-		return addSpent(ctx, tx, found)
-	})
+	found, err := s.customersOf(ctx, []string{id})
 	if err != nil {
 		return projections.CustomerRow{}, err
 	}
@@ -220,6 +227,35 @@ func (s *Store) Customer(ctx context.Context, id string) (projections.CustomerRo
 		return projections.CustomerRow{}, fault.Errorf(fault.NotFound, "No order of this customer has arrived.")
 	}
 	return found[0], nil
+}
+
+// Sums is projections.Reader's.
+func (s *Store) Sums(ctx context.Context, projection string, keys ...string) (map[string]projections.Sum, error) {
+	if projection != projections.CustomerOrderSummary {
+		return nil, notSummed(projection)
+	}
+	all := make(map[string]projections.Sum, len(keys))
+	for chunk := range slices.Chunk(keys, idsPerQuery) {
+		found, err := s.customersOf(ctx, chunk)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range found {
+			all[r.ID] = r
+		}
+	}
+	return all, nil
+}
+
+func (s *Store) customersOf(ctx context.Context, ids []string) (found []projections.CustomerRow, err error) {
+	err = s.snapshot(ctx, func(tx reader) error {
+		rows, err := tx.QueryContext(ctx, `SELECT `+customerColumns+` FROM customers AS c WHERE c.id IN (SELECT value FROM json_each(?))`, list(ids))
+		if found, err = collect(rows, err, scanCustomer); err != nil {
+			return err
+		}
+		return addSpent(ctx, tx, found)
+	})
+	return found, err
 }
 
 // Totals is projections.Reader's: the counts are kept, the value comes from the orders of that time only.

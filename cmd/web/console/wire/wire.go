@@ -405,7 +405,7 @@ type Difference struct {
 // VerificationOf is a report in its shape.
 func VerificationOf(r projections.Report) Verification {
 	v := Verification{
-		Clean: r.Clean(), Orders: r.Orders, Events: r.Events, Rows: r.Rows, Customers: r.Customers, Unnamed: r.Unnamed,
+		Clean: r.Clean(), Orders: r.Orders, Events: r.Events, Rows: r.Rows, Customers: r.Sums[projections.CustomerOrderSummary], Unnamed: r.Unnamed,
 		Holds: []VerifiedHold{}, Differences: []Difference{},
 	}
 	for _, h := range r.Holds {

@@ -284,25 +284,48 @@ func each[K cmp.Ordered, R any](ctx context.Context, h *rowsHandle, of func() ma
 	return nil
 }
 
-// EachOrder is projections.Reader's.
-func (h *rowsHandle) EachOrder(ctx context.Context, f func(projections.OrderRow) error) error {
+// EachRow is projections.Reader's.
+func (h *rowsHandle) EachRow(ctx context.Context, projection string, f func(projections.Row) error) error {
+	if err := known(projection); err != nil {
+		return err
+	}
+	if projection == projections.OrderList {
+		return h.eachOrder(ctx, func(row projections.OrderRow) error { return f(row) })
+	}
+	return each(ctx, h, func() map[domain.OrderID]projections.Contribution { return h.contributions }, func(c projections.Contribution) error { return f(c) })
+}
+
+func (h *rowsHandle) eachOrder(ctx context.Context, f func(projections.OrderRow) error) error {
 	return each(ctx, h, func() map[domain.OrderID]projections.OrderRow { return h.orders }, func(row projections.OrderRow) error {
 		row.Words = slices.Clone(row.Words)
 		return f(row)
 	})
 }
 
-// EachContribution is projections.Reader's.
-func (h *rowsHandle) EachContribution(ctx context.Context, f func(projections.Contribution) error) error {
-	return each(ctx, h, func() map[domain.OrderID]projections.Contribution { return h.contributions }, f)
+// EachSum is projections.Reader's.
+func (h *rowsHandle) EachSum(ctx context.Context, _ string, f func(projections.Sum) error) error {
+	return h.eachCustomer(ctx, func(row projections.CustomerRow) error { return f(row) })
 }
 
-// EachCustomer is projections.Reader's.
-func (h *rowsHandle) EachCustomer(ctx context.Context, f func(projections.CustomerRow) error) error {
+func (h *rowsHandle) eachCustomer(ctx context.Context, f func(projections.CustomerRow) error) error {
 	return each(ctx, h, func() map[string]projections.CustomerRow { return h.customers }, func(row projections.CustomerRow) error {
 		row.TotalSpent = slices.Clone(row.TotalSpent)
 		return f(row)
 	})
+}
+
+// Sums is projections.Reader's.
+func (h *rowsHandle) Sums(ctx context.Context, _ string, keys ...string) (map[string]projections.Sum, error) {
+	found := map[string]projections.Sum{}
+	for _, key := range keys {
+		row, err := h.Customer(ctx, key)
+		if err == nil {
+			found[key] = row
+		} else if fault.KindOf(err) != fault.NotFound {
+			return nil, err
+		}
+	}
+	return found, nil
 }
 
 // Customer is projections.Reader's.
@@ -322,7 +345,7 @@ func (h *rowsHandle) Customer(ctx context.Context, id string) (projections.Custo
 // Totals is projections.Reader's.
 func (h *rowsHandle) Totals(ctx context.Context, from, to time.Time) (projections.Totals, error) {
 	totals := projections.Totals{ByStatus: none()}
-	err := h.EachOrder(ctx, func(r projections.OrderRow) error {
+	err := h.eachOrder(ctx, func(r projections.OrderRow) error {
 		totals.ByStatus[r.Status]++
 		if r.Status != domain.Cancelled && !r.CreatedAt.Before(from) && r.CreatedAt.Before(to) {
 			totals.Value = projections.AddMoney(totals.Value, r.Total)
@@ -518,7 +541,7 @@ func (h *rowsHandle) Customers(ctx context.Context, q projections.CustomerQuery)
 	}
 	asked := projections.Words(q.Text)
 	var found []projections.CustomerRow
-	err = h.EachCustomer(ctx, func(r projections.CustomerRow) error {
+	err = h.eachCustomer(ctx, func(r projections.CustomerRow) error {
 		if q.Text == "" || begin(asked, projections.Words(r.ID)) {
 			found = append(found, r)
 		}
