@@ -15,14 +15,14 @@ import (
 
 // DecodeByMaps is Codec.Decode as it was first written: it makes maps and lists of the whole data, and then looks for what is wrong in the
 // order of the schema. It is slow and plain, and the tests hold the Codec to it.
-func DecodeByMaps(c Codec, r Raw) (Event, error) {
+func DecodeByMaps(c Codec, r Raw) ([]Event, error) {
 	switch {
 	case !slices.Contains(EventTypes(), r.EventType):
 		return nil, fault.Errorf(fault.Invalid, "Unknown event type %s.", quote(r.EventType))
-	case r.SchemaVersion != historicSchema && r.SchemaVersion != SchemaVersion:
+	case r.SchemaVersion != 1 && r.SchemaVersion != 2:
 		return nil, fault.Errorf(fault.Invalid, "Unknown schema version %d of %s.", r.SchemaVersion, quote(r.EventType))
 	}
-	d := mapDecoder{historic: r.SchemaVersion == historicSchema, currency: cmp.Or(c.DefaultCurrency, "USD")}
+	d := mapDecoder{historic: r.SchemaVersion == 1, currency: cmp.Or(c.DefaultCurrency, "USD")}
 	var e Event
 	switch r.EventType {
 	case TypeOrderCreated:
@@ -37,7 +37,7 @@ func DecodeByMaps(c Codec, r Raw) (Event, error) {
 	if d.err != nil {
 		return nil, d.err
 	}
-	return e, nil
+	return []Event{e}, nil
 }
 
 // deepest is maxDepth, said again so that neither changes alone.

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -35,8 +37,8 @@ func golden(t *testing.T, name string, got []byte) []byte {
 
 func usd(minor int64) domain.Money { return domain.Money{Minor: minor, Currency: "USD"} }
 
-// The events of testdata: what each file says, in Go. NAME.v1*.json is as the first version stored it, NAME.v1*.shown.json is
-// the same upcast, NAME.v2*.json is as the current version stores it.
+// The events of testdata: what each file says, in Go. TYPE.vN*.json is data of schema N as it was stored; if that is not what is written today,
+// TYPE.vN*.shown.json is the same upcast.
 func goldenEvents() map[string]domain.Event {
 	return map[string]domain.Event{
 		"OrderCreated.v1": domain.OrderCreated{CustomerID: "ada@example.com", Currency: "USD", Items: []domain.Item{
@@ -61,62 +63,92 @@ func goldenEvents() map[string]domain.Event {
 	}
 }
 
-func rawOf(name string, data []byte) domain.Raw {
-	eventType, rest, _ := strings.Cut(name, ".")
-	schema := domain.SchemaVersion
-	if strings.HasPrefix(rest, "v1") {
-		schema = 1
+// rawOf is the event of a golden file, and whether its schema is the one that is written today.
+func rawOf(t *testing.T, name string, data []byte) (raw domain.Raw, current bool) {
+	t.Helper()
+	raw = domain.Raw{OrderID: orderID, Version: 1, Data: data}
+	var rest string
+	raw.EventType, rest, _ = strings.Cut(name, ".v")
+	number, _, _ := strings.Cut(rest, ".")
+	var err error
+	if raw.SchemaVersion, err = strconv.Atoi(number); err != nil {
+		t.Fatalf("%s does not say its schema: %v", name, err)
 	}
-	return domain.Raw{OrderID: orderID, Version: 1, EventType: eventType, SchemaVersion: schema, Data: data}
+	for _, e := range domain.Events() {
+		if e.Type == raw.EventType {
+			current = e.Schema == raw.SchemaVersion
+		}
+	}
+	return raw, current
 }
 
-func TestEveryEventOfBothSchemasIsReadAsItsGoldenSays(t *testing.T) {
+func TestEveryEventOfEverySchemaIsReadAsItsGoldenSays(t *testing.T) {
 	var codec domain.Codec
-	seen := map[string]bool{}
+	type typeAndSchema struct {
+		eventType string
+		schema    int
+	}
+	seen := map[typeAndSchema]bool{}
 	for name, want := range goldenEvents() {
 		t.Run(name, func(t *testing.T) {
-			current := strings.Contains(name, ".v2")
-			seen[name[:strings.Index(name, ".v")+3]] = true
-			eventType, encoded, err := codec.Encode(want)
-			if err != nil || eventType != want.Type() {
-				t.Fatalf("encode: %q, %v", eventType, err)
+			raw, current := rawOf(t, name, nil)
+			seen[typeAndSchema{raw.EventType, raw.SchemaVersion}] = true
+			eventType, written, encoded, err := codec.Encode(want)
+			if err != nil || eventType != want.Type() || current != (written == raw.SchemaVersion) {
+				t.Fatalf("encode: %q of schema %d, %v", eventType, written, err)
 			}
-			var written []byte
+			var update []byte
 			if current {
-				written = encoded
+				update = encoded
 			}
-			stored := golden(t, name+".json", written)
-			if current && !bytes.Equal(encoded, stored) {
-				t.Errorf("encoded as\n%s\nnot as stored before\n%s", encoded, stored)
+			raw.Data = golden(t, name+".json", update)
+			if current && !bytes.Equal(encoded, raw.Data) {
+				t.Errorf("encoded as\n%s\nnot as stored before\n%s", encoded, raw.Data)
 			}
-			raw := rawOf(name, stored)
-			before := bytes.Clone(stored)
+			before := bytes.Clone(raw.Data)
 			got, err := codec.Decode(raw)
-			if err != nil || !reflect.DeepEqual(got, want) {
+			if err != nil || !reflect.DeepEqual(got, []domain.Event{want}) {
 				t.Errorf("decoded as\n%#v, %v\nnot as\n%#v", got, err, want)
 			}
 			schema, shown, err := codec.Upcast(raw)
-			if err != nil || schema != domain.SchemaVersion {
+			if err != nil || schema != written {
 				t.Fatalf("upcast to schema %d, %v", schema, err)
 			}
 			if current {
-				if &shown[0] != &stored[0] {
+				if &shown[0] != &raw.Data[0] {
 					t.Error("the current schema must be shown as the stored bytes")
 				}
 			} else if wantShown := golden(t, name+".shown.json", shown); !bytes.Equal(shown, wantShown) {
 				t.Errorf("shown as\n%s\nnot as\n%s", shown, wantShown)
 			}
-			if !bytes.Equal(stored, before) {
+			if !bytes.Equal(raw.Data, before) {
 				t.Error("the stored bytes were changed")
 			}
 		})
 	}
-	for _, eventType := range domain.EventTypes() {
-		for _, schema := range []string{".v1", ".v2"} {
-			if !seen[eventType+schema] {
-				t.Errorf("no golden for %s%s", eventType, schema)
-			}
+	for _, e := range domain.Events() {
+		if !seen[typeAndSchema{e.Type, e.Schema}] {
+			t.Errorf("no golden for %s of schema %d", e.Type, e.Schema)
 		}
+	}
+}
+
+// The schemas of a type lie together and count from 1 without a gap, so that the last is the one that is written; every sample can be read.
+func TestTheTableOfEvents(t *testing.T) {
+	last := domain.Entry{}
+	for _, e := range domain.Events() {
+		begins := e.Schema == 1 && !slices.Contains(domain.EventTypes()[:slices.Index(domain.EventTypes(), e.Type)], e.Type)
+		if follows := e.Type == last.Type && e.Schema == last.Schema+1; !begins && !follows {
+			t.Errorf("%s of schema %d stands behind %s of schema %d", e.Type, e.Schema, last.Type, last.Schema)
+		}
+		raw := domain.Raw{OrderID: orderID, Version: 1, EventType: e.Type, SchemaVersion: e.Schema, Data: []byte(e.Sample)}
+		if _, err := (domain.Codec{}).Decode(raw); err != nil {
+			t.Errorf("the sample of %s of schema %d: %v", e.Type, e.Schema, err)
+		}
+		last = e
+	}
+	if types := domain.EventTypes(); len(types) != len(slices.Compact(slices.Sorted(slices.Values(types)))) {
+		t.Errorf("a type stands in two places: %v", types)
 	}
 }
 
@@ -138,7 +170,7 @@ func TestSchema1IsReadInTheConfiguredCurrency(t *testing.T) {
 	raw := domain.Raw{EventType: domain.TypeOrderItemAdded, SchemaVersion: 1,
 		Data: []byte(`{"item":{"sku":"A","name":"A","quantity":1,"price":12.5}}`)}
 	for currency, minor := range map[domain.Currency]int64{"": 1250, "EUR": 1250, "JPY": 13, "KWD": 12500, "CLF": 125000} {
-		event, err := domain.Codec{DefaultCurrency: currency}.Decode(raw)
+		facts, err := domain.Codec{DefaultCurrency: currency}.Decode(raw)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -146,7 +178,7 @@ func TestSchema1IsReadInTheConfiguredCurrency(t *testing.T) {
 		if currency == "" {
 			want.Currency = "USD"
 		}
-		if got := event.(domain.OrderItemAdded).Item.Price; got != want {
+		if got := facts[0].(domain.OrderItemAdded).Item.Price; got != want {
 			t.Errorf("in %q the price is %v, not %v", currency, got, want)
 		}
 	}
@@ -243,9 +275,9 @@ func TestWhatCannotBeReadIsInvalidAndNamed(t *testing.T) {
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			raw := domain.Raw{OrderID: orderID, Version: 1, EventType: c.eventType, SchemaVersion: c.schema, Data: []byte(c.data)}
-			event, err := domain.Codec{}.Decode(raw)
-			if event != nil || fault.KindOf(err) != fault.Invalid || fault.Sentence(err) != c.sentence {
-				t.Errorf("got %v, %v\nwant %s", event, err, c.sentence)
+			facts, err := domain.Codec{}.Decode(raw)
+			if facts != nil || fault.KindOf(err) != fault.Invalid || fault.Sentence(err) != c.sentence {
+				t.Errorf("got %v, %v\nwant %s", facts, err, c.sentence)
 			}
 			_, shown, err := domain.Codec{}.Upcast(raw)
 			if shown != nil || fault.Sentence(err) != c.sentence {
@@ -271,7 +303,7 @@ func TestAnEventHasABoundedSize(t *testing.T) {
 	for size, kind := range map[int]string{
 		domain.MaxEventBytes - 1: "", domain.MaxEventBytes: "", domain.MaxEventBytes + 1: "too_large",
 	} {
-		_, data, err := domain.Codec{}.Encode(domain.OrderCancelled{Reason: strings.Repeat("r", size-overhead)})
+		_, _, data, err := domain.Codec{}.Encode(domain.OrderCancelled{Reason: strings.Repeat("r", size-overhead)})
 		switch {
 		case kind == "" && (err != nil || len(data) != size):
 			t.Errorf("%d bytes: %d, %v", size, len(data), err)
@@ -282,11 +314,11 @@ func TestAnEventHasABoundedSize(t *testing.T) {
 }
 
 func TestNoItemsAreWrittenAsAnEmptyListAndNoEventAsAnError(t *testing.T) {
-	_, data, err := domain.Codec{}.Encode(domain.OrderCreated{CustomerID: "c", Currency: "EUR"})
+	_, _, data, err := domain.Codec{}.Encode(domain.OrderCreated{CustomerID: "c", Currency: "EUR"})
 	if want := `{"customerId":"c","currency":"EUR","reference":"","items":[]}`; err != nil || string(data) != want {
 		t.Errorf("%s, %v", data, err)
 	}
-	if _, _, err := (domain.Codec{}).Encode(nil); fault.KindOf(err) != fault.Internal {
+	if _, _, _, err := (domain.Codec{}).Encode(nil); fault.KindOf(err) != fault.Internal {
 		t.Error(err)
 	}
 }

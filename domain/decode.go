@@ -13,31 +13,27 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// noReason is what a cancellation of schema 1 without a reason is read as.
-const noReason = "not given"
-
 // maxDepth is how deep the data of an event nests: OrderCreated holds items, which hold a price.
 const maxDepth = 8
 
 var errTooDeep = errors.New("too deep")
 
-// decoder reads the data of one event, token by token, straight into its struct.
+// decoder reads the data of one event, token by token, straight into its facts.
 //
 // What it says of data with several faults does not depend on the order of their fields: no JSON comes before a name that stands twice or
 // a nest too deep, and that before what the schema finds, in the order of the schema. The first two end the reading.
 type decoder struct {
-	eventType string
-	historic  bool     // schema 1
-	currency  Currency // of every price in schema 1
-	tokens    *jsontext.Decoder
-	event     Event
-	end       error        // why the rest of the data is not read
-	where     string       // the path at which that was
-	wrong     *fault.Error // the schema's complaint about the value that was read last
+	read     Reader
+	currency Currency // of prices that were stored without one
+	tokens   *jsontext.Decoder
+	facts    []Event
+	end      error        // why the rest of the data is not read
+	where    string       // the path at which that was
+	wrong    *fault.Error // the schema's complaint about the value that was read last
 }
 
 // decode reads the whole data.
-func (d *decoder) decode(data []byte) (Event, error) {
+func (d *decoder) decode(data []byte) ([]Event, error) {
 	// Half a surrogate pair, \ud800, is read as U+FFFD, as encoding/json does. Bytes that are no UTF-8 are refused.
 	halves := jsontext.AllowInvalidUTF8(true)
 	if !utf8.Valid(data) {
@@ -46,7 +42,7 @@ func (d *decoder) decode(data []byte) (Event, error) {
 	err := json.Unmarshal(data, d, halves)
 	switch {
 	case err == nil && d.wrong == nil:
-		return d.event, nil
+		return d.facts, nil
 	case err == nil:
 		return nil, d.wrong
 	case d.end == nil || !jsontext.Value(data).IsValid(halves, jsontext.AllowDuplicateNames(true)):
@@ -60,104 +56,10 @@ func (d *decoder) decode(data []byte) (Event, error) {
 // UnmarshalJSONFrom is called by json.Unmarshal, which lends the tokens.
 func (d *decoder) UnmarshalJSONFrom(tokens *jsontext.Decoder) error {
 	d.tokens = tokens
-	switch d.eventType {
-	case TypeOrderCreated:
-		d.event = d.orderCreated()
-	case TypeOrderItemAdded:
-		d.event = d.orderItemAdded()
-	case TypeOrderConfirmed:
-		d.event = d.orderConfirmed()
-	case TypeOrderCancelled:
-		d.event = d.orderCancelled()
+	if d.facts = d.read(d); d.facts == nil {
+		d.facts = []Event{} // read, and nothing today
 	}
 	return d.end
-}
-
-func (d *decoder) orderCreated() OrderCreated {
-	e := OrderCreated{Currency: d.currency, Items: []Item{}}
-	fields := []string{"customerId", "currency", "reference", "items"}
-	if d.historic {
-		fields = []string{"customerId", "reference", "items"}
-	}
-	for name := range d.object("reference", fields...) {
-		switch name {
-		case "customerId":
-			e.CustomerID = d.text()
-		case "currency":
-			e.Currency = d.code()
-		case "reference":
-			e.Reference = d.text()
-		case "items":
-			for range d.list() {
-				e.Items = append(e.Items, d.item())
-			}
-		}
-	}
-	return e
-}
-
-func (d *decoder) orderItemAdded() OrderItemAdded {
-	var e OrderItemAdded
-	for range d.object("", "item") {
-		e.Item = d.item()
-	}
-	return e
-}
-
-func (d *decoder) orderConfirmed() OrderConfirmed {
-	for range d.object("") {
-	}
-	return OrderConfirmed{}
-}
-
-func (d *decoder) orderCancelled() OrderCancelled {
-	optional := ""
-	if d.historic {
-		optional = "reason"
-	}
-	var e OrderCancelled
-	for range d.object(optional, "reason") {
-		if d.historic && d.tokens.PeekKind() == 'n' {
-			d.skip()
-		} else {
-			e.Reason = d.text()
-		}
-	}
-	if d.historic && e.Reason == "" {
-		e.Reason = noReason
-	}
-	return e
-}
-
-func (d *decoder) item() (item Item) {
-	for name := range d.object("", "sku", "name", "quantity", "price") {
-		switch name {
-		case "sku":
-			item.SKU = d.text()
-		case "name":
-			item.Name = d.text()
-		case "quantity":
-			item.Quantity = d.count()
-		case "price":
-			item.Price = d.price()
-		}
-	}
-	return item
-}
-
-func (d *decoder) price() (price Money) {
-	if d.historic {
-		return d.decimal()
-	}
-	for name := range d.object("", "minor", "currency") {
-		switch name {
-		case "minor":
-			price.Minor = d.count()
-		case "currency":
-			price.Currency = d.code()
-		}
-	}
-	return price
 }
 
 // object wants an object of exactly these fields, one of which may be optional. It gives each name that stands there, and its value is to be

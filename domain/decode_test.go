@@ -18,12 +18,12 @@ import (
 )
 
 // sameAsByMaps holds what the decoder made of an event to what the plain one makes of it: the same event, or the same sentence.
-func sameAsByMaps(t *testing.T, codec domain.Codec, raw domain.Raw, e domain.Event, err error) {
+func sameAsByMaps(t *testing.T, codec domain.Codec, raw domain.Raw, facts []domain.Event, err error) {
 	t.Helper()
 	want, wantErr := domain.DecodeByMaps(codec, raw)
-	if !reflect.DeepEqual(e, want) || (err == nil) != (wantErr == nil) || err != nil && err.Error() != wantErr.Error() {
+	if !reflect.DeepEqual(facts, want) || (err == nil) != (wantErr == nil) || err != nil && err.Error() != wantErr.Error() {
 		t.Fatalf("%s of schema %d, %q\nis read as %#v, %v\nand not as  %#v, %v",
-			raw.EventType, raw.SchemaVersion, raw.Data, e, err, want, wantErr)
+			raw.EventType, raw.SchemaVersion, raw.Data, facts, err, want, wantErr)
 	}
 }
 
@@ -48,13 +48,11 @@ func TestTheDecoderFindsWhatThePlainOneFinds(t *testing.T) {
 		nest(`{"a":`, "1", "}", 8) + "x", nest(`{"a":`, `{"b":1,"b":2}`, "}", 6), nest(`{"a":`, `{"b":1,"b":2}`, "}", 7), nest(`{"a":`, "}", "}", 9),
 		nest("[", "", "]", 9_999), nest("[", "", "]", 10_000), nest("[", "", "]", 10_001), nest(`{"a":`, "1", "}", 10_000), nest(`{"a":`, "1", "}", 10_001),
 	} {
-		for _, eventType := range domain.EventTypes() {
-			for schema := 1; schema <= domain.SchemaVersion; schema++ {
-				for _, codec := range []domain.Codec{{}, {DefaultCurrency: "KWD"}, {DefaultCurrency: "EURO"}} {
-					raw := domain.Raw{EventType: eventType, SchemaVersion: schema, Data: []byte(data)}
-					e, err := codec.Decode(raw)
-					sameAsByMaps(t, codec, raw, e, err)
-				}
+		for _, entry := range domain.Events() {
+			for _, codec := range []domain.Codec{{}, {DefaultCurrency: "KWD"}, {DefaultCurrency: "EURO"}} {
+				raw := domain.Raw{EventType: entry.Type, SchemaVersion: entry.Schema, Data: []byte(data)}
+				facts, err := codec.Decode(raw)
+				sameAsByMaps(t, codec, raw, facts, err)
 			}
 		}
 	}
@@ -78,9 +76,9 @@ func TestTheDecoderFindsWhatThePlainOneFindsInDamagedEvents(t *testing.T) {
 			t.Fatal(err)
 		}
 		eventType, _, _ := strings.Cut(filepath.Base(file), ".")
-		raw := domain.Raw{EventType: eventType, SchemaVersion: 1 + lot.IntN(domain.SchemaVersion), Data: damaged(t, lot, data)}
-		e, err := domain.Codec{}.Decode(raw)
-		sameAsByMaps(t, domain.Codec{}, raw, e, err)
+		raw := domain.Raw{EventType: eventType, SchemaVersion: 1 + lot.IntN(2), Data: damaged(t, lot, data)}
+		facts, err := domain.Codec{}.Decode(raw)
+		sameAsByMaps(t, domain.Codec{}, raw, facts, err)
 		if err != nil {
 			refused++
 		}

@@ -26,8 +26,8 @@
 //
 //	var order domain.Order
 //	events, err := domain.CreateOrder{CustomerID: "ada", Currency: "EUR", Items: items}.Decide(order)
-//	for i, event := range events {
-//		err = order.Apply(id, order.Version+1, at, event)
+//	for _, event := range events {
+//		err = order.Apply(id, order.Version+1, domain.Origin{At: at, By: user}, event)
 //	}
 //	domain.ActionsOf(order).Confirm.Allowed // true
 //

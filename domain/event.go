@@ -2,17 +2,17 @@ package domain
 
 import "time"
 
-// SchemaVersion is the version of every event type's data that Headway writes.
-const SchemaVersion = 2
-
-// historicSchema is the first version: prices as decimal numbers, no currency, no event ids, and cancellations without a reason.
-const historicSchema = 1
+// Origin is what a fold takes from the metadata of an event.
+type Origin struct {
+	At time.Time // business time
+	By string    // the user who gave the command
+}
 
 // Event is a fact about one order, in the past tense. Only the types of this package are events; only Order.Apply applies them.
 type Event interface {
 	// Type is the event's name on the wire.
 	Type() string
-	apply(o *Order, at time.Time) error
+	apply(o *Order, from Origin) error
 }
 
 // The names of the event types on the wire.
@@ -22,11 +22,6 @@ const (
 	TypeOrderConfirmed = "OrderConfirmed"
 	TypeOrderCancelled = "OrderCancelled"
 )
-
-// EventTypes lists the types in the order of an order's life.
-func EventTypes() []string {
-	return []string{TypeOrderCreated, TypeOrderItemAdded, TypeOrderConfirmed, TypeOrderCancelled}
-}
 
 // OrderCreated begins an order.
 type OrderCreated struct {
@@ -54,9 +49,9 @@ func (OrderItemAdded) Type() string { return TypeOrderItemAdded }
 func (OrderConfirmed) Type() string { return TypeOrderConfirmed }
 func (OrderCancelled) Type() string { return TypeOrderCancelled }
 
-func (e OrderCreated) apply(o *Order, at time.Time) error {
+func (e OrderCreated) apply(o *Order, from Origin) error {
 	o.Reference, o.CustomerID, o.Currency = e.Reference, e.CustomerID, e.Currency
-	o.Status, o.CreatedAt = Created, at
+	o.Status, o.CreatedAt = Created, from.At
 	o.Total = Money{Currency: e.Currency}
 	for _, item := range e.Items {
 		if err := o.addItem(item); err != nil {
@@ -66,15 +61,15 @@ func (e OrderCreated) apply(o *Order, at time.Time) error {
 	return nil
 }
 
-func (e OrderItemAdded) apply(o *Order, _ time.Time) error { return o.addItem(e.Item) }
+func (e OrderItemAdded) apply(o *Order, _ Origin) error { return o.addItem(e.Item) }
 
-func (OrderConfirmed) apply(o *Order, at time.Time) error {
-	o.Status, o.ConfirmedAt = Confirmed, at
+func (OrderConfirmed) apply(o *Order, from Origin) error {
+	o.Status, o.ConfirmedAt = Confirmed, from.At
 	return nil
 }
 
-func (e OrderCancelled) apply(o *Order, at time.Time) error {
-	o.Status, o.CancelledAt, o.CancelReason = Cancelled, at, e.Reason
+func (e OrderCancelled) apply(o *Order, from Origin) error {
+	o.Status, o.CancelledAt, o.CancelReason = Cancelled, from.At, e.Reason
 	return nil
 }
 

@@ -41,34 +41,34 @@ func FuzzDecode(f *testing.F) {
 	seedEvents(f)
 	f.Fuzz(func(t *testing.T, eventType string, schema int, data []byte) {
 		raw := domain.Raw{OrderID: orderID, Version: 1, EventType: eventType, SchemaVersion: schema, Data: bytes.Clone(data)}
-		e, err := domain.Codec{}.Decode(raw)
+		facts, err := domain.Codec{}.Decode(raw)
 		if !bytes.Equal(raw.Data, data) {
 			t.Fatal("the stored bytes were changed")
 		}
-		sameAsByMaps(t, domain.Codec{}, raw, e, err)
+		sameAsByMaps(t, domain.Codec{}, raw, facts, err)
 		if err != nil {
-			if sentence := fault.Sentence(err); e != nil || fault.KindOf(err) != fault.Invalid || !utf8.ValidString(sentence) ||
+			if sentence := fault.Sentence(err); facts != nil || fault.KindOf(err) != fault.Invalid || !utf8.ValidString(sentence) ||
 				len(sentence) > 1000 {
-				t.Fatalf("%v beside %v", e, err)
+				t.Fatalf("%v beside %v", facts, err)
 			}
 			return
 		}
-		if e.Type() != eventType {
-			t.Fatalf("%s was read as %s", eventType, e.Type())
+		if len(facts) != 1 || facts[0].Type() != eventType {
+			t.Fatalf("%s was read as %v", eventType, facts)
 		}
-		if _, again, err := (domain.Codec{}).Encode(e); err == nil {
-			raw := domain.Raw{OrderID: orderID, Version: 1, EventType: eventType, SchemaVersion: domain.SchemaVersion, Data: again}
-			if back, err := (domain.Codec{}).Decode(raw); err != nil || !reflect.DeepEqual(back, e) {
-				t.Fatalf("%#v is written %s and read as %#v, %v", e, again, back, err)
+		if _, schema, again, err := (domain.Codec{}).Encode(facts[0]); err == nil {
+			raw := domain.Raw{OrderID: orderID, Version: 1, EventType: eventType, SchemaVersion: schema, Data: again}
+			if back, err := (domain.Codec{}).Decode(raw); err != nil || !reflect.DeepEqual(back, facts) {
+				t.Fatalf("%#v is written %s and read as %#v, %v", facts, again, back, err)
 			}
 		} else if fault.KindOf(err) != fault.TooLarge {
 			t.Fatal(err)
 		}
 		var o domain.Order
-		if _, creates := e.(domain.OrderCreated); !creates {
+		if _, creates := facts[0].(domain.OrderCreated); !creates {
 			o = given(t, histories()["a created order"]...)
 		}
-		if err := o.Apply(orderID, o.Version+1, day(1), e); err != nil && fault.KindOf(err) != fault.Invalid {
+		if err := o.Apply(orderID, o.Version+1, on(1), facts...); err != nil && fault.KindOf(err) != fault.Invalid {
 			t.Fatal(err)
 		}
 	})
@@ -87,7 +87,7 @@ func FuzzUpcast(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if version != domain.SchemaVersion || !json.Valid(shown) {
+		if version == 0 || !json.Valid(shown) {
 			t.Fatalf("schema %d: %s", version, shown)
 		}
 		raw.SchemaVersion, raw.Data = version, shown

@@ -54,24 +54,41 @@ type Order struct {
 // Exists tells whether the order has been created.
 func (o Order) Exists() bool { return o.Version > 0 }
 
-// Apply adds one more event. Facts are facts: it never asks whether a rule would allow the event today. It refuses, with
-// Invalid and o unchanged, only what would leave no meaningful order: a gap, an event before the creation, a second
-// creation, another currency, a total that does not fit. A copy of o made earlier keeps its own state; to go on
-// from both copies, Clone one first.
-func (o *Order) Apply(id OrderID, version int, at time.Time, e Event) error {
+// Apply adds the facts of one more stored version: all of them or none. Often it is one; the version moves even if there are none, because
+// the type of the stored event is retired. Facts are facts: it never asks whether a rule would allow them today. It refuses, with Invalid and o
+// unchanged, only what would leave no meaningful order: a gap, anything before the creation, a second creation, another currency, a total that
+// does not fit. A copy of o made earlier keeps its own state; to go on from both copies, Clone one first.
+func (o *Order) Apply(id OrderID, version int, from Origin, facts ...Event) error {
 	if version != o.Version+1 {
 		return fault.Errorf(fault.Invalid, "Version %d does not follow version %d.", version, o.Version)
 	}
-	if _, creates := e.(OrderCreated); creates && o.Exists() {
-		return fault.Errorf(fault.Invalid, "The order is created a second time at version %d.", version)
-	} else if !creates && !o.Exists() {
-		return fault.Errorf(fault.Invalid, "%s comes before the order is created.", e.Type())
+	if len(facts) == 0 && !o.Exists() {
+		return fault.Errorf(fault.Invalid, "Version %d comes before the order is created.", version)
 	}
-	before := *o
-	o.ID, o.Version = id, version
-	if err := e.apply(o, at.UTC()); err != nil {
-		*o = before
-		return err
+	before, exists := *o, o.Exists()
+	o.ID, o.Version, from.At = id, version, from.At.UTC()
+	for _, fact := range facts {
+		_, creates := fact.(OrderCreated)
+		err := inPlace(fact, creates, exists, version)
+		if err == nil {
+			err = fact.apply(o, from)
+		}
+		if err != nil {
+			*o = before
+			return err
+		}
+		exists = true
+	}
+	return nil
+}
+
+// inPlace wants the creation of an order to be its first fact, and no other.
+func inPlace(fact Event, creates, exists bool, version int) error {
+	switch {
+	case creates && exists:
+		return fault.Errorf(fault.Invalid, "The order is created a second time at version %d.", version)
+	case !creates && !exists:
+		return fault.Errorf(fault.Invalid, "%s comes before the order is created.", fact.Type())
 	}
 	return nil
 }

@@ -15,6 +15,9 @@ func eur(minor int64) domain.Money { return domain.Money{Minor: minor, Currency:
 
 func day(d int) time.Time { return time.Date(2025, 3, d, 9, 30, 0, 0, time.UTC) }
 
+// on is the origin of what ada does on a day.
+func on(d int) domain.Origin { return domain.Origin{At: day(d), By: "ada"} }
+
 func tea() domain.Item { return domain.Item{SKU: "TEA", Name: "Assam", Quantity: 2, Price: eur(1299)} }
 func mug() domain.Item { return domain.Item{SKU: "MUG", Name: "Mug", Quantity: 1, Price: eur(700)} }
 
@@ -27,7 +30,7 @@ func given(t testing.TB, history ...domain.Event) domain.Order {
 	t.Helper()
 	var o domain.Order
 	for i, e := range history {
-		if err := o.Apply(orderID, i+1, day(i+1), e); err != nil {
+		if err := o.Apply(orderID, i+1, on(i+1), e); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -116,7 +119,7 @@ func TestAnOrderIsTheFoldOfItsEvents(t *testing.T) {
 		domain.OrderCreated{CustomerID: "ada", Currency: "EUR", Reference: "A-1", Items: []domain.Item{tea()}},
 		domain.OrderItemAdded{Item: mug()}, domain.OrderConfirmed{}, domain.OrderCancelled{Reason: "Ordered twice"},
 	} {
-		if err := o.Apply(orderID, i+1, day(i+1).In(local), e); err != nil {
+		if err := o.Apply(orderID, i+1, domain.Origin{At: day(i + 1).In(local)}, e); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -163,7 +166,7 @@ func TestWhatLeavesNoMeaningfulOrderIsNotApplied(t *testing.T) {
 		t.Run(c.rule, func(t *testing.T) {
 			o := given(t, c.given...)
 			before := o.Clone()
-			err := o.Apply(orderID, c.version, day(9), c.event)
+			err := o.Apply(orderID, c.version, on(9), c.event)
 			if fault.KindOf(err) != fault.Invalid || fault.Sentence(err) != c.sentence {
 				t.Errorf("gave %v; want %s", err, c.sentence)
 			}
@@ -174,18 +177,62 @@ func TestWhatLeavesNoMeaningfulOrderIsNotApplied(t *testing.T) {
 	}
 }
 
+// The facts of one version are applied together, and the version moves by one; none of them is, if one cannot be.
+func TestAVersionOfSeveralFacts(t *testing.T) {
+	created := histories()["a created order"][0]
+	item := domain.OrderItemAdded{Item: mug()}
+	var o domain.Order
+	if err := o.Apply(orderID, 1, on(1), created, item, domain.OrderConfirmed{}); err != nil {
+		t.Fatal(err)
+	}
+	if want := given(t, created, item); o.Version != 1 || o.Status != domain.Confirmed || !o.ConfirmedAt.Equal(day(1)) || o.Total != want.Total {
+		t.Errorf("the order is %+v", o)
+	}
+	for sentence, facts := range map[string][]domain.Event{
+		"The order is created a second time at version 2.": {item, created},
+		"An amount in USD cannot be added to one in EUR.":  {item, domain.OrderItemAdded{Item: domain.Item{Quantity: 1, Price: usd(1)}}},
+		"The total is too large.":                          {item, domain.OrderItemAdded{Item: domain.Item{Quantity: 1, Price: eur(math.MaxInt64)}}},
+	} {
+		before := o.Clone()
+		if err := o.Apply(orderID, 2, on(2), facts...); fault.Sentence(err) != sentence || !reflect.DeepEqual(o, before) {
+			t.Errorf("%v, and not %s; the order is %+v", err, sentence, o)
+		}
+	}
+	var none domain.Order
+	if err := none.Apply(orderID, 1, on(1), domain.OrderConfirmed{}, created); fault.Sentence(err) != "OrderConfirmed comes before the order is created." {
+		t.Error(err)
+	}
+	if err := none.Apply(orderID, 1, on(1), created, created); fault.Sentence(err) != "The order is created a second time at version 1." {
+		t.Error(err)
+	}
+}
+
+// An event whose type is retired moves the version and nothing else; no order begins with one.
+func TestAVersionWithoutFacts(t *testing.T) {
+	o := given(t, histories()["a created order"]...)
+	want := o.Clone()
+	want.Version++
+	if err := o.Apply(orderID, 2, on(2)); err != nil || !reflect.DeepEqual(o, want) {
+		t.Errorf("%v, and the order is %+v", err, o)
+	}
+	var none domain.Order
+	if err := none.Apply(orderID, 1, on(1)); fault.Sentence(err) != "Version 1 comes before the order is created." || none.Exists() {
+		t.Error(err)
+	}
+}
+
 func TestCopiesOfAnOrder(t *testing.T) {
 	o := given(t, histories()["a created order"]...)
 	for range 3 { // leaves room behind the items, in which two copies could meet
-		if err := o.Apply(orderID, o.Version+1, day(2), domain.OrderItemAdded{Item: mug()}); err != nil {
+		if err := o.Apply(orderID, o.Version+1, on(2), domain.OrderItemAdded{Item: mug()}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	earlier, clone := o, o.Clone()
-	if err := o.Apply(orderID, o.Version+1, day(3), domain.OrderItemAdded{Item: tea()}); err != nil {
+	if err := o.Apply(orderID, o.Version+1, on(3), domain.OrderItemAdded{Item: tea()}); err != nil {
 		t.Fatal(err)
 	}
-	if err := clone.Apply(orderID, clone.Version+1, day(3), domain.OrderItemAdded{Item: mug()}); err != nil {
+	if err := clone.Apply(orderID, clone.Version+1, on(3), domain.OrderItemAdded{Item: mug()}); err != nil {
 		t.Fatal(err)
 	}
 	if len(earlier.Items) != 4 || earlier.Version != 4 {

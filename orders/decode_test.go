@@ -14,7 +14,7 @@ func TestAPanicIsTheCallers(t *testing.T) {
 			t.Error("the panic is lost")
 		}
 	}()
-	decodeAll(func(r domain.Raw) (domain.Event, error) {
+	decodeAll(func(r domain.Raw) ([]domain.Event, error) {
 		if r.Version == decodeTogether {
 			panic("defective")
 		}

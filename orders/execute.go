@@ -67,12 +67,11 @@ type Result struct {
 	Repeat  bool                // they were stored when this call began
 }
 
-// Handler executes commands on orders. It is a value: its parts are the caller's.
+// Handler executes commands on orders. It is a value: its parts are the caller's. Without snapshots it folds every order from its first event.
 type Handler struct {
 	Events    eventstore.Store
-	Snapshots eventstore.Snapshots // nil: every order is folded from its first event
 	Codec     domain.Codec
-	Policy    SnapshotPolicy
+	snapshots snapshots
 }
 
 // Execute is the only write path: load, decide, append. A command id that the order already holds answers its first
@@ -123,11 +122,11 @@ func (h Handler) Execute(ctx context.Context, req Request) (Result, error) {
 func Encode(codec domain.Codec, facts ...domain.Event) ([]eventstore.NewEvent, error) {
 	events := make([]eventstore.NewEvent, len(facts))
 	for i, fact := range facts {
-		eventType, data, err := codec.Encode(fact)
+		eventType, schema, data, err := codec.Encode(fact)
 		if err != nil {
 			return nil, err
 		}
-		events[i] = eventstore.NewEvent{Type: eventType, Schema: domain.SchemaVersion, Data: data}
+		events[i] = eventstore.NewEvent{Type: eventType, Schema: schema, Data: data}
 	}
 	return events, nil
 }

@@ -17,7 +17,7 @@ const (
 	MaxStateBytes   = 16 << 20    // of the state in one snapshot, before compression
 )
 
-// Snapshots says when snapshots are taken. The zero Snapshots take one when an append crosses a multiple of SnapshotEvery, on streams of
+// SnapshotPolicy says when snapshots are taken. The zero policy takes one when an append crosses a multiple of SnapshotEvery, on streams of
 // more than SnapshotLonger events.
 type SnapshotPolicy struct {
 	Every  int // 0 means SnapshotEvery; below 0, snapshots are neither taken nor looked for
@@ -46,19 +46,32 @@ func (s SnapshotPolicy) due(before, after int) bool {
 	return s.every() > 0 && after > s.longer() && before/s.every() < after/s.every()
 }
 
-// NewSnapshot is the snapshot of a whole stream, as the codec folds it. There is none, and ok is false, of an order that does not exist or is
-// held, and of one that is too large.
-func NewSnapshot(codec domain.Codec, stream Stream) (s eventstore.Snapshot, ok bool) {
+// snapshots is where a handler keeps the states of long orders, when it takes them, and which it takes for its own.
+type snapshots struct {
+	store  eventstore.Snapshots // nil: there are none
+	policy SnapshotPolicy
+	rules  [16]byte // of the handler's codec
+}
+
+// WithSnapshots is the handler with a place for snapshots. Its Codec must not change afterwards.
+func (h Handler) WithSnapshots(store eventstore.Snapshots, policy SnapshotPolicy) Handler {
+	h.snapshots = snapshots{store: store, policy: policy, rules: rulesOf(h.Codec)}
+	return h
+}
+
+// Snapshot is that of a whole stream, as the handler folds it. There is none, and ok is false, of an order that does not exist or is held, and
+// of one that is too large.
+func (h Handler) Snapshot(stream Stream) (s eventstore.Snapshot, ok bool) {
 	if stream.Hold != nil || len(stream.Records) == 0 {
 		return s, false
 	}
-	return newSnapshot(codec, stream.Order, stream.Records[len(stream.Records)-1], commandSet("").with(stream.Records))
+	return newSnapshot(h.snapshots.rules, stream.Order, stream.Records[len(stream.Records)-1], commandSet("").with(stream.Records))
 }
 
 // OrderIn is the state in a snapshot. It fails if the snapshot is broken, another order's, or of another layout, shape or rules than this
-// program and codec have.
-func OrderIn(s eventstore.Snapshot, codec domain.Codec) (domain.Order, error) {
-	c, err := openSnapshot(s, codec)
+// program and the handler's codec have.
+func (h Handler) OrderIn(s eventstore.Snapshot) (domain.Order, error) {
+	c, err := openSnapshot(s, h.snapshots.rules)
 	if err != nil {
 		return domain.Order{}, err
 	}
@@ -109,7 +122,7 @@ type history struct {
 // wrong with the snapshot, it is read from its first event.
 func (h Handler) load(ctx context.Context, id domain.OrderID, version int, command domain.CommandID) (history, error) {
 	invalid := 0
-	if h.Snapshots != nil && h.Policy.lookFor(version) {
+	if h.snapshots.store != nil && h.snapshots.policy.lookFor(version) {
 		order, found, err := h.loadBySnapshot(ctx, id, command)
 		if err != nil || order.head > 0 {
 			return order, err
@@ -134,7 +147,7 @@ func (h Handler) loadBySnapshot(ctx context.Context, id domain.OrderID, command 
 	if !found {
 		return history{}, 0, nil
 	}
-	c, err := openSnapshot(snapshot, h.Codec)
+	c, err := openSnapshot(snapshot, h.snapshots.rules)
 	if err != nil {
 		return history{}, snapshot.Version, nil //nolint:nilerr // it costs time, not truth
 	}
@@ -162,7 +175,7 @@ func (h Handler) loadBySnapshot(ctx context.Context, id domain.OrderID, command 
 func (h Handler) findSnapshot(ctx context.Context, id domain.OrderID) (s eventstore.Snapshot, found bool) {
 	ctx, cancel := context.WithTimeout(ctx, SnapshotTimeout)
 	defer cancel()
-	s, err := h.Snapshots.LoadSnapshot(ctx, StreamOf(id))
+	s, err := h.snapshots.store.LoadSnapshot(ctx, StreamOf(id))
 	return s, err == nil && s.Version > 0
 }
 
@@ -171,17 +184,17 @@ func (h Handler) findSnapshot(ctx context.Context, id domain.OrderID) (s eventst
 // takes SnapshotTimeout at most, and leaves nothing behind that a stop would have to wait for.
 func (h Handler) takeSnapshot(ctx context.Context, order history, stored []eventstore.Record) {
 	last := stored[len(stored)-1]
-	if h.Snapshots == nil || !h.Policy.due(order.head, last.Version) {
+	if h.snapshots.store == nil || !h.snapshots.policy.due(order.head, last.Version) {
 		return
 	}
 	if foldOn(h.Codec, &order.state, stored) != nil { // a twin's result may be of versions that do not follow
 		return
 	}
-	snapshot, ok := newSnapshot(h.Codec, order.state, last, order.commands.with(order.records).with(stored))
+	snapshot, ok := newSnapshot(h.snapshots.rules, order.state, last, order.commands.with(order.records).with(stored))
 	if !ok {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), SnapshotTimeout)
 	defer cancel()
-	_ = h.Snapshots.SaveSnapshot(ctx, snapshot, order.invalid) // who wants to hear of it listens at the store
+	_ = h.snapshots.store.SaveSnapshot(ctx, snapshot, order.invalid) // who wants to hear of it listens at the store
 }

@@ -21,7 +21,7 @@ import (
 var often = orders.SnapshotPolicy{Every: 3, Longer: -1}
 
 func executeOften(ctx context.Context, s log, req orders.Request) (orders.Result, error) {
-	return (orders.Handler{Events: s, Snapshots: s, Codec: domain.Codec{}, Policy: often}).Execute(ctx, req)
+	return (orders.Handler{Events: s}).WithSnapshots(s, often).Execute(ctx, req)
 }
 
 // grownOften is an order at version 3, with a snapshot.
@@ -147,14 +147,15 @@ func TestSnapshotBeforeAHold(t *testing.T) {
 	if !strings.Contains(fault.Sentence(err), "held at version 4") {
 		t.Errorf("the sentence is %q", fault.Sentence(err))
 	}
-	held, err := (orders.Handler{Events: s, Codec: domain.Codec{}}).Load(t.Context(), id)
+	handler := orders.Handler{Events: s}.WithSnapshots(s, often)
+	held, err := handler.Load(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := orders.NewSnapshot(domain.Codec{}, held); ok {
+	if _, ok := handler.Snapshot(held); ok {
 		t.Error("there is a snapshot of a held order")
 	}
-	if _, ok := orders.NewSnapshot(domain.Codec{}, orders.Stream{}); ok {
+	if _, ok := handler.Snapshot(orders.Stream{}); ok {
 		t.Error("there is a snapshot of no order")
 	}
 }
@@ -166,7 +167,8 @@ func TestBrokenSnapshots(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := orders.OrderIn(whole, domain.Codec{}); err != nil {
+	handler := orders.Handler{Events: s}.WithSnapshots(s, often)
+	if _, err := handler.OrderIn(whole); err != nil {
 		t.Fatal(err)
 	}
 	check := func(what string, change func(*eventstore.Snapshot)) {
@@ -174,7 +176,7 @@ func TestBrokenSnapshots(t *testing.T) {
 		broken := whole
 		broken.Data = slices.Clone(whole.Data)
 		change(&broken)
-		if o, err := orders.OrderIn(broken, domain.Codec{}); err == nil {
+		if o, err := handler.OrderIn(broken); err == nil {
 			t.Errorf("%s: %+v", what, o)
 		}
 	}
@@ -207,7 +209,7 @@ func TestSnapshotSizes(t *testing.T) {
 				item.Name = c.name()
 				order.Items = append(order.Items, item)
 			}
-			s, ok := orders.NewSnapshot(domain.Codec{}, orders.Stream{Order: order, Records: records})
+			s, ok := (orders.Handler{}).Snapshot(orders.Stream{Order: order, Records: records})
 			if ok != c.fits || (ok && len(s.Data) > eventstore.MaxSnapshotBytes) {
 				t.Errorf("a snapshot of %d bytes is taken: %t", len(s.Data), ok)
 			}

@@ -20,7 +20,8 @@ func BenchmarkLoad(b *testing.B) {
 	for i := range whole.Records { // as if each event had a command of its own, which is what takes most room
 		whole.Records[i].Metadata.CausationID = string(commandID())
 	}
-	snapshot, ok := orders.NewSnapshot(domain.Codec{}, whole)
+	handler := orders.Handler{Events: s}.WithSnapshots(s, orders.SnapshotPolicy{})
+	snapshot, ok := handler.Snapshot(whole)
 	if !ok {
 		b.Fatal("there is no snapshot of it")
 	}
@@ -36,14 +37,14 @@ func BenchmarkLoad(b *testing.B) {
 	})
 	b.Run("snapshot", func(b *testing.B) {
 		for b.Loop() {
-			if o, err := (orders.Handler{Events: s, Snapshots: s, Codec: domain.Codec{}}).LoadOrder(b.Context(), id, whole.Head()); err != nil || o.Version != whole.Head() {
+			if o, err := handler.LoadOrder(b.Context(), id, whole.Head()); err != nil || o.Version != whole.Head() {
 				b.Fatal(err)
 			}
 		}
 	})
 	b.Run("state", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := orders.OrderIn(snapshot, domain.Codec{}); err != nil {
+			if _, err := handler.OrderIn(snapshot); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -51,7 +52,7 @@ func BenchmarkLoad(b *testing.B) {
 	})
 	b.Run("take", func(b *testing.B) {
 		for b.Loop() {
-			orders.NewSnapshot(domain.Codec{}, whole)
+			handler.Snapshot(whole)
 		}
 	})
 }

@@ -32,12 +32,11 @@ type contents struct {
 	state    string // compressed
 }
 
-func newSnapshot(codec domain.Codec, o domain.Order, last eventstore.Record, commands commandSet) (s eventstore.Snapshot, ok bool) {
+func newSnapshot(rules [16]byte, o domain.Order, last eventstore.Record, commands commandSet) (s eventstore.Snapshot, ok bool) {
 	state := encodeOrder(o)
 	if len(state) > MaxStateBytes {
 		return s, false
 	}
-	rules := rulesOf(codec)
 	body := appendText(rules[:], last.EventID)
 	body = binary.AppendVarint(body, last.StoredAt.UnixMicro())
 	body = appendText(body, string(commands))
@@ -49,11 +48,11 @@ func newSnapshot(codec domain.Codec, o domain.Order, last eventstore.Record, com
 }
 
 // openSnapshot looks at everything but the state.
-func openSnapshot(s eventstore.Snapshot, codec domain.Codec) (contents, error) {
+func openSnapshot(s eventstore.Snapshot, rules [16]byte) (contents, error) {
 	if len(s.Data) < sha256.Size {
 		return contents{}, errSnapshot
 	}
-	sum, rules := sumOf(IDOf(s.Stream), s.Version, s.Data[sha256.Size:]), rulesOf(codec)
+	sum := sumOf(IDOf(s.Stream), s.Version, s.Data[sha256.Size:])
 	if !bytes.HasPrefix(s.Data, sum[:]) || !bytes.HasPrefix(s.Data[sha256.Size:], rules[:]) {
 		return contents{}, errSnapshot
 	}

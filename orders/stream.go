@@ -63,14 +63,14 @@ func holdAt(r eventstore.Record, err error) *Hold {
 	return &Hold{Version: r.Version, Reason: fault.Sentence(err)}
 }
 
-// decoded is the event in a record, or why there is none.
+// decoded is what a record says, or why it cannot be read.
 type decoded struct {
-	event domain.Event
+	facts []domain.Event
 	err   error
 }
 
 // decodeAll decodes records by all processors. A panic is the caller's, who may know how to go on.
-func decodeAll(decode func(domain.Raw) (domain.Event, error), records []eventstore.Record) []decoded {
+func decodeAll(decode func(domain.Raw) ([]domain.Event, error), records []eventstore.Record) []decoded {
 	all := make([]decoded, len(records))
 	share := len(records)/runtime.GOMAXPROCS(0) + 1
 	var working sync.WaitGroup
@@ -83,7 +83,7 @@ func decodeAll(decode func(domain.Raw) (domain.Event, error), records []eventsto
 				}
 			}()
 			for i := from; i < min(from+share, len(records)); i++ {
-				all[i].event, all[i].err = decode(RawOf(records[i]))
+				all[i].facts, all[i].err = decode(RawOf(records[i]))
 			}
 		})
 	}
@@ -94,11 +94,11 @@ func decodeAll(decode func(domain.Raw) (domain.Event, error), records []eventsto
 	return all
 }
 
-func applyAll(o *domain.Order, records []eventstore.Record, events []decoded) *Hold {
+func applyAll(o *domain.Order, records []eventstore.Record, all []decoded) *Hold {
 	for i, r := range records {
-		err := events[i].err
+		err := all[i].err
 		if err == nil {
-			err = o.Apply(IDOf(r.Stream), r.Version, r.Metadata.Timestamp, events[i].event)
+			err = apply(o, r, all[i].facts)
 		}
 		if err != nil {
 			return holdAt(r, err)
@@ -109,11 +109,15 @@ func applyAll(o *domain.Order, records []eventstore.Record, events []decoded) *H
 
 // ApplyRecord decodes one record and adds it to the order; on an error the order is unchanged.
 func ApplyRecord(codec domain.Codec, o *domain.Order, r eventstore.Record) error {
-	event, err := codec.Decode(RawOf(r))
+	facts, err := codec.Decode(RawOf(r))
 	if err != nil {
 		return err
 	}
-	return o.Apply(IDOf(r.Stream), r.Version, r.Metadata.Timestamp, event)
+	return apply(o, r, facts)
+}
+
+func apply(o *domain.Order, r eventstore.Record, facts []domain.Event) error {
+	return o.Apply(IDOf(r.Stream), r.Version, domain.Origin{At: r.Metadata.Timestamp, By: r.Metadata.UserID}, facts...)
 }
 
 // Load reads and folds one order. NotFound if it does not exist.

@@ -20,12 +20,12 @@ func TestLongFold(t *testing.T) {
 			event = domain.OrderCreated{CustomerID: "ada", Currency: "EUR", Items: []domain.Item{{SKU: "0", Name: "tea", Quantity: 1,
 				Price: domain.Money{Minor: 1, Currency: "EUR"}}}}
 		}
-		eventType, data, err := domain.Codec{}.Encode(event)
+		eventType, schema, data, err := domain.Codec{}.Encode(event)
 		if err != nil {
 			t.Fatal(err)
 		}
 		records[i] = eventstore.Record{
-			Stream: orders.StreamOf("o"), Version: i + 1, EventType: eventType, SchemaVersion: domain.SchemaVersion, Data: data,
+			Stream: orders.StreamOf("o"), Version: i + 1, EventType: eventType, SchemaVersion: schema, Data: data,
 			Metadata: eventstore.Metadata{Timestamp: time.Unix(int64(i), 0)},
 		}
 	}

@@ -37,12 +37,12 @@ func BenchmarkCatchUp(b *testing.B) {
 			domain.OrderCreated{CustomerID: fmt.Sprint("customer-", i%300), Currency: "EUR", Reference: fmt.Sprint("A-", i), Items: []domain.Item{line(500)}},
 			domain.OrderItemAdded{Item: line(250)}, domain.OrderItemAdded{Item: line(20)}, domain.OrderConfirmed{},
 		} {
-			eventType, data, err := domain.Codec{}.Encode(e)
+			eventType, schema, data, err := domain.Codec{}.Encode(e)
 			if err != nil {
 				b.Fatal(err)
 			}
-			if _, err := tx.Exec(`INSERT INTO events (aggregateId, version, eventType, schemaVersion, data) VALUES (?, ?, ?, 2, ?)`,
-				id, version+1, eventType, data); err != nil {
+			if _, err := tx.Exec(`INSERT INTO events (aggregateId, version, eventType, schemaVersion, data) VALUES (?, ?, ?, ?, ?)`,
+				id, version+1, eventType, schema, data); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -19,12 +19,12 @@ func (g *Gap) Error() string {
 	return fmt.Sprintf("version %d does not follow version %d", g.Version, g.After)
 }
 
-// eachNew decodes the events after a version, in their order, and gives them to apply; events up to that version change nothing. It
-// stops at the first that cannot be decoded or applied, which is the hold, or at a gap, which is the error.
+// eachNew decodes the events after a version, in their order, and gives the facts of each to apply, which takes all of them or none; events up
+// to that version change nothing. It stops at the first that cannot be decoded or applied, which is the hold, or at a gap, which is the error.
 //
 // The folds here know the events and not domain.Order: verify compares the two.
 func eachNew(
-	codec domain.Codec, at int, records []eventstore.Record, apply func(eventstore.Record, domain.Event) error,
+	codec domain.Codec, at int, records []eventstore.Record, apply func(eventstore.Record, []domain.Event) error,
 ) (*orders.Hold, error) {
 	for _, r := range records {
 		if r.Version <= at {
@@ -33,12 +33,12 @@ func eachNew(
 		if r.Version != at+1 {
 			return nil, &Gap{Version: r.Version, After: at}
 		}
-		event, err := codec.Decode(orders.RawOf(r))
+		facts, err := codec.Decode(orders.RawOf(r))
 		if err == nil {
-			err = follows(at, event)
+			err = follow(at, facts)
 		}
 		if err == nil {
-			err = apply(r, event)
+			err = apply(r, facts)
 		}
 		if err != nil {
 			return &orders.Hold{Version: r.Version, Reason: fault.Sentence(err)}, nil
@@ -48,14 +48,21 @@ func eachNew(
 	return nil, nil
 }
 
-// follows refuses an order that does not begin with its creation, and one that is created twice.
-func follows(at int, event domain.Event) error {
-	_, creates := event.(domain.OrderCreated)
-	switch {
-	case creates && at > 0:
-		return fault.Errorf(fault.Invalid, "The order is created a second time.")
-	case !creates && at == 0:
-		return fault.Errorf(fault.Invalid, "%s comes before the order is created.", event.Type())
+// follow refuses an order that does not begin with its creation, and one that is created twice.
+func follow(at int, facts []domain.Event) error {
+	exists := at > 0
+	if !exists && len(facts) == 0 {
+		return fault.Errorf(fault.Invalid, "Version 1 comes before the order is created.")
+	}
+	for _, fact := range facts {
+		_, creates := fact.(domain.OrderCreated)
+		switch {
+		case creates && exists:
+			return fault.Errorf(fault.Invalid, "The order is created a second time.")
+		case !creates && !exists:
+			return fault.Errorf(fault.Invalid, "%s comes before the order is created.", fact.Type())
+		}
+		exists = true
 	}
 	return nil
 }

@@ -24,13 +24,13 @@ var start = time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
 func stream(id domain.OrderID, events ...domain.Event) []eventstore.Record {
 	var records []eventstore.Record
 	for i, event := range events {
-		eventType, data, err := domain.Codec{}.Encode(event)
+		eventType, schema, data, err := domain.Codec{}.Encode(event)
 		if err != nil {
 			panic(err)
 		}
 		at := start.Add(time.Duration(i) * time.Minute)
 		records = append(records, eventstore.Record{
-			Stream: orders.StreamOf(id), Version: i + 1, EventType: eventType, SchemaVersion: domain.SchemaVersion, Data: data, StoredAt: at,
+			Stream: orders.StreamOf(id), Version: i + 1, EventType: eventType, SchemaVersion: schema, Data: data, StoredAt: at,
 			Metadata: eventstore.Metadata{Timestamp: at.Add(-time.Hour)},
 		})
 	}

@@ -54,10 +54,12 @@ func (r OrderRow) Fields() []Field {
 
 // FoldOrderList is the fold of this projection; the zero row begins one.
 func FoldOrderList(codec domain.Codec, row OrderRow, records []eventstore.Record) (OrderRow, *orders.Hold, error) {
-	hold, err := eachNew(codec, row.Version, records, func(r eventstore.Record, event domain.Event) error {
+	hold, err := eachNew(codec, row.Version, records, func(r eventstore.Record, facts []domain.Event) error {
 		next := row
-		if err := next.apply(r, event); err != nil {
-			return err
+		for _, fact := range facts {
+			if err := next.apply(r, fact); err != nil {
+				return err
+			}
 		}
 		next.ID, next.Version, next.StoredAt = orders.IDOf(r.Stream), r.Version, r.StoredAt.UTC()
 		row = next

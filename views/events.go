@@ -29,13 +29,14 @@ type CorrelationPage struct {
 
 // EventPage is GET /orders/{id}/events/{version}.
 type EventPage struct {
-	Event       Happening
-	Head        int    // of its order
-	Stored      string // the data exactly as stored
-	Upcast      string // the data as it is read today, JSON; empty if it cannot be read
-	Unreadable  string // a sentence: why it cannot be read or applied; empty if it can
-	CommandHash string
-	Effects     []Happening // every event of the same command, this one included, oldest first
-	Related     int         // other events of the same correlation id, as far as they were counted
-	RelatedMore bool        // there are more than were counted
+	Event        Happening
+	Head         int    // of its order
+	Stored       string // the data exactly as stored
+	Upcast       string // the data as it is read today, JSON; empty if it cannot be read
+	UpcastSchema int    // of that; 0 if it is a list of facts, because the type is none of today
+	Unreadable   string // a sentence: why it cannot be read or applied; empty if it can
+	CommandHash  string
+	Effects      []Happening // every event of the same command, this one included, oldest first
+	Related      int         // other events of the same correlation id, as far as they were counted
+	RelatedMore  bool        // there are more than were counted
 }

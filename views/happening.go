@@ -12,8 +12,8 @@ type Happening struct {
 	Order       OrderName // Reference may be empty where it is not known
 	Version     int
 	Type        string
-	Schema      int          // as stored
-	Event       domain.Event // upcast; nil if it cannot be read
+	Schema      int            // as stored
+	Facts       []domain.Event // what it says today: none if its type is retired, nil if it cannot be read
 	StoredAt    time.Time
 	BusinessAt  time.Time // may lie in the past
 	UserID      string

@@ -81,7 +81,7 @@ func TestTextIsNeverMarkup(t *testing.T) {
 		noEvents := filled[views.EventsPage](event)
 		noEvents.Rows, noEvents.Problem = nil, ""
 		unread := filled[views.EventPage](event)
-		unread.Event.Event, unread.Upcast = nil, ""
+		unread.Event.Facts, unread.Upcast = nil, ""
 		pages := map[string]templ.Component{
 			"overview":     views.Overview(f, filled[views.OverviewPage](event)),
 			"orders":       views.Orders(f, filled[views.OrdersPage](event)),

@@ -51,7 +51,7 @@ func happenings() []views.Happening {
 	at := func(version int, event domain.Event, when time.Time, user string) views.Happening {
 		return views.Happening{
 			EventID: fmt.Sprintf("e0000000-0000-5000-8000-00000000000%d", version), Order: name, Version: version, Type: event.Type(), Schema: 2,
-			Event: event, StoredAt: when, BusinessAt: when, UserID: user, Seen: version - 1,
+			Facts: []domain.Event{event}, StoredAt: when, BusinessAt: when, UserID: user, Seen: version - 1,
 			Causation: fmt.Sprintf("c0000000-0000-4000-8000-00000000000%d", version), Correlation: "req-7f3a",
 		}
 	}
@@ -66,7 +66,7 @@ func happenings() []views.Happening {
 func cancelledHappening() views.Happening {
 	return views.Happening{
 		EventID: "e0000000-0000-5000-8000-000000000009", Order: views.OrderName{ID: chairID}, Version: 8, Type: domain.TypeOrderCancelled, Schema: 2,
-		Event: domain.OrderCancelled{Reason: "Ordered twice"}, StoredAt: noon.Add(-2 * time.Minute), BusinessAt: noon.Add(-2 * time.Minute),
+		Facts: []domain.Event{domain.OrderCancelled{Reason: "Ordered twice"}}, StoredAt: noon.Add(-2 * time.Minute), BusinessAt: noon.Add(-2 * time.Minute),
 		UserID: "operator", Seen: 5, Causation: "c0000000-0000-4000-8000-000000000009", Correlation: "c0000000-0000-4000-8000-000000000009",
 	}
 }
@@ -195,7 +195,7 @@ func oneEvent() views.EventPage {
 	list := happenings()
 	return views.EventPage{
 		Event: list[2], Head: 3, Stored: `{"customerId":"Katherine Johnson","items":[{"sku":"LAMP-1","price":1299.00}]}`,
-		Upcast:      "{\n  \"customerId\": \"Katherine Johnson\",\n  \"currency\": \"USD\"\n}",
+		UpcastSchema: 2, Upcast: "{\n  \"customerId\": \"Katherine Johnson\",\n  \"currency\": \"USD\"\n}",
 		CommandHash: "9f86d081884c7d659a2feaa0c55ad015", Effects: list[2:], Related: 2,
 	}
 }

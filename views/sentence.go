@@ -2,6 +2,7 @@ package views
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"headway/domain"
@@ -14,17 +15,32 @@ func Sentence(h Happening) string {
 	if who == "" {
 		who = "somebody"
 	}
-	switch e := h.Event.(type) {
-	case domain.OrderCreated:
-		return fmt.Sprintf("%s created the order for %s with %s", who, e.CustomerID, count(len(e.Items), "line"))
-	case domain.OrderItemAdded:
-		return fmt.Sprintf("%s added %s × %s at %s", who, number(e.Item.Quantity), e.Item.Name, e.Item.Price)
-	case domain.OrderConfirmed:
-		return who + " confirmed the order"
-	case domain.OrderCancelled:
-		return fmt.Sprintf("%s cancelled the order: %s", who, e.Reason)
+	switch {
+	case h.Facts == nil:
+		return fmt.Sprintf("%s stored %s of schema %d, which cannot be read", who, h.Type, h.Schema)
+	case len(h.Facts) == 0:
+		return fmt.Sprintf("%s stored %s, which means nothing any more", who, h.Type)
 	}
-	return fmt.Sprintf("%s stored %s of schema %d, which cannot be read", who, h.Type, h.Schema)
+	did := make([]string, len(h.Facts))
+	for i, fact := range h.Facts {
+		did[i] = deed(fact)
+	}
+	return who + " " + strings.Join(did, " and ")
+}
+
+// deed says in words what somebody did.
+func deed(fact domain.Event) string {
+	switch e := fact.(type) {
+	case domain.OrderCreated:
+		return fmt.Sprintf("created the order for %s with %s", e.CustomerID, count(len(e.Items), "line"))
+	case domain.OrderItemAdded:
+		return fmt.Sprintf("added %s × %s at %s", number(e.Item.Quantity), e.Item.Name, e.Item.Price)
+	case domain.OrderConfirmed:
+		return "confirmed the order"
+	case domain.OrderCancelled:
+		return "cancelled the order: " + e.Reason
+	}
+	return "stored " + fact.Type()
 }
 
 // Evidence says that somebody decided on an older version than the head, and nothing if they saw the head or it is not known:

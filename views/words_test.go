@@ -43,12 +43,15 @@ func TestSentence(t *testing.T) {
 		h    views.Happening
 		want string
 	}{
-		{"creating names the customer and counts lines", views.Happening{UserID: "import", Event: domain.OrderCreated{CustomerID: "ACME", Items: lampItems()}}, "import created the order for ACME with 2 lines"},
-		{"one line is one line", views.Happening{UserID: "import", Event: domain.OrderCreated{CustomerID: "ACME", Items: lampItems()[:1]}}, "import created the order for ACME with 1 line"},
-		{"adding says how many, what and at which price", views.Happening{UserID: "operator", Event: domain.OrderItemAdded{Item: domain.Item{Name: "Bulb", Quantity: 1200, Price: eur(499)}}}, "operator added 1,200 × Bulb at 4.99 EUR"},
-		{"confirming", views.Happening{UserID: "operator", Event: domain.OrderConfirmed{}}, "operator confirmed the order"},
-		{"cancelling gives the reason", views.Happening{UserID: "operator", Event: domain.OrderCancelled{Reason: "Ordered twice"}}, "operator cancelled the order: Ordered twice"},
-		{"nobody known is somebody", views.Happening{Event: domain.OrderConfirmed{}}, "somebody confirmed the order"},
+		{"creating names the customer and counts lines", views.Happening{UserID: "import", Facts: []domain.Event{domain.OrderCreated{CustomerID: "ACME", Items: lampItems()}}}, "import created the order for ACME with 2 lines"},
+		{"one line is one line", views.Happening{UserID: "import", Facts: []domain.Event{domain.OrderCreated{CustomerID: "ACME", Items: lampItems()[:1]}}}, "import created the order for ACME with 1 line"},
+		{"adding says how many, what and at which price", views.Happening{UserID: "operator", Facts: []domain.Event{domain.OrderItemAdded{Item: domain.Item{Name: "Bulb", Quantity: 1200, Price: eur(499)}}}}, "operator added 1,200 × Bulb at 4.99 EUR"},
+		{"confirming", views.Happening{UserID: "operator", Facts: []domain.Event{domain.OrderConfirmed{}}}, "operator confirmed the order"},
+		{"cancelling gives the reason", views.Happening{UserID: "operator", Facts: []domain.Event{domain.OrderCancelled{Reason: "Ordered twice"}}}, "operator cancelled the order: Ordered twice"},
+		{"nobody known is somebody", views.Happening{Facts: []domain.Event{domain.OrderConfirmed{}}}, "somebody confirmed the order"},
+		{"an event that was split tells each of its facts", views.Happening{UserID: "operator",
+			Facts: []domain.Event{domain.OrderConfirmed{}, domain.OrderCancelled{Reason: "Ordered twice"}}}, "operator confirmed the order and cancelled the order: Ordered twice"},
+		{"a retired type is named", views.Happening{UserID: "x", Type: "OrderPrinted", Schema: 1, Facts: []domain.Event{}}, "x stored OrderPrinted, which means nothing any more"},
 		{"what cannot be read is named", views.Happening{UserID: "x", Type: "OrderTeleported", Schema: 9}, "x stored OrderTeleported of schema 9, which cannot be read"},
 	} {
 		if got := views.Sentence(c.h); got != c.want {

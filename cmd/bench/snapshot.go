@@ -24,20 +24,21 @@ func (b *bench) snapshots(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	handler := orders.Handler{Events: s}.WithSnapshots(s, orders.SnapshotPolicy{})
 	for _, c := range []struct{ at, last int }{{10_000, 10_000}, {9_900, 9_999}} {
 		id := newOrder()
-		snapshot, err := snapshotted(ctx, s, id, c.at, c.last)
+		snapshot, err := snapshotted(ctx, s, handler, id, c.at, c.last)
 		if err != nil {
 			return err
 		}
 		if err := b.laps(fmt.Sprint("snapshot_", c.last), c.last, side{own, func(int) (int, error) {
-			o, err := (orders.Handler{Events: s, Snapshots: s}).LoadOrder(ctx, id, c.last)
+			o, err := handler.LoadOrder(ctx, id, c.last)
 			if err == nil && o.Version != c.last {
 				err = fmt.Errorf("loaded %d events of %d", o.Version, c.last)
 			}
 			return c.last, err
 		}}, side{"raw/decode-state", func(int) (int, error) {
-			_, err := orders.OrderIn(snapshot, domain.Codec{})
+			_, err := handler.OrderIn(snapshot)
 			return c.last, err
 		}}); err != nil {
 			return err
@@ -47,11 +48,11 @@ func (b *bench) snapshots(ctx context.Context) (err error) {
 }
 
 // snapshotted makes an order with so many events, whose snapshot is at another version.
-func snapshotted(ctx context.Context, s *sqlite.Store, id domain.OrderID, at, last int) (eventstore.Snapshot, error) {
+func snapshotted(ctx context.Context, s *sqlite.Store, handler orders.Handler, id domain.OrderID, at, last int) (eventstore.Snapshot, error) {
 	if err := longOrder(ctx, s, nil, id, 0, at-1); err != nil {
 		return eventstore.Snapshot{}, err
 	}
-	if _, err := (orders.Handler{Events: s, Snapshots: s}).Execute(ctx, orders.Request{ // it is Execute that takes snapshots
+	if _, err := handler.Execute(ctx, orders.Request{ // it is Execute that takes snapshots
 		CommandID: orders.NewCommandID(), OrderID: id, Command: domain.AddItem{Item: item(at)}, Expect: at - 1, Timestamp: time.Now(),
 	}); err != nil {
 		return eventstore.Snapshot{}, err

@@ -147,7 +147,7 @@ func (t *table) group(ctx context.Context) (stop func()) {
 func rowsOf(id domain.OrderID, expect int, events ...domain.Event) ([]row, error) {
 	rows := make([]row, len(events))
 	for i, e := range events {
-		eventType, data, err := domain.Codec{}.Encode(e)
+		eventType, _, data, err := domain.Codec{}.Encode(e)
 		if err != nil {
 			return nil, err
 		}

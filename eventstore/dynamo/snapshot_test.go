@@ -21,7 +21,7 @@ func TestRequestsOfACommand(t *testing.T) {
 	command := func(policy orders.SnapshotPolicy, c domain.Command) map[string]int {
 		t.Helper()
 		w.take()
-		result, err := (orders.Handler{Events: s, Snapshots: s, Codec: domain.Codec{}, Policy: policy}).Execute(t.Context(), orders.Request{
+		result, err := (orders.Handler{Events: s}).WithSnapshots(s, policy).Execute(t.Context(), orders.Request{
 			CommandID: domain.CommandID(uuid.NewString()), OrderID: id, Command: c, Expect: head, UserID: "ada", Timestamp: time.Unix(1.6e9, 0),
 		})
 		must(t, err)

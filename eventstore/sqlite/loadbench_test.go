@@ -93,7 +93,7 @@ func bare(b *testing.B, events int) *sql.DB {
 		ts INTEGER NOT NULL, data BLOB NOT NULL, UNIQUE (stream, version))`)
 	execSQL(b, db, `BEGIN`)
 	for n := range events {
-		eventType, data, err := domain.Codec{}.Encode(longLine(n))
+		eventType, _, data, err := domain.Codec{}.Encode(longLine(n))
 		must(b, err)
 		execSQL(b, db, `INSERT INTO events (stream, version, type, ts, data) VALUES ('one', ?, ?, ?, ?)`, n+1, eventType, time.Now().UnixNano(), data)
 	}

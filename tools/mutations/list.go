@@ -27,6 +27,8 @@ func mutations() []mutation {
 			"cmd/web", "TestEarlierLayouts/sqlite-1a"},
 		{"a stored event can be changed", "3", "eventstore/sqlite/schema.go", "SELECT RAISE(ABORT, 'a stored event never changes');", "SELECT 1;", "eventstore/sqlite", "TestHistoryStays"},
 		{"a gap in an order's versions is folded over", "3", "domain/order.go", "if version != o.Version+1 {", "if version <= o.Version {", "domain", "TestWhatLeavesNoMeaningfulOrderIsNotApplied"},
+		{"half of an event that was split is applied", "3", "domain/order.go", "			*o = before\n", "			o.Version = before.Version\n", "domain", "TestAVersionOfSeveralFacts"},
+		{"a snapshot made by another table of events is believed", "3", "orders/snapshotrules.go", "range goldenStreams(codec.Entries()) {", "range goldenStreams(nil) {", "orders", "TestRules"},
 		{"the version is not compared before a write", "4", "eventstore/sqlite/writer.go", "if head != c.expect {", "if head < c.expect {", "eventstore/sqlite", "TestStore/conflicts"},
 		{"half a command stays after its neighbour's commit", "5", "eventstore/sqlite/writer.go",
 			"errors.Join(w.do.rollbackTo.exec(ctx), w.do.release.exec(ctx))", "w.do.release.exec(ctx)", "eventstore/sqlite", "TestNeighboursInOneTransaction"},

@@ -241,11 +241,11 @@ func (s *Server) event(r *http.Request) (answer, error) {
 		Event: s.timeline.happening(record, stream.Order.Reference), Head: stream.Head(), Stored: string(record.Data), CommandHash: record.Metadata.CommandHash,
 	}
 	var upcast *wire.Event
-	if _, data, err := s.codec.Upcast(orders.RawOf(record)); err != nil {
+	if schema, data, err := s.codec.Upcast(orders.RawOf(record)); err != nil {
 		m.Unreadable = fault.Sentence(err)
 	} else {
 		e := wire.UpcastEvent(s.codec, record)
-		m.Upcast, upcast = string(data), &e
+		m.Upcast, m.UpcastSchema, upcast = string(data), schema, &e
 	}
 	if stream.Hold != nil && stream.Hold.Version == version {
 		m.Unreadable = stream.Hold.Reason

@@ -82,7 +82,7 @@ func New(o Options) *Server {
 		s.news.moved(head)
 		s.projector.Nudge(head)
 	}}
-	s.commands = orders.Handler{Events: s.events, Snapshots: o.Snapshots, Codec: o.Codec}
+	s.commands = orders.Handler{Events: s.events, Codec: o.Codec}.WithSnapshots(o.Snapshots, orders.SnapshotPolicy{})
 	s.freshness = &freshness{
 		events: s.events, read: s.read, lookout: projections.NewLookout(s.events, s.read), zone: o.Zone, clock: o.Clock,
 	}

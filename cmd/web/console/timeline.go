@@ -43,8 +43,8 @@ func (t timeline) happening(r eventstore.Record, reference string) views.Happeni
 		StoredAt: r.StoredAt, BusinessAt: r.Metadata.Timestamp, UserID: r.Metadata.UserID, Causation: string(r.Metadata.CausationID),
 		Correlation: r.Metadata.CorrelationID, Seen: r.Metadata.SeenVersion,
 	}
-	if e, err := t.codec.Decode(orders.RawOf(r)); err == nil {
-		h.Event = e
+	if facts, err := t.codec.Decode(orders.RawOf(r)); err == nil {
+		h.Facts = facts
 	}
 	for _, name := range projections.Names() {
 		if took, ok := t.took(name, r); ok {

@@ -42,7 +42,7 @@ func TestDemoHistory(t *testing.T) {
 				t.Fatalf("%s step %d: %v", l.Name, i, err)
 			}
 			for _, e := range events {
-				if err := o.Apply("x", o.Version+1, s.At, e); err != nil {
+				if err := o.Apply("x", o.Version+1, domain.Origin{At: s.At}, e); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -139,7 +139,7 @@ func TestDemoStep(t *testing.T) {
 		t.Fatal(err)
 	}
 	var o domain.Order
-	if err := o.Apply("x", 1, time.Now(), events[0]); err != nil {
+	if err := o.Apply("x", 1, domain.Origin{At: time.Now()}, events[0]); err != nil {
 		t.Fatal(err)
 	}
 	for choice := 40; choice < 100; choice++ {
