@@ -21,26 +21,30 @@ const module = "headway"
 // introduces them to each other and may import all of them, but for the console, which knows no engine. A room that is not listed may import nothing of ours.
 func arrows() map[string][]string {
 	return map[string][]string{
-		"fault":                {},
-		"domain":               {"fault"},
-		"eventstore":           {"fault"},
-		"eventstore/sqlite":    {"fault", "eventstore"},
-		"eventstore/dynamo":    {"fault", "eventstore"},
-		"eventstore/storetest": {"fault", "eventstore"},
-		"orders":               {"fault", "eventstore", "domain"},
-		"orders/orderstest":    {"fault", "eventstore", "eventstore/storetest", "orders", "domain"},
-		"operations":           {"fault", "eventstore"},
-		"projections":          {"fault", "orders", "eventstore", "domain"},
-		"projections/sqlite":   {"fault", "projections", "orders", "eventstore", "domain"},
-		"projections/elastic":  {"fault", "projections", "orders", "eventstore", "domain"},
-		"projections/readtest": {"fault", "projections", "orders", "eventstore", "domain"},
-		"views":                {"fault", "projections", "domain"},
-		"live":                 {},
-		"static":               {},
-		"cmd":                  {"*"},
-		"cmd/web/console":      {"fault", "views", "orders", "projections", "operations", "eventstore", "domain", "live", "static"},
-		"e2e":                  {},
-		"internal":             {},
+		"fault":                  {},
+		"domain":                 {"fault"},
+		"eventstore":             {"fault"},
+		"eventstore/sqlite":      {"fault", "eventstore"},
+		"eventstore/dynamo":      {"fault", "eventstore"},
+		"eventstore/storetest":   {"fault", "eventstore"},
+		"orders":                 {"fault", "eventstore", "domain"},
+		"orders/orderstest":      {"fault", "eventstore", "eventstore/storetest", "orders", "domain"},
+		"operations":             {"fault", "eventstore"},
+		"projections":            {"fault", "orders", "eventstore", "domain"},
+		"projections/runner":     {"fault", "projections", "orders", "eventstore", "domain", "internal/waiting"},
+		"projections/verify":     {"fault", "projections", "orders", "eventstore", "domain", "internal/waiting"},
+		"projections/sqlite":     {"fault", "projections", "orders", "eventstore", "domain", "internal/waiting"},
+		"projections/elastic":    {"fault", "projections", "orders", "eventstore", "domain", "internal/waiting"},
+		"projections/readtest":   {"fault", "projections", "projections/runner", "orders", "eventstore", "domain"},
+		"projections/runnertest": {"*"},
+		"views":                  {"fault", "projections", "domain"},
+		"live":                   {},
+		"static":                 {},
+		"cmd":                    {"*"},
+		"cmd/web/console":        {"fault", "views", "orders", "projections", "projections/runner", "projections/verify", "operations", "eventstore", "domain", "live", "static"},
+		"e2e":                    {},
+		"internal":               {},
+		"internal/waiting":       {},
 	}
 }
 
@@ -48,7 +52,7 @@ func arrows() map[string][]string {
 // cmd/bench has bare loops to compare the engines with; internal/faultydisk is what their tests are on; the simulation has a browser's side of a
 // socket.
 func drivers() map[string][]string {
-	sqlite := []string{"eventstore/sqlite", "projections/sqlite", "e2e/poison", "e2e/lock", "cmd/bench", "internal/faultydisk"}
+	sqlite := []string{"eventstore/sqlite", "projections/sqlite", "e2e/poison", "e2e/lock", "cmd/bench", "internal/faultydisk", "projections/runnertest"}
 	return map[string][]string{
 		"database/sql":                 sqlite,
 		"modernc.org/":                 sqlite,
@@ -196,6 +200,9 @@ func TestTheTableOfArrowsForbidsWhatItShould(t *testing.T) {
 		{"views", "headway/eventstore", false},
 		{"projections", "headway/eventstore", true},
 		{"projections", "headway/live", false},
+		{"projections", "headway/projections/runner", false},
+		{"projections/sqlite", "headway/projections/runner", false},
+		{"views", "headway/projections/runner", false},
 		{"live", "headway/domain", false},
 		{"static", "headway/domain", false},
 		{"helpers", "headway/domain", false},

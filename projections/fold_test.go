@@ -37,6 +37,10 @@ func stream(id domain.OrderID, events ...domain.Event) []eventstore.Record {
 	return records
 }
 
+func line(minor int64) domain.Item {
+	return domain.Item{SKU: "TEA-1", Name: "Green tea", Quantity: 1, Price: domain.Money{Minor: minor, Currency: "EUR"}}
+}
+
 func created(customer string, items ...domain.Item) domain.OrderCreated {
 	return domain.OrderCreated{CustomerID: customer, Currency: "EUR", Reference: "A-1", Items: items}
 }

@@ -1,12 +1,9 @@
 package projections_test
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
-	"headway/domain"
-	"headway/orders"
 	"headway/projections"
 )
 
@@ -86,102 +83,5 @@ func TestStampsOfLists(t *testing.T) {
 		if s.State != c.state || s.Words() != c.words || s.Version != 0 || s.Head != 0 {
 			t.Errorf("%s: %+v says %q, want %s, %q", c.rule, s, s.Words(), c.state, c.words)
 		}
-	}
-}
-
-// look is the status of the order list.
-func (w *world) look() projections.Status {
-	w.t.Helper()
-	statuses, err := projections.Look(w.t.Context(), w.events, w.read, w.now)
-	if err != nil || len(statuses) != len(projections.Names()) {
-		w.t.Fatalf("%+v, %v", statuses, err)
-	}
-	return statuses[0]
-}
-
-func TestAProjectionThatNeverRanIsBehindByTheWholeLog(t *testing.T) {
-	w := newWorld(t)
-	id := w.create("ada", "A-1", 500)
-	oldest := w.now
-	w.do(id, 1, domain.ConfirmOrder{})
-	w.create("ada", "A-2", 500)
-	w.now = w.now.Add(5 * time.Second)
-	s := w.look()
-	if s.State != projections.Stalled || s.Lag.Events != 3 || s.Lag.Age != w.now.Sub(oldest) || !s.LagIsExact || s.Cursor != "" {
-		t.Errorf("%+v", s)
-	}
-}
-
-func TestLagIsCountedFromTheLogAndTheRows(t *testing.T) {
-	w := newWorld(t)
-	id := w.create("ada", "A-1", 500)
-	w.step(w.projector())
-	if s := w.look(); s.State != projections.Running || s.Lag != (projections.Lag{}) || !s.LagIsExact || s.Cursor == "" {
-		t.Errorf("caught up: %+v", s)
-	}
-	w.do(id, 1, domain.AddItem{Item: line(1)})
-	first := w.now
-	w.do(id, 2, domain.AddItem{Item: line(1)})
-	w.create("bob", "A-2", 1)
-	if s := w.look(); s.Lag.Events != 3 || s.Lag.Age != w.now.Sub(first) || !s.LagIsExact {
-		t.Errorf("three events, the oldest missing one counts: %+v", s)
-	}
-	// A row that is ahead of the checkpoint, as after a nudge, is not behind.
-	p := w.projector()
-	rows, err := w.read.Rows(t.Context(), projections.OrderList, id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	records, err := w.events.Read(t.Context(), orders.StreamOf(id), 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	row, _, err := projections.FoldOrderList(domain.Codec{}, rows[id].(projections.OrderRow), records)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.read.Write(t.Context(), projections.Batch{Projection: projections.OrderList, Epoch: w.epoch(), Rows: []projections.Row{row}}); err != nil {
-		t.Fatal(err)
-	}
-	if s := w.look(); s.Lag.Events != 1 {
-		t.Errorf("one event: %+v", s)
-	}
-	w.step(p)
-	w.now = w.now.Add(projections.StalledAfter)
-	if s := w.look(); s.State != projections.Running || s.Lag.Events != 0 {
-		t.Errorf("a heartbeat is good for a while: %+v", s)
-	}
-	w.now = w.now.Add(time.Second)
-	if s := w.look(); s.State != projections.Stalled || s.Reason != "No heartbeat for 11 s." || s.Rate != 0 {
-		t.Errorf("and then the projection is stalled: %+v", s)
-	}
-}
-
-func TestLagIsExactUpToABound(t *testing.T) {
-	w := newWorld(t)
-	for i := range projections.MaxLagOrders {
-		w.create("ada", fmt.Sprint("A-", i), 1)
-	}
-	if s := w.look(); s.Lag.Events != projections.MaxLagOrders || !s.LagIsExact {
-		t.Errorf("up to the bound it is exact: %+v, %v", s.Lag, s.LagIsExact)
-	}
-	w.create("ada", "one more", 1)
-	if s := w.look(); s.Lag.Events != projections.MaxLagOrders || s.LagIsExact {
-		t.Errorf("beyond it is a lower bound: %+v, %v", s.Lag, s.LagIsExact)
-	}
-}
-
-func TestAStoreThatIsAwayIsAStateNotAnError(t *testing.T) {
-	w := newWorld(t)
-	w.create("ada", "A-1", 500)
-	w.step(w.projector())
-	w.events.Close()
-	if s := w.look(); s.State != projections.Unreachable || s.LagIsExact || s.Reason != "The event store cannot be reached." {
-		t.Errorf("%+v", s)
-	}
-	w.read.Close()
-	if s := w.look(); s.State != projections.Unreachable || s.LagIsExact || s.Reason != "The read store cannot be reached." ||
-		projections.StampList(s).State != projections.StampUnknown {
-		t.Errorf("%+v", s)
 	}
 }

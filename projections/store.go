@@ -9,12 +9,13 @@ import (
 	"headway/eventstore"
 )
 
-// The bounds of one read.
+// The bounds of one read and one write.
 const (
-	PageSize   = 50
-	MaxPage    = 1000
-	ExactTotal = 1000 // totals are exact up to here
-	MaxHolds   = 1000 // holds one answer lists
+	PageSize    = 50
+	MaxPage     = 1000
+	ExactTotal  = 1000 // totals are exact up to here
+	MaxHolds    = 1000 // holds one answer lists
+	BatchOrders = 500  // orders one write holds
 )
 
 // Store keeps the rows, holds, checkpoints and states of all projections. It is safe for concurrent use; results share no memory
@@ -27,7 +28,7 @@ type Store interface {
 	// A row whose version is not higher than the stored one changes nothing: rows never move backwards. Customer rows are the
 	// sums of contributions as of the same write. After a crash between any two steps, writing the batch again gives the same.
 	// A batch whose epoch is older than the lease's is a Conflict: none of its holds and no checkpoint is stored, and of its rows at most
-	// those that move forward. So is a checkpoint that does not continue the stored one. A row that can never be kept is a *Refusal.
+	// those that move forward. So is a checkpoint that does not continue the stored one. A row that can never be kept is a *RejectedRow.
 	Write(ctx context.Context, batch Batch) error
 	// Beat stores the state of a projection with its heartbeat; the checkpoint is Write's, and stays as it is. A state whose epoch is older
 	// than the lease's is a Conflict, and changes nothing.
@@ -57,16 +58,16 @@ func (b Batch) Continues(stored eventstore.Cursor) bool {
 	return b.Checkpoint == "" || stored == b.After || stored == b.Checkpoint
 }
 
-// Refusal is the error of a Write for a row that its store can never keep. Whatever else the batch has may be stored by writing it again
+// RejectedRow is the error of a Write for a row that its store can never keep. Whatever else the batch has may be stored by writing it again
 // without that row.
-type Refusal struct {
+type RejectedRow struct {
 	OrderID domain.OrderID
 	Reason  string // a sentence
 	Cause   error  // for the log
 }
 
-func (r *Refusal) Error() string { return fmt.Sprintf("%s (%s): %v", r.Reason, r.OrderID, r.Cause) }
-func (r *Refusal) Unwrap() error { return r.Cause }
+func (r *RejectedRow) Error() string { return fmt.Sprintf("%s (%s): %v", r.Reason, r.OrderID, r.Cause) }
+func (r *RejectedRow) Unwrap() error { return r.Cause }
 
 // Reader answers the pages. Handlers hold a Reader, never a Store.
 type Reader interface {

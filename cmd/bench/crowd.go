@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"headway/internal/waiting"
 )
 
 // The crowd of twice the websockets of ws: one in ten reads slowly, and one in a hundred not at all.
@@ -54,7 +56,7 @@ func (b *bench) crowds(ctx context.Context) error {
 
 func (b *bench) crowdOfNews(ctx context.Context, p *program) error {
 	n := 2 * b.conns
-	if err := wait(ctx, time.Second); err != nil { // for what the start leaves behind to be let go
+	if err := waiting.Pause(ctx, time.Second); err != nil { // for what the start leaves behind to be let go
 		return err
 	}
 	before := resident(p.pid)
@@ -82,7 +84,7 @@ func (b *bench) crowdOfNews(ctx context.Context, p *program) error {
 	c := newCaller(p.url, 1)
 	began := time.Now()
 	for i := range int(crowdLength*b.dur.Seconds()*crowdRate) + 1 {
-		err := wait(ctx, time.Until(began.Add(time.Duration(i)*time.Second/crowdRate)))
+		err := waiting.Pause(ctx, time.Until(began.Add(time.Duration(i)*time.Second/crowdRate)))
 		if err == nil {
 			err = c.next(ctx, &order)
 		}
@@ -96,7 +98,7 @@ func (b *bench) crowdOfNews(ctx context.Context, p *program) error {
 	if err := until(ctx, func() bool { // nothing more comes; counting what is missing takes longer than the news do
 		before := seen
 		seen = sockets.got.Load()
-		return before == seen || wait(ctx, time.Second) != nil
+		return before == seen || waiting.Pause(ctx, time.Second) != nil
 	}); err != nil {
 		return err
 	}
@@ -110,7 +112,7 @@ func (b *bench) crowdOfNews(ctx context.Context, p *program) error {
 	b.out.say(own, "crowd_socket_missing", float64(missing)/float64(len(frames)), "ev")
 	sockets.close()
 	leave(others)
-	if err := wait(ctx, 3*time.Second); err != nil { // for the memory to be given back
+	if err := waiting.Pause(ctx, 3*time.Second); err != nil { // for the memory to be given back
 		return err
 	}
 	for _, r := range []struct {
@@ -129,7 +131,7 @@ func (b *bench) crowdComesBack(ctx context.Context, p *program) error {
 	var all sync.WaitGroup
 	for i := range pages {
 		all.Go(func() {
-			if errs[i] = wait(ctx, comeBack/20+rand.N(comeBack*19/20)); errs[i] != nil { //nolint:gosec // jitter is not a secret
+			if errs[i] = waiting.Pause(ctx, comeBack/20+rand.N(comeBack*19/20)); errs[i] != nil { //nolint:gosec // jitter is not a secret
 				return
 			}
 			if conns[i], _, errs[i] = shakeHands(ctx, p.url, "another.1"); errs[i] != nil {

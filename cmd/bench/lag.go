@@ -12,8 +12,10 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/internal/waiting"
 	"headway/orders"
 	"headway/projections"
+	"headway/projections/runner"
 	readsqlite "headway/projections/sqlite"
 )
 
@@ -90,7 +92,7 @@ func pace(ctx context.Context, d time.Duration, send func(worker int) error) err
 				if at >= d {
 					return
 				}
-				if errs[w] = wait(ctx, time.Until(began.Add(at))); errs[w] == nil {
+				if errs[w] = waiting.Pause(ctx, time.Until(began.Add(at))); errs[w] == nil {
 					errs[w] = send(w)
 				}
 			}
@@ -116,7 +118,7 @@ func (b *bench) lagOfRows(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, read.Close()) }()
 	rows, acknowledged := &arrivals{}, &arrivals{}
-	p := projections.New(events, read, projections.Options{OnRows: func(name string, written []projections.Row) {
+	p := runner.New(events, read, runner.Options{OnRows: func(name string, written []projections.Row) {
 		for _, r := range written {
 			if name == projections.OrderList {
 				rows.add(r.Order(), r.At(), time.Now())

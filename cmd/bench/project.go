@@ -12,6 +12,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/projections"
+	"headway/projections/runner"
 	readsqlite "headway/projections/sqlite"
 )
 
@@ -95,7 +96,7 @@ func rebuildRows(ctx context.Context, events eventstore.Store, path string, n in
 	}
 	defer func() { err = errors.Join(err, read.Close()) }()
 	watched := &written{Store: read, at: map[string]time.Time{}}
-	p := projections.New(events, watched, projections.Options{})
+	p := runner.New(events, watched, runner.Options{})
 	began := time.Now()
 	moved, err := p.Step(ctx) // one projection after the other
 	list, customers := watched.at[projections.OrderList], watched.at[projections.CustomerOrderSummary]

@@ -16,6 +16,7 @@ import (
 
 	"headway/orders"
 	"headway/projections"
+	"headway/projections/runner"
 	readsqlite "headway/projections/sqlite"
 )
 
@@ -111,7 +112,7 @@ func (b *bench) makeRows(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, read.Close()) }()
 	counted := 0
-	p := projections.New(events, read, projections.Options{Alone: true, OnRows: func(_ string, rows []projections.Row) {
+	p := runner.New(events, read, runner.Options{Alone: true, OnRows: func(_ string, rows []projections.Row) {
 		for _, r := range rows {
 			counted += r.At() // one projection after the other; each of its rows comes once
 		}

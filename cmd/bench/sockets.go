@@ -21,6 +21,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"headway/internal/waiting"
 	"headway/live"
 )
 
@@ -69,7 +70,7 @@ func (b *bench) socketsOf(ctx context.Context, who, server string) (err error) {
 	}
 	defer crowd.close()
 	b.out.say(who, fmt.Sprint("ws_connect_", b.conns), float64(b.conns)/time.Since(began).Seconds(), "conn/s")
-	if err := wait(ctx, 300*time.Millisecond); err != nil { // for what handshakes leave behind to be let go
+	if err := waiting.Pause(ctx, 300*time.Millisecond); err != nil { // for what handshakes leave behind to be let go
 		return err
 	}
 	after, err := residentOf(ctx, address)
@@ -91,7 +92,7 @@ func (b *bench) socketsOf(ctx context.Context, who, server string) (err error) {
 		return err
 	}
 	b.out.say(who, "ws_fanout_max", float64(len(d.took))/d.all.Seconds(), "msg/s")
-	if err := wait(ctx, 200*time.Millisecond); err != nil {
+	if err := waiting.Pause(ctx, 200*time.Millisecond); err != nil {
 		return err
 	}
 	if d, err = burst(2*paced, paced); err != nil {
@@ -125,22 +126,10 @@ func fetch(ctx context.Context, address string) (string, error) {
 	return string(body), err
 }
 
-// wait returns early when the context ends.
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
-}
-
 // until waits until something is so, or it has been waited for long enough.
 func until(ctx context.Context, so func() bool) error {
 	for began := time.Now(); !so() && time.Since(began) < patience; {
-		if err := wait(ctx, 5*time.Millisecond); err != nil {
+		if err := waiting.Pause(ctx, 5*time.Millisecond); err != nil {
 			return err
 		}
 	}
@@ -387,7 +376,7 @@ func serveSockets(ctx context.Context, to broadcaster, stdout io.Writer) error {
 		go func() {
 			began := time.Now()
 			for i := range count {
-				if rate > 0 && wait(ctx, time.Until(began.Add(time.Duration(i)*time.Second/time.Duration(rate)))) != nil {
+				if rate > 0 && waiting.Pause(ctx, time.Until(began.Add(time.Duration(i)*time.Second/time.Duration(rate)))) != nil {
 					return
 				}
 				sent++

@@ -39,12 +39,12 @@ type table struct {
 	*sql.DB
 	insert *sql.Stmt
 	load   *sql.Stmt
-	queue  chan *waiting // to the group commit, if there is one
+	queue  chan *queued // to the group commit, if there is one
 	mu     sync.Mutex
 }
 
-// waiting is one append that a group commit is to take along.
-type waiting struct {
+// queued is one append that a group commit is to take along.
+type queued struct {
 	rows []row
 	done chan error
 }
@@ -108,7 +108,7 @@ func put(ctx context.Context, insert *sql.Stmt, r row) error {
 
 // join has the group commit store rows, and waits for it.
 func (t *table) join(_ context.Context, rows []row) error {
-	w := &waiting{rows, make(chan error, 1)}
+	w := &queued{rows, make(chan error, 1)}
 	t.queue <- w
 	return <-w.done
 }
@@ -116,11 +116,11 @@ func (t *table) join(_ context.Context, rows []row) error {
 // group starts the group commit: one transaction for all that wait.
 func (t *table) group(ctx context.Context) (stop func()) {
 	const most = 64
-	t.queue = make(chan *waiting, 256)
+	t.queue = make(chan *queued, 256)
 	var ended sync.WaitGroup
 	ended.Go(func() {
 		for first := range t.queue {
-			batch := []*waiting{first}
+			batch := []*queued{first}
 			runtime.Gosched() // whoever was just answered may join
 			for more := true; more && len(batch) < most; {
 				select {

@@ -29,7 +29,7 @@ import (
 	"headway/eventstore"
 	"headway/fault"
 	"headway/orders"
-	"headway/projections"
+	"headway/projections/verify"
 	"headway/static"
 )
 
@@ -816,7 +816,7 @@ func (w *world) difference() (id, what string) {
 	if !w.allUp() {
 		return "", "a process is down"
 	}
-	report, err := projections.Verify(w.ctx, w.log.Open(nil), w.table.Open(), w.codec(), projections.VerifyOptions{})
+	report, err := verify.Run(w.ctx, w.log.Open(nil), w.table.Open(), w.codec(), verify.Options{})
 	if err != nil {
 		return "", "the rows cannot be verified: " + err.Error()
 	}

@@ -16,6 +16,7 @@ import (
 	"headway/fault"
 	"headway/projections"
 	"headway/projections/elastic"
+	"headway/projections/runner"
 	readsqlite "headway/projections/sqlite"
 )
 
@@ -184,9 +185,9 @@ func (a *App) Close() error {
 
 // projector brings rows up with the log in a command that is no server, and stands by while a server does. With files, whether one does is
 // told by their folder; without, a lease that was not given back has to stand still first.
-func (a *App) projector() *projections.Projector {
+func (a *App) projector() *runner.Projector {
 	files, err := a.Settings.usesFolder()
-	return projections.New(a.Events, a.Read, projections.Options{
+	return runner.New(a.Events, a.Read, runner.Options{
 		Codec: a.Codec, Clock: a.Clock, Log: a.Log, Alone: err == nil && files && !folderIsServed(a.Settings.Folder()),
 	})
 }

@@ -11,7 +11,7 @@ import (
 	"headway/cmd/web/internal/terminal"
 	"headway/fault"
 	"headway/operations"
-	"headway/projections"
+	"headway/projections/verify"
 )
 
 const (
@@ -45,8 +45,8 @@ func (c VerifyCmd) Run(app *App) (err error) {
 	if unrecorded != nil { // a log that cannot be written can be verified all the same
 		app.Log.Warn("the verification is not on record", "error", unrecorded)
 	}
-	report, err := projections.Verify(app.Context, app.Events, app.Read, app.Codec,
-		projections.VerifyOptions{Wait: verifyWait, Clock: app.Clock})
+	report, err := verify.Run(app.Context, app.Events, app.Read, app.Codec,
+		verify.Options{Wait: verifyWait, Clock: app.Clock})
 	if unrecorded == nil {
 		app.ended(asked, err, map[string]int{
 			"orders": report.Orders, "events": report.Events, "rows": report.Rows, "holds": len(report.Holds),

@@ -17,7 +17,9 @@ import (
 	"headway/eventstore"
 	"headway/orders"
 	"headway/projections"
+	"headway/projections/runner"
 	readstore "headway/projections/sqlite"
+	"headway/projections/verify"
 )
 
 // lag hides entries of the feed's index, as one does that is behind: those of some orders, and, with a seed, each for a time of its own, so
@@ -211,7 +213,7 @@ func (f *field) behind(t *testing.T) (late, missing []domain.OrderID) {
 // verify wants every row to match the log.
 func (f *field) verify(t *testing.T) {
 	t.Helper()
-	report, err := projections.Verify(t.Context(), f.store, f.read, domain.Codec{}, projections.VerifyOptions{})
+	report, err := verify.Run(t.Context(), f.store, f.read, domain.Codec{}, verify.Options{})
 	if err != nil || !report.Clean() || report.Orders != len(f.heads) || len(report.Holds) > 0 {
 		t.Errorf("the verification says %+v, %v", report, err)
 	}
@@ -246,7 +248,7 @@ func TestOnePassAfterTheLag(t *testing.T) {
 			options := newPlace(t).options
 			options.Windows, options.Clock = Windows{}, clock.now
 			f := newField(t, &lag{seed: seed, most: most, never: 0.1, clock: clock.now}, options)
-			p := projections.New(f.store, f.read, projections.Options{Clock: clock.now})
+			p := runner.New(f.store, f.read, runner.Options{Clock: clock.now})
 			stepOn := func(d time.Duration) {
 				t.Helper()
 				clock.step(d)
@@ -296,7 +298,7 @@ func TestLagInRealTime(t *testing.T) {
 	f := newField(t, &lag{seed: seed, most: most, never: 0.1, clock: time.Now}, options)
 	f.index.hide(orders.StreamOf(f.orders[0]))
 	ctx, cancel := context.WithCancel(t.Context())
-	p := projections.New(f.store, f.read, projections.Options{Poll: poll, Alone: true})
+	p := runner.New(f.store, f.read, runner.Options{Poll: poll, Alone: true})
 	var running sync.WaitGroup
 	running.Go(func() {
 		if err := p.Run(ctx); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"headway/domain"
 	"headway/fault"
+	"headway/internal/waiting"
 	"headway/projections"
 )
 
@@ -53,7 +54,7 @@ func (i item) operation() ([]byte, error) {
 // refused is the error of an item that can never be taken.
 func (i item) refused(cause *answerError) error {
 	if i.order != "" {
-		return &projections.Refusal{OrderID: i.order, Reason: "The read store cannot keep its row.", Cause: &itemError{i, cause}}
+		return &projections.RejectedRow{OrderID: i.order, Reason: "The read store cannot keep its row.", Cause: &itemError{i, cause}}
 	}
 	return &fault.Error{
 		Kind: fault.Internal, Message: fmt.Sprintf("The read store cannot keep the row of %.80q.", i.id), Cause: &itemError{i, cause},
@@ -104,7 +105,7 @@ func (c *client) writeChunk(ctx context.Context, items []item, operations [][]by
 	var last error
 	for attempt := range bulkAttempts {
 		if attempt > 0 {
-			if err := sleep(ctx, retryWait(attempt)); err != nil {
+			if err := waiting.Pause(ctx, retryWait(attempt)); err != nil {
 				return err
 			}
 		}

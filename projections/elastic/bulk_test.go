@@ -208,13 +208,13 @@ func TestABulkThatIsTooLargeForSomethingBetweenIsSentInHalves(t *testing.T) {
 	items := someItems(14, object{})
 	items[13].order = "an order"
 	err := bulkOf(t, a, items)
-	if refusal, ok := errors.AsType[*projections.Refusal](err); !ok || refusal.OrderID != "an order" {
+	if refusal, ok := errors.AsType[*projections.RejectedRow](err); !ok || refusal.OrderID != "an order" {
 		t.Errorf("what is too large alone is refused: %v", err)
 	}
 	a.say = func(_ int, ids []string) (int, []int, error) {
 		return 200, all(http.StatusRequestEntityTooLarge, len(ids)), nil
 	}
-	if err := bulkOf(t, a, items[13:]); !errors.As(err, new(*projections.Refusal)) {
+	if err := bulkOf(t, a, items[13:]); !errors.As(err, new(*projections.RejectedRow)) {
 		t.Errorf("and what the node says so of: %v", err)
 	}
 }

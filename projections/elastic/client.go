@@ -18,6 +18,7 @@ import (
 	elasticsearch "github.com/elastic/go-elasticsearch/v8"
 
 	"headway/fault"
+	"headway/internal/waiting"
 	"headway/projections"
 )
 
@@ -136,7 +137,7 @@ func (c *client) call(ctx context.Context, method, path string, body, into any) 
 	var err error
 	for attempt := range readAttempts {
 		if attempt > 0 {
-			if err := sleep(ctx, retryWait(attempt)); err != nil {
+			if err := waiting.Pause(ctx, retryWait(attempt)); err != nil {
 				return err
 			}
 		}
@@ -262,24 +263,9 @@ func (c cause) String() string {
 	return strings.Join(texts, "; ")
 }
 
-// retryWait is how long to wait before an attempt, counted from 1: 0.2 s doubling to 30 s, with jitter down to half of it.
+// retryWait is how long to wait before an attempt, counted from 1.
 func retryWait(attempt int) time.Duration {
-	d := retryAtMost
-	if attempt < 9 {
-		d = min(d, retryFirst<<max(attempt-1, 0))
-	}
-	return d/2 + rand.N(d/2+1) //nolint:gosec // jitter is not a secret
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return waiting.Backoff{First: retryFirst, Most: retryAtMost}.EqualJitter(attempt, rand.Float64()) //nolint:gosec // jitter is no secret
 }
 
 // failed says what a caller may know of an error: its own ended context, one of ours, or that the store cannot be reached.
@@ -290,7 +276,7 @@ func (s *Store) failed(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if e, ok := errors.AsType[*projections.Refusal](err); ok {
+	if e, ok := errors.AsType[*projections.RejectedRow](err); ok {
 		return e
 	}
 	if e, ok := errors.AsType[*fault.Error](err); ok {

@@ -583,7 +583,7 @@ func TestARowThatTheNodeCannotKeepIsRefusedByItsName(t *testing.T) {
 		its = append(its, contribution(n, 1, "ada"))
 	}
 	its[3].CustomerID = strings.Repeat("x", 40_000)
-	refusal, ok := errors.AsType[*projections.Refusal](write(t.Context(), s, its...))
+	refusal, ok := errors.AsType[*projections.RejectedRow](write(t.Context(), s, its...))
 	if !ok || refusal.OrderID != its[3].ID || !strings.Contains(refusal.Error(), "document_parsing_exception") {
 		t.Fatalf("the row is refused, with what the node said: %v", refusal)
 	}

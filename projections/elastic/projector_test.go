@@ -23,6 +23,8 @@ import (
 	"headway/orders"
 	"headway/projections"
 	"headway/projections/elastic"
+	"headway/projections/runner"
+	"headway/projections/verify"
 )
 
 // The whole of it: a log, a projector, and a node with faults under it.
@@ -76,7 +78,7 @@ func (s *shop) create() domain.OrderID {
 // verify expects every row, and everything that is made from rows, to be what the log says.
 func (s *shop) verify(read *elastic.Store) {
 	s.t.Helper()
-	report, err := projections.Verify(s.t.Context(), s.events, read, domain.Codec{}, projections.VerifyOptions{})
+	report, err := verify.Run(s.t.Context(), s.events, read, domain.Codec{}, verify.Options{})
 	err = errors.Join(err, read.Check(s.t.Context(), func(d projections.Difference) { report.Differences = append(report.Differences, d) }))
 	if err != nil || !report.Clean() || report.Orders != len(s.versions) || report.Rows+len(report.Holds) != 2*len(s.versions) {
 		s.t.Errorf("of %d orders: %+v, %v", len(s.versions), report, err)
@@ -144,7 +146,7 @@ func faultyProjector(t *testing.T, seed uint64) {
 	beside := open(t, elastic.Options{Prefix: name})
 	end := lookout(t, beside, slices.Clone(ids))
 	read := open(t, elastic.Options{Prefix: name, HTTPClient: through(f)})
-	p := projections.New(shop.events, read, projections.Options{})
+	p := runner.New(shop.events, read, runner.Options{})
 	steps, failures := 0, 0
 	step := func() {
 		steps++
@@ -201,8 +203,8 @@ func TestARowThatTheNodeNeverTakesHoldsItsOrderAndNothingElse(t *testing.T) {
 				refusals++
 				return http.StatusBadRequest
 			}
-			p := projections.New(shop.events, read, projections.Options{Alone: true})
-			step := func(p *projections.Projector) {
+			p := runner.New(shop.events, read, runner.Options{Alone: true})
+			step := func(p *runner.Projector) {
 				t.Helper()
 				if _, err := p.Step(t.Context()); err != nil {
 					t.Fatal(err)
@@ -249,7 +251,7 @@ func TestARowThatTheNodeNeverTakesHoldsItsOrderAndNothingElse(t *testing.T) {
 			p.Release(t.Context())
 
 			f.calm()
-			step(projections.New(shop.events, read, projections.Options{Alone: true}))
+			step(runner.New(shop.events, read, runner.Options{Alone: true}))
 			if holds, err := read.Holds(t.Context(), ""); err != nil || len(holds) > 0 {
 				t.Errorf("the hold goes with its reason: %+v, %v", holds, err)
 			}
@@ -266,7 +268,7 @@ func TestIndicesDeletedUnderARunningProjectorAreMadeAgain(t *testing.T) {
 	for range 10 {
 		ids = append(ids, shop.create())
 	}
-	p := projections.New(shop.events, read, projections.Options{Alone: true, Poll: 100 * time.Millisecond, Beat: 300 * time.Millisecond})
+	p := runner.New(shop.events, read, runner.Options{Alone: true, Poll: 100 * time.Millisecond, Beat: 300 * time.Millisecond})
 	ctx, stop := context.WithCancel(t.Context())
 	running := make(chan struct{})
 	go func() {
@@ -346,7 +348,7 @@ func TestIndicesDeletedUnderARunningProjectorAreMadeAgain(t *testing.T) {
 func TestABatchIsAFewRequestsHoweverManyOrders(t *testing.T) {
 	shop, f := newShop(t), &faults{}
 	read := open(t, elastic.Options{Prefix: prefix(t), HTTPClient: through(f)})
-	p := projections.New(shop.events, read, projections.Options{Alone: true})
+	p := runner.New(shop.events, read, runner.Options{Alone: true})
 	step := func() int64 {
 		t.Helper()
 		before := f.sent.Load()

@@ -12,6 +12,7 @@ import (
 	"headway/eventstore"
 	"headway/fault"
 	"headway/projections"
+	"headway/projections/runner"
 )
 
 // swap replaces the lease, which must succeed.
@@ -153,11 +154,11 @@ func (quiet) Feed(
 
 func takeover(t *testing.T, s *subject) {
 	now := start
-	contender := func() *projections.Projector {
-		return projections.New(quiet{}, s, projections.Options{Clock: func() time.Time { return now }})
+	contender := func() *runner.Projector {
+		return runner.New(quiet{}, s, runner.Options{Clock: func() time.Time { return now }})
 	}
 	ada, bob, eve := contender(), contender(), contender()
-	step := func(all ...*projections.Projector) {
+	step := func(all ...*runner.Projector) {
 		t.Helper()
 		for _, p := range all {
 			if _, err := p.Step(t.Context()); err != nil {
@@ -165,9 +166,9 @@ func takeover(t *testing.T, s *subject) {
 			}
 		}
 	}
-	expect := func(rule string, holder *projections.Projector) {
+	expect := func(rule string, holder *runner.Projector) {
 		t.Helper()
-		for name, p := range map[string]*projections.Projector{"ada": ada, "bob": bob, "eve": eve} {
+		for name, p := range map[string]*runner.Projector{"ada": ada, "bob": bob, "eve": eve} {
 			if _, standsBy := p.StandsBy(); standsBy == (p == holder) {
 				t.Errorf("%s, but %s stands by: %v", rule, name, standsBy)
 			}
@@ -223,7 +224,7 @@ func takeover(t *testing.T, s *subject) {
 	if err != nil || third.Epoch <= second.Epoch {
 		t.Errorf("and the epoch grows: %+v after %+v, %v", third, second, err)
 	}
-	left := projections.New(quiet{}, s, projections.Options{Clock: func() time.Time { return now }, Alone: true})
+	left := runner.New(quiet{}, s, runner.Options{Clock: func() time.Time { return now }, Alone: true})
 	step(left)
 	if _, standsBy := left.StandsBy(); standsBy {
 		t.Error("who is alone takes what was left over at once")

@@ -21,7 +21,9 @@ import (
 	"headway/internal/faultydisk"
 	"headway/orders/orderstest"
 	"headway/projections"
+	"headway/projections/runner"
 	"headway/projections/sqlite"
+	"headway/projections/verify"
 )
 
 // The tests of this file have rows on a disk that fails, and one whose power goes; the log is on one that works.
@@ -87,14 +89,14 @@ func (s *shop) trade(moves int) {
 	}
 }
 
-func (s *shop) projector(read projections.Store) *projections.Projector {
-	return projections.New(s.log, read, projections.Options{Alone: true})
+func (s *shop) projector(read projections.Store) *runner.Projector {
+	return runner.New(s.log, read, runner.Options{Alone: true})
 }
 
 // clean wants every row to be what its events say, at their head.
 func (s *shop) clean(read projections.Store, when string) {
 	s.t.Helper()
-	report, err := projections.Verify(context.Background(), s.log, read, domain.Codec{}, projections.VerifyOptions{})
+	report, err := verify.Run(context.Background(), s.log, read, domain.Codec{}, verify.Options{})
 	if err != nil || !report.Clean() || report.Orders != len(s.heads) {
 		s.t.Fatalf("%s: %d orders, %v, %v", when, report.Orders, err, report.Differences)
 	}

@@ -19,6 +19,7 @@ import (
 
 	"headway/domain"
 	"headway/fault"
+	"headway/internal/waiting"
 )
 
 const (
@@ -246,10 +247,8 @@ func useLog(ctx context.Context, conn *sql.Conn) error {
 		if err = conn.QueryRowContext(ctx, `PRAGMA journal_mode = WAL`).Scan(&mode); !hasCode(err, codes.SQLITE_BUSY) {
 			break
 		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := waiting.Pause(ctx, wait); err != nil {
+			return err
 		}
 	}
 	if err == nil && !strings.EqualFold(mode, "wal") {

@@ -211,7 +211,7 @@ func TestASecondHasSoManyPlaces(t *testing.T) {
 		t.Errorf("the last place: %v", err)
 	}
 	err := put("00000002-0000-4000-8000-000000000002", longAgo)
-	if refusal, ok := err.(*projections.Refusal); !ok || refusal.OrderID != "00000002-0000-4000-8000-000000000002" {
+	if refusal, ok := err.(*projections.RejectedRow); !ok || refusal.OrderID != "00000002-0000-4000-8000-000000000002" {
 		t.Errorf("one more: %v", err)
 	}
 	if err := put("00000002-0000-4000-8000-000000000002", longAgo.Add(time.Second)); err != nil {

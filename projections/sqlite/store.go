@@ -128,7 +128,7 @@ func failed(ctx context.Context, err error) error {
 	if e, ok := errors.AsType[*fault.Error](err); ok {
 		return e
 	}
-	if e, ok := errors.AsType[*projections.Refusal](err); ok {
+	if e, ok := errors.AsType[*projections.RejectedRow](err); ok {
 		return e
 	}
 	return fault.Unreachable(err, unreachable)

@@ -318,7 +318,7 @@ func (w *write) put(r projections.OrderRow, values []any) (no int64, err error) 
 		}
 		w.next[first] = place
 	}
-	return 0, &projections.Refusal{
+	return 0, &projections.RejectedRow{
 		OrderID: r.ID, Reason: "Too many orders were created in the same second.", Cause: fmt.Errorf("a second has %d places", MaxSameSecond),
 	}
 }

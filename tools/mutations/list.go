@@ -17,8 +17,8 @@ func mutations() []mutation {
 			" && l.command == req.CommandID", "", "orders", "TestLoadedBefore"},
 		{"the name of a new data folder is not synced", "1", "cmd/web/stores.go",
 			"err = syncFolder(parent)", "_ = parent", "cmd/web", "TestProgram/syncs_before_it_answers"},
-		{"what was found in a read store is believed of another", "7", "projections/arrivals.go",
-			"h.known, h.asked = nil, false", "h.known = nil", "projections", "TestWhereAProjectionIsInAnOrder"},
+		{"what was found in a read store is believed of another", "7", "projections/runner/positions.go",
+			"h.known, h.asked = nil, false", "h.known = nil", "projections/runner", "TestWhereAProjectionIsInAnOrder"},
 		{"a command id may mean something else", "2", "orders/execute.go",
 			"if mine != nil && mine[0].Metadata.CommandHash != hash {", "if false {", "orders", "TestOtherContent"},
 		{"a second import makes the orders again", "2", "cmd/web/internal/plan/plan.go",
@@ -64,12 +64,12 @@ func mutations() []mutation {
 			`if command != "" && c.commands.has(command) {`, "if false {", "eventstore/sqlite", "TestStore/snapshots,_taken"},
 
 		// Projections.
-		{"the checkpoint is stored before the rows", "6", "projections/loop.go", "\tb.batch.After = l.checkpoint\n",
-			"\tif b.batch.Checkpoint != \"\" {\n\t\t_ = l.read.Write(ctx, Batch{Projection: l.name, Epoch: l.role.epoch, After: l.checkpoint, Checkpoint: b.batch.Checkpoint})\n\t}\n" +
-				"\tb.batch.After = l.checkpoint\n",
-			"projections", "TestACrashBetweenAnyTwoWritesChangesNothing"},
+		{"the checkpoint is stored before the rows", "6", "projections/runner/batch.go", "\tb.batch.After = w.checkpoint\n",
+			"\tif b.batch.Checkpoint != \"\" {\n\t\t_ = w.read.Write(ctx, projections.Batch{Projection: w.name, Epoch: w.term.epoch, After: w.checkpoint, Checkpoint: b.batch.Checkpoint})\n\t}\n" +
+				"\tb.batch.After = w.checkpoint\n",
+			"projections/runner", "TestACrashBetweenAnyTwoWritesChangesNothing"},
 		{"a gap in what was read is folded over", "6", "projections/fold.go", "if r.Version != at+1 {", "if false {", "projections", "TestAGapIsAskedAgainAndNotHeld"},
-		{"verify reports no difference", "6", "projections/verify.go", "if len(v.report.Differences) >= MaxDifferences {", "if true {", "projections", "TestVerifyNamesEveryCorruption"},
+		{"verify reports no difference", "6", "projections/verify/verify.go", "if len(v.report.Differences) >= MaxDifferences {", "if true {", "projections/verify", "TestVerifyNamesEveryCorruption"},
 		{"an item the node refused counts as written", "6", "projections/elastic/bulk.go",
 			"case o.Status >= 200 && o.Status < 300:", "case o.Status >= 200 && o.Status < 500:", "projections/elastic", "FuzzBulkAnswer"},
 		{"an older row replaces a newer one", "7", "projections/sqlite/write.go",
@@ -80,17 +80,17 @@ func mutations() []mutation {
 			"if all == theirs {", "if all >= theirs {", "projections/sqlite", "TestStoreKeepsItsContract/pages_far_from_where_a_sort_begins"},
 		{"the read store's log is never moved into the file", "12", "projections/sqlite/store.go",
 			`fmt.Sprintf("wal_autocheckpoint(%d)", logPages)`, `fmt.Sprintf("wal_autocheckpoint(%d)", 0*logPages)`, "projections/sqlite", "TestTheLogIsMovedIntoTheFile"},
-		{"an event that cannot be read stops the projection", "8", "projections/loop.go",
-			"b.batch.Holds = append(b.batch.Holds, l.holdOf(work[i], *r.hold))", "return b, errors.New(r.hold.Reason)", "projections", "TestPoisonHoldsItsOwnOrderAndNothingElse"},
+		{"an event that cannot be read stops the projection", "8", "projections/runner/batch.go",
+			"b.batch.Holds = append(b.batch.Holds, w.holdOf(work[i], *r.hold))", "return b, errors.New(r.hold.Reason)", "projections/runner", "TestPoisonHoldsItsOwnOrderAndNothingElse"},
 		{"a hold lets the later events pass", "8", "projections/fold.go",
 			"return &orders.Hold{Version: r.Version, Reason: fault.Sentence(err)}, nil", "at = r.Version\n\t\t\tcontinue", "projections", "TestFoldsHoldAtWhatCannotBeApplied"},
 		{"a holder that lost the lease may write", "lease", "projections/sqlite/write.go",
 			"SELECT 1 FROM lease WHERE epoch > ?", "SELECT 1 FROM lease WHERE epoch > ? AND 0", "projections/sqlite", "TestStoreKeepsItsContract/a_stale_epoch_is_refused"},
-		{"a lease is taken while its holder lives", "lease", "projections/lease.go",
+		{"a lease is taken while its holder lives", "lease", "projections/runner/elector.go",
 			"leftOver || still >= leaseWaited:", "leftOver || still >= leaseRenewed:", "projections/sqlite", "TestStoreKeepsItsContract/a_lease_that_stands_still_is_taken_over"},
 
 		// Freshness.
-		{"a receipt waits for nobody", "receipt", "projections/arrivals.go", "if len(found) == len(p.loops) {\n\t\t\treturn found", "if true {\n\t\t\treturn found", "projections", "TestWaitForArrivals"},
+		{"a receipt waits for nobody", "receipt", "projections/runner/positions.go", "if len(found) == len(p.workers) {\n\t\t\treturn found", "if true {\n\t\t\treturn found", "projections/runner", "TestWaitForArrivals"},
 		{"a head that moved meanwhile is as it was remembered", "11", "eventstore/sqlite/heads.go", "ok && e.Version > k.Version", "ok && e.Version < k.Version", "eventstore/sqlite",
 			"TestHeadsAreThoseOfTheLog"},
 		{"a row whose head is not known is current", "11", "projections/freshness.go", "s.State, s.Reason = StampUnknown, \"The event store did not say",
@@ -110,8 +110,8 @@ func mutations() []mutation {
 			"cmd/web/console", "TestReadStoreAway"},
 
 		// What the simulation has found: each mending is undone.
-		{"holds are not looked at again", "11", "projections/follow.go",
-			"if now.Sub(f.heldAt) < followHolds {", "if true {", "cmd/web", "TestSeeds/a_hold_that_another_process_released"},
+		{"holds are not looked at again", "11", "projections/runner/standby.go",
+			"if now.Sub(s.heldAt) < standbyHolds {", "if true {", "cmd/web", "TestSeeds/a_hold_that_another_process_released"},
 		{"an order counts as new only if it is newer than all", "11", "cmd/web/internal/simulation/document.go",
 			"if r.more && e.created != nil && (f.Beyond == nil || *e.created < *f.Beyond) {", "if e.created != nil && (f.Beyond == nil || *e.created > *f.Beyond) {", "cmd/web", "TestSeeds/an_order_that_first_arrived_at_version_2"},
 		{"a row that left its list stays current", "11", "cmd/web/internal/simulation/document.go",
@@ -127,8 +127,8 @@ func mutations() []mutation {
 			`case p.failed == 0 && p.socket != nil && p.hub != "" && p.hub != hubOf(p.state.since):`, "case false:", "cmd/web", "TestSeeds/a_socket_at_another_process"},
 		{"moments of two processes are compared", "11", "static/freshness.js", "const comparable = frame.projection !== 'customer_order_summary' || ", "const comparable = true || ",
 			"node", "a customer that another process read is taken, whatever the clocks of the two say"},
-		{"holds are not known before the first page is read", "11", "projections/projector.go",
-			"_ = p.follow.holds(ctx) // it is tried again", "", "cmd/web", "TestSeeds/a_hold_released_while_a_process_starts"},
+		{"holds are not known before the first page is read", "11", "projections/runner/projector.go",
+			"_ = p.standby.holds(ctx) // it is tried again", "", "cmd/web", "TestSeeds/a_hold_released_while_a_process_starts"},
 		// Bounds.
 		{"what is kept for slow clients has no end", "12", "live/ring.go", "for len(r.frames)-drop > ringFrames || r.bytes > ringBytes {", "for false {", "live",
 			"TestWhoCannotResumeIsToldToResync"},

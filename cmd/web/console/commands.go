@@ -183,7 +183,7 @@ func (s *Server) receiptOf(ctx context.Context, result orders.Result) wire.Recei
 		Events: wire.ListOf(result.Records, func(r eventstore.Record) string { return r.EventID }),
 	}
 	justMade := !result.Repeat && result.Records[0].Version == 1
-	arrived := s.projector.Arrivals(result.OrderID, last.Version)
+	arrived := s.projector.Positions(result.OrderID, last.Version)
 	for _, name := range projections.Names() {
 		row := s.projector.Newest(ctx, name, result.OrderID, justMade)
 		p := wire.ReceiptProjection{Version: wire.OrNull(row), Current: row >= result.Version}

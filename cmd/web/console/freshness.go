@@ -12,6 +12,7 @@ import (
 	"headway/eventstore"
 	"headway/orders"
 	"headway/projections"
+	"headway/projections/runner"
 	"headway/views"
 )
 
@@ -22,7 +23,7 @@ const lookWait = 2500 * time.Millisecond
 type freshness struct {
 	events  eventstore.Store
 	read    projections.Reader
-	lookout *projections.Lookout
+	monitor *runner.Monitor
 	total   orderCount
 	zone    *time.Location
 	clock   func() time.Time
@@ -38,7 +39,7 @@ func (f *freshness) look(ctx context.Context) []projections.Status {
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookWait)
 	defer cancel()
-	statuses, _ := f.lookout.Look(ctx, f.clock()) // the error is the context's: nobody waits for the answer
+	statuses, _ := f.monitor.Look(ctx, f.clock()) // the error is the context's: nobody waits for the answer
 	return statuses
 }
 

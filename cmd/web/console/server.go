@@ -16,6 +16,7 @@ import (
 	"headway/live"
 	"headway/orders"
 	"headway/projections"
+	"headway/projections/runner"
 	"headway/static"
 )
 
@@ -40,7 +41,7 @@ type Server struct {
 	events     eventstore.Store
 	commands   orders.Handler
 	read       projections.Reader
-	projector  *projections.Projector
+	projector  *runner.Projector
 	freshness  *freshness
 	timeline   timeline
 	newest     newestEvents
@@ -75,7 +76,7 @@ func New(o Options) *Server {
 	s.build = o.Version + "-" + s.static.Build()
 	s.hub = live.New(live.Options{Build: s.build})
 	s.news = newNews(s.hub, o.Log)
-	s.projector = projections.New(o.Events, o.Read, projections.Options{Codec: o.Codec, Clock: o.Clock,
+	s.projector = runner.New(o.Events, o.Read, runner.Options{Codec: o.Codec, Clock: o.Clock,
 		Log: o.Log, Alone: o.Alone, OnMoved: s.news.movedAll, OnRows: s.news.arrived, OnHold: s.news.held})
 	s.events = announcing{o.Events, func(r eventstore.Record) {
 		head := eventstore.Head{Stream: r.Stream, Version: r.Version, At: r.StoredAt}
@@ -84,9 +85,9 @@ func New(o Options) *Server {
 	}}
 	s.commands = orders.Handler{Events: s.events, Codec: o.Codec}.WithSnapshots(o.Snapshots, orders.SnapshotPolicy{})
 	s.freshness = &freshness{
-		events: s.events, read: s.read, lookout: projections.NewLookout(s.events, s.read), zone: o.Zone, clock: o.Clock,
+		events: s.events, read: s.read, monitor: runner.NewMonitor(s.events, s.read), zone: o.Zone, clock: o.Clock,
 	}
-	s.timeline = timeline{codec: o.Codec, zone: o.Zone, arrivals: s.projector.Arrivals}
+	s.timeline = timeline{codec: o.Codec, zone: o.Zone, positions: s.projector.Positions}
 	s.publisher = &publisher{
 		news: s.news, hub: s.hub, commands: s.commands, read: s.read, timeline: s.timeline, freshness: s.freshness, moments: s.moments,
 		zone: o.Zone, clock: o.Clock, log: o.Log,

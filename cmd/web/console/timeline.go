@@ -8,6 +8,7 @@ import (
 	"headway/eventstore"
 	"headway/orders"
 	"headway/projections"
+	"headway/projections/runner"
 	"headway/views"
 )
 
@@ -16,9 +17,9 @@ const maxTimeline = 200
 
 // timeline tells the events of orders as pages do.
 type timeline struct {
-	codec    domain.Codec
-	zone     *time.Location
-	arrivals func(id domain.OrderID, version int) map[string]projections.Arrival // when rows arrived there
+	codec     domain.Codec
+	zone      *time.Location
+	positions func(id domain.OrderID, version int) map[string]runner.Position // when rows arrived there
 }
 
 // body is the part of the page that every viewer shares.
@@ -56,12 +57,12 @@ func (t timeline) happening(r eventstore.Record, reference string) views.Happeni
 
 // took is how long after its append an event was in a projection's row; false if that is not known any more.
 func (t timeline) took(projection string, r eventstore.Record) (time.Duration, bool) {
-	return tookOf(t.arrivals(orders.IDOf(r.Stream), r.Version)[projection], r)
+	return tookOf(t.positions(orders.IDOf(r.Stream), r.Version)[projection], r)
 }
 
-func tookOf(arrival projections.Arrival, r eventstore.Record) (time.Duration, bool) {
-	if arrival.At.IsZero() {
+func tookOf(p runner.Position, r eventstore.Record) (time.Duration, bool) {
+	if p.At.IsZero() {
 		return 0, false
 	}
-	return max(arrival.At.Sub(r.StoredAt), 0), true
+	return max(p.At.Sub(r.StoredAt), 0), true
 }

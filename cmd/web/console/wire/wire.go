@@ -13,6 +13,7 @@ import (
 	"headway/fault"
 	"headway/orders"
 	"headway/projections"
+	"headway/projections/verify"
 	"headway/views"
 )
 
@@ -407,7 +408,7 @@ type Difference struct {
 }
 
 // VerificationOf is a report in its shape.
-func VerificationOf(r projections.Report) Verification {
+func VerificationOf(r verify.Report) Verification {
 	v := Verification{
 		Clean: r.Clean(), Orders: r.Orders, Events: r.Events, Rows: r.Rows, Customers: r.Sums[projections.CustomerOrderSummary], Unnamed: r.Unnamed,
 		Holds: []VerifiedHold{}, Differences: []Difference{},

@@ -16,7 +16,7 @@ import (
 	"headway/eventstore"
 	"headway/eventstore/sqlite"
 	"headway/orders"
-	"headway/projections"
+	"headway/projections/runner"
 	readsqlite "headway/projections/sqlite"
 )
 
@@ -163,7 +163,7 @@ func TestDemoTraffic(t *testing.T) {
 	}
 	defer read.Close()
 	shop := Shop{Events: events, Read: read, Clock: time.Now, Log: slog.New(slog.DiscardHandler)}
-	projector := projections.New(events, read, projections.Options{})
+	projector := runner.New(events, read, runner.Options{})
 	rng := rand.New(rand.NewPCG(3, 3))
 	for range 40 {
 		if err := shop.command(t.Context(), rng); err != nil {

@@ -16,8 +16,10 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
+	"headway/internal/waiting"
 	"headway/orders"
 	"headway/projections"
+	"headway/projections/runner"
 )
 
 // User is who has done everything that an import does.
@@ -35,7 +37,7 @@ type Importer struct {
 	Read      projections.Store
 	Codec     domain.Codec
 	Clock     func() time.Time
-	Projector *projections.Projector // steps while no server projects
+	Projector *runner.Projector // steps while no server projects
 }
 
 // Report is what Store did.
@@ -175,10 +177,8 @@ func (im Importer) await(ctx context.Context, want map[domain.OrderID]int) error
 				return err
 			}
 		}
-		select {
-		case <-time.After(arrivalPoll):
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := waiting.Pause(ctx, arrivalPoll); err != nil {
+			return err
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"headway/cmd/web/internal/csvimport"
 	"headway/cmd/web/internal/importer"
 	"headway/projections"
+	"headway/projections/verify"
 )
 
 // maxListedLines is how many bad lines are printed; the rest are counted.
@@ -48,7 +49,7 @@ func PrintImport(stdout, stderr io.Writer, r importer.Report) {
 }
 
 // PrintVerification says whether every row matches the log, and names each that does not.
-func PrintVerification(w io.Writer, r projections.Report) {
+func PrintVerification(w io.Writer, r verify.Report) {
 	for _, h := range r.Holds {
 		fmt.Fprintf(w, "%s: order %s is held at version %d: %s\n", h.Projection, h.OrderID, h.Version, printable(h.Reason))
 	}

@@ -1,4 +1,6 @@
-package projections
+// Package verify is the second fold of everything: it compares every row with the fold of its stream by domain.Order, which shares nothing with the
+// projections but the codec.
+package verify
 
 import (
 	"cmp"
@@ -11,7 +13,9 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
+	"headway/internal/waiting"
 	"headway/orders"
+	"headway/projections"
 )
 
 // The bounds of a verification.
@@ -21,8 +25,8 @@ const (
 	settled        = 4    // looks in a row at the same wrong sums, after which they are not merely late
 )
 
-// VerifyOptions of a verification. The zero options wait for nothing.
-type VerifyOptions struct {
+// Options of a verification. The zero options wait for nothing.
+type Options struct {
 	Wait  time.Duration    // how long missing and late rows may take to arrive; the CLI gives 30 s
 	Poll  time.Duration    // how often they are looked for; 0 means 250 ms
 	Clock func() time.Time // nil means time.Now
@@ -30,47 +34,24 @@ type VerifyOptions struct {
 
 // Report is what a verification found.
 type Report struct {
-	Orders      int            // in the log
-	Events      int            // of those orders
-	Rows        int            // of all projections, compared with the log
-	Sums        map[string]int // of contributions, by projection, compared with the log
-	Holds       []Hold         // orders set aside, each confirmed by the domain; they are no difference
-	Differences []Difference
+	Orders      int                // in the log
+	Events      int                // of those orders
+	Rows        int                // of all projections, compared with the log
+	Sums        map[string]int     // of contributions, by projection, compared with the log
+	Holds       []projections.Hold // orders set aside, each confirmed by the domain; they are no difference
+	Differences []projections.Difference
 	Unnamed     int // differences beyond MaxDifferences
 }
 
 // Clean tells whether every row equals the fold of its stream.
 func (r Report) Clean() bool { return len(r.Differences) == 0 }
 
-// Difference is one field of one row that is not what the log says.
-type Difference struct {
-	Projection string // or the name of what a store derives
-	ID         string // of the order or customer
-	Field      string // empty: the whole row
-	Want, Got  string // as text; "nothing" for a row that is not there
-}
-
-// String is the difference as a sentence.
-func (d Difference) String() string {
-	field := d.Field
-	if field == "" {
-		field = "row"
-	}
-	return fmt.Sprintf("%s %s: the %s should be %s and is %s.", d.Projection, d.ID, field, d.Want, d.Got)
-}
-
 const nothing = "nothing"
 
-// SelfChecker is a read store that keeps more than rows, such as indexes of its own, and can compare that with its rows.
-type SelfChecker interface {
-	// Check reports each difference; its error is a failure to look.
-	Check(ctx context.Context, report func(Difference)) error
-}
-
-// Verify compares every row with a fold by domain.Order, which shares nothing with the projections but the codec, at the row's own version.
+// Run compares every row with a fold by domain.Order, which shares nothing with the projections but the codec, at the row's own version.
 // So it is right beside a running projector; what is merely missing or late is looked for again until Wait is over. The error is a store's or
 // the context's; differences are in the report. Memory holds a page of orders, every sum, and what is late.
-func Verify(ctx context.Context, events eventstore.Store, read Store, codec domain.Codec, opts VerifyOptions) (Report, error) {
+func Run(ctx context.Context, events eventstore.Store, read projections.Store, codec domain.Codec, opts Options) (Report, error) {
 	if opts.Clock == nil {
 		opts.Clock = time.Now
 	}
@@ -81,7 +62,7 @@ func Verify(ctx context.Context, events eventstore.Store, read Store, codec doma
 		ctx: ctx, events: events, read: read, codec: codec, opts: opts, until: opts.Clock().Add(opts.Wait),
 		sums: sums{}, late: map[lateRow]eventstore.Head{}, report: Report{Sums: map[string]int{}},
 	}
-	for _, step := range []func() error{v.orders, v.strangers, v.wait, v.contributions, v.derived} {
+	for _, step := range []func() error{v.orders, v.orphans, v.wait, v.contributions, v.derived} {
 		if err := step(); err != nil {
 			return v.report, err
 		}
@@ -92,9 +73,9 @@ func Verify(ctx context.Context, events eventstore.Store, read Store, codec doma
 type verification struct {
 	ctx    context.Context
 	events eventstore.Store
-	read   Store
+	read   projections.Store
 	codec  domain.Codec
-	opts   VerifyOptions
+	opts   Options
 	until  time.Time
 	report Report
 	sums   sums // by the log, at the versions of the contributions
@@ -107,7 +88,11 @@ type lateRow struct {
 	id         domain.OrderID
 }
 
-func (v *verification) differ(d Difference) {
+func named(projection, id, field, want, got string) projections.Difference {
+	return projections.Difference{Projection: projection, ID: id, Field: field, Want: want, Got: got}
+}
+
+func (v *verification) differ(d projections.Difference) {
 	if len(v.report.Differences) >= MaxDifferences {
 		v.report.Unnamed++
 		return
@@ -150,7 +135,7 @@ func (v *verification) page(heads []eventstore.Head) error {
 		if err != nil {
 			return err
 		}
-		for _, p := range All() {
+		for _, p := range projections.All() {
 			v.order(p, h, records, rows[p.Name][orders.IDOf(h.Stream)], holds[lateRow{p.Name, orders.IDOf(h.Stream)}])
 		}
 	}
@@ -158,12 +143,12 @@ func (v *verification) page(heads []eventstore.Head) error {
 }
 
 // rows reads what the projections have of orders, a page at most.
-func (v *verification) rows(ids []domain.OrderID) (map[string]map[domain.OrderID]Row, map[lateRow]*Hold, error) {
-	rows, held := map[string]map[domain.OrderID]Row{}, map[lateRow]*Hold{}
+func (v *verification) rows(ids []domain.OrderID) (map[string]map[domain.OrderID]projections.Row, map[lateRow]*projections.Hold, error) {
+	rows, held := map[string]map[domain.OrderID]projections.Row{}, map[lateRow]*projections.Hold{}
 	if len(ids) == 0 {
 		return rows, held, nil
 	}
-	for _, name := range Names() {
+	for _, name := range projections.Names() {
 		var err error
 		if rows[name], err = v.read.Rows(v.ctx, name, ids...); err != nil {
 			return nil, nil, err
@@ -180,7 +165,7 @@ func (v *verification) rows(ids []domain.OrderID) (map[string]map[domain.OrderID
 }
 
 // order compares one order's row in one projection.
-func (v *verification) order(p Projection, head eventstore.Head, records []eventstore.Record, row Row, hold *Hold) {
+func (v *verification) order(p projections.Projection, head eventstore.Head, records []eventstore.Record, row projections.Row, hold *projections.Hold) {
 	if row != nil {
 		v.report.Rows++
 		stream, ok := v.row(p, row, records)
@@ -198,7 +183,7 @@ func (v *verification) order(p Projection, head eventstore.Head, records []event
 	}
 }
 
-func versionOf(row Row) int {
+func versionOf(row projections.Row) int {
 	if row == nil {
 		return 0
 	}
@@ -206,15 +191,15 @@ func versionOf(row Row) int {
 }
 
 // row compares a row with the order at the row's version; not ok if there is no such version.
-func (v *verification) row(p Projection, row Row, records []eventstore.Record) (stream orders.Stream, ok bool) {
+func (v *verification) row(p projections.Projection, row projections.Row, records []eventstore.Record) (stream orders.Stream, ok bool) {
 	at, id := row.At(), string(row.Order())
 	if at < 1 || at > len(records) {
-		v.differ(Difference{p.Name, id, "version", fmt.Sprintf("from 1 to %d", len(records)), fmt.Sprint(at)})
+		v.differ(named(p.Name, id, "version", fmt.Sprintf("from 1 to %d", len(records)), fmt.Sprint(at)))
 		return stream, false
 	}
 	stream = orders.Fold(v.codec, records[:at])
 	if stream.Hold != nil { // the row claims an event that cannot be applied
-		v.differ(Difference{p.Name, id, "version", fmt.Sprint(stream.Hold.Version - 1), fmt.Sprint(at)})
+		v.differ(named(p.Name, id, "version", fmt.Sprint(stream.Hold.Version-1), fmt.Sprint(at)))
 		return stream, false
 	}
 	v.compare(p, row, stream)
@@ -222,8 +207,8 @@ func (v *verification) row(p Projection, row Row, records []eventstore.Record) (
 }
 
 // heldDifference asks the domain whether it, too, cannot apply that event; nil if so.
-func heldDifference(codec domain.Codec, h Hold, at int, records []eventstore.Record) *Difference {
-	d := &Difference{
+func heldDifference(codec domain.Codec, h projections.Hold, at int, records []eventstore.Record) *projections.Difference {
+	d := &projections.Difference{
 		Projection: h.Projection, ID: string(h.OrderID), Field: "hold", Want: nothing,
 		Got: fmt.Sprintf("a hold at version %d with the row at version %d", h.Version, at),
 	}
@@ -239,21 +224,21 @@ func heldDifference(codec domain.Codec, h Hold, at int, records []eventstore.Rec
 }
 
 // compare names each field in which a row is not its order.
-func (v *verification) compare(p Projection, row Row, stream orders.Stream) {
+func (v *verification) compare(p projections.Projection, row projections.Row, stream orders.Stream) {
 	for _, d := range differences(p.Name, string(stream.Order.ID), p.Want(stream).Fields(), row.Fields()) {
 		v.differ(d)
 	}
 }
 
 // differences names the fields that are not what they should be.
-func differences(projection, id string, want, got []Field) (found []Difference) {
+func differences(projection, id string, want, got []projections.Field) (found []projections.Difference) {
 	for i, w := range want {
-		g := Field{}
+		g := projections.Field{}
 		if i < len(got) && got[i].Name == w.Name { // else the row is of another kind
 			g = got[i]
 		}
 		if want, got := show(w.Value), show(g.Value); want != got {
-			found = append(found, Difference{projection, id, w.Name, want, got})
+			found = append(found, named(projection, id, w.Name, want, got))
 		}
 	}
 	return found
@@ -281,9 +266,9 @@ func show(value any) string {
 	return fmt.Sprint(value)
 }
 
-// strangers finds rows of orders that the log does not have.
-func (v *verification) strangers() error {
-	for _, p := range All() {
+// orphans finds rows of orders that the log does not have.
+func (v *verification) orphans() error {
+	for _, p := range projections.All() {
 		var ids []domain.OrderID
 		ask := func() error {
 			heads, err := v.events.Heads(v.ctx, orders.StreamsOf(ids)...)
@@ -293,13 +278,13 @@ func (v *verification) strangers() error {
 			}
 			for _, id := range ids {
 				if err == nil && !known[id] {
-					v.differ(Difference{p.Name, string(id), "", nothing, "there"})
+					v.differ(named(p.Name, string(id), "", nothing, "there"))
 				}
 			}
 			ids = ids[:0]
 			return err
 		}
-		err := v.read.EachRow(v.ctx, p.Name, func(row Row) error {
+		err := v.read.EachRow(v.ctx, p.Name, func(row projections.Row) error {
 			if ids = append(ids, row.Order()); len(ids) < verifyPage {
 				return nil
 			}
@@ -334,8 +319,7 @@ func (v *verification) rest() bool {
 	if !v.opts.Clock().Before(v.until) {
 		return false
 	}
-	pause(v.ctx, v.opts.Poll, nil)
-	return v.ctx.Err() == nil
+	return waiting.Pause(v.ctx, v.opts.Poll) == nil
 }
 
 // lookAgain takes the late rows that have arrived, or are rightly held by now, off the list; the last time it names the others.
@@ -362,7 +346,7 @@ func (l lateRow) compare(m lateRow) int {
 	return cmp.Or(cmp.Compare(l.projection, m.projection), cmp.Compare(l.id, m.id))
 }
 
-func (v *verification) lookAgainAt(late lateRow, row Row, hold *Hold, last bool) error {
+func (v *verification) lookAgainAt(late lateRow, row projections.Row, hold *projections.Hold, last bool) error {
 	head := v.late[late]
 	if hold == nil && versionOf(row) < head.Version && !last {
 		return nil
@@ -383,11 +367,11 @@ func (v *verification) lookAgainAt(late lateRow, row Row, hold *Hold, last bool)
 			return nil
 		}
 	case row == nil:
-		v.differ(Difference{late.projection, string(late.id), "", fmt.Sprintf("there, at version %d", head.Version), nothing})
+		v.differ(named(late.projection, string(late.id), "", fmt.Sprintf("there, at version %d", head.Version), nothing))
 	case row.At() < head.Version:
-		v.differ(Difference{late.projection, string(late.id), "version", fmt.Sprintf("at least %d", head.Version), fmt.Sprint(row.At())})
+		v.differ(named(late.projection, string(late.id), "version", fmt.Sprintf("at least %d", head.Version), fmt.Sprint(row.At())))
 	default:
-		p, err := Named(late.projection)
+		p, err := projections.Named(late.projection)
 		if err != nil {
 			return err
 		}
@@ -398,15 +382,15 @@ func (v *verification) lookAgainAt(late lateRow, row Row, hold *Hold, last bool)
 }
 
 // sums are what contributions add up to by the log, by projection and key.
-type sums map[string]map[string]Sum
+type sums map[string]map[string]projections.Sum
 
 // add adds an order to the sums of its keys; only to these if any are named.
-func (s sums) add(p Projection, stream orders.Stream, only map[string]bool) {
+func (s sums) add(p projections.Projection, stream orders.Stream, only map[string]bool) {
 	if p.Contributions == nil || !stream.Order.Exists() {
 		return
 	}
 	if s[p.Name] == nil {
-		s[p.Name] = map[string]Sum{}
+		s[p.Name] = map[string]projections.Sum{}
 	}
 	row := p.Want(stream)
 	for _, key := range p.Contributions.Keys(row) {
@@ -418,7 +402,7 @@ func (s sums) add(p Projection, stream orders.Stream, only map[string]bool) {
 
 // contributions compares the sums of every projection that has any.
 func (v *verification) contributions() error {
-	for _, p := range All() {
+	for _, p := range projections.All() {
 		if p.Contributions == nil {
 			continue
 		}
@@ -430,9 +414,9 @@ func (v *verification) contributions() error {
 }
 
 // sumsOf compares the sums of a projection. One whose orders moved meanwhile is added up again.
-func (v *verification) sumsOf(p Projection) error {
+func (v *verification) sumsOf(p projections.Projection) error {
 	wrong, seen, want := map[string]bool{}, map[string]bool{}, v.sums[p.Name]
-	err := v.read.EachSum(v.ctx, p.Name, func(s Sum) error {
+	err := v.read.EachSum(v.ctx, p.Name, func(s projections.Sum) error {
 		v.report.Sums[p.Name]++
 		seen[s.Key()] = true
 		if len(sumDifferences(p, s.Key(), want[s.Key()], s)) > 0 {
@@ -449,7 +433,7 @@ func (v *verification) sumsOf(p Projection) error {
 		}
 	}
 	delete(v.sums, p.Name)
-	var found []Difference
+	var found []projections.Difference
 	for same := 0; len(wrong) > 0 && same < settled; {
 		before := found
 		if found, err = v.sumAgain(p, wrong); err != nil {
@@ -470,9 +454,9 @@ func (v *verification) sumsOf(p Projection) error {
 }
 
 // sumAgain adds up some sums by the log, takes those that are right off the list, and names the differences of the others.
-func (v *verification) sumAgain(p Projection, wrong map[string]bool) ([]Difference, error) {
+func (v *verification) sumAgain(p projections.Projection, wrong map[string]bool) ([]projections.Difference, error) {
 	want := sums{}
-	err := v.read.EachRow(v.ctx, p.Name, func(row Row) error {
+	err := v.read.EachRow(v.ctx, p.Name, func(row projections.Row) error {
 		// A key that was changed by hand is not to hide an order: the log says what it adds to.
 		records, err := v.events.Read(v.ctx, orders.StreamOf(row.Order()), 0)
 		if err != nil || len(records) == 0 {
@@ -490,7 +474,7 @@ func (v *verification) sumAgain(p Projection, wrong map[string]bool) ([]Differen
 	if err != nil {
 		return nil, err
 	}
-	var found []Difference
+	var found []projections.Difference
 	for _, key := range keys {
 		differ := sumDifferences(p, key, want[p.Name][key], got[key])
 		if len(differ) == 0 {
@@ -502,21 +486,21 @@ func (v *verification) sumAgain(p Projection, wrong map[string]bool) ([]Differen
 }
 
 // sumDifferences compares a sum with that by the log; one to which no order of the log adds should not be there.
-func sumDifferences(p Projection, key string, want, got Sum) []Difference {
+func sumDifferences(p projections.Projection, key string, want, got projections.Sum) []projections.Difference {
 	switch {
 	case got == nil && want == nil:
 		return nil
 	case got == nil:
-		return []Difference{{p.Name, key, "", "there", nothing}}
+		return []projections.Difference{named(p.Name, key, "", "there", nothing)}
 	case want == nil:
-		return []Difference{{p.Name, key, "", nothing, "there"}}
+		return []projections.Difference{named(p.Name, key, "", nothing, "there")}
 	}
 	return differences(p.Name, key, want.Fields(), got.Fields())
 }
 
 // derived asks the store about what it keeps beside the rows.
 func (v *verification) derived() error {
-	checker, ok := v.read.(SelfChecker)
+	checker, ok := v.read.(projections.SelfChecker)
 	if !ok {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package projections_test
+package runner_test
 
 import (
 	"fmt"
@@ -11,12 +11,14 @@ import (
 	"headway/eventstore"
 	"headway/orders"
 	"headway/projections"
+	"headway/projections/runner"
+	"headway/projections/runnertest"
 )
 
 func TestRowsOfAnotherProcessAreToldAsTheyArrive(t *testing.T) {
 	several(t, 3, func(t *testing.T, w *world, all []*process) {
 		for i := range 12 {
-			id := w.create("ada", "", 500)
+			id := w.Create("ada", "", 500)
 			if i%2 == 0 { // one of the processes knows at once
 				all[i/2%3].Nudge(eventstore.Head{Stream: orders.StreamOf(id), Version: 1})
 			}
@@ -46,8 +48,8 @@ func TestRowsOfAnotherProcessAreToldAsTheyArrive(t *testing.T) {
 
 func TestAHoldOfAnotherProcessIsTold(t *testing.T) {
 	several(t, 2, func(t *testing.T, w *world, all []*process) {
-		sick := w.create("ada", "A-1", 500)
-		w.raw(sick, 2, "OrderEaten", `{}`)
+		sick := w.Create("ada", "A-1", 500)
+		w.Raw(sick, 2, "OrderEaten", `{}`)
 		time.Sleep(6 * time.Second)
 		synctest.Wait()
 		bob := all[1]
@@ -68,29 +70,29 @@ func TestAHoldOfAnotherProcessIsTold(t *testing.T) {
 // The release of a hold moves no order, so that nothing but a look at the holds tells of it.
 func TestAHoldThatAnotherProcessReleasesIsTold(t *testing.T) {
 	w := newWorld(t)
-	sick := w.create("ada", "A-1", 500)
-	ada, bob := w.process(projections.Options{Clock: w.clock}), w.process(projections.Options{Clock: w.clock})
-	w.step(ada.Projector)
-	w.step(bob.Projector)
-	w.raw(sick, 2, "OrderEaten", `{}`)
+	sick := w.Create("ada", "A-1", 500)
+	ada, bob := w.process(runner.Options{Clock: w.Clock}), w.process(runner.Options{Clock: w.Clock})
+	w.Step(ada.Projector)
+	w.Step(bob.Projector)
+	w.Raw(sick, 2, "OrderEaten", `{}`)
 	for range 10 {
-		w.now = w.now.Add(time.Second)
-		w.step(ada.Projector)
-		w.step(bob.Projector)
+		w.Now = w.Now.Add(time.Second)
+		w.Step(ada.Projector)
+		w.Step(bob.Projector)
 	}
 	if told := bob.versionsOf(projections.OrderList, sick); !slices.Equal(told, []int{1}) {
 		t.Fatalf("while it is held its row is at version 1; told are %v", told)
 	}
-	row := w.row(sick)
+	row := w.Row(sick)
 	row.Version = 2 // by a process whose code can read it
-	err := w.read.Write(t.Context(), projections.Batch{
-		Projection: projections.OrderList, Epoch: w.epoch(), Rows: []projections.Row{row}, Released: []domain.OrderID{sick},
+	err := w.Read.Write(t.Context(), projections.Batch{
+		Projection: projections.OrderList, Epoch: w.Epoch(), Rows: []projections.Row{row}, Released: []domain.OrderID{sick},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.now = w.now.Add(6 * time.Second)
-	w.step(bob.Projector)
+	w.Now = w.Now.Add(6 * time.Second)
+	w.Step(bob.Projector)
 	if told := bob.versionsOf(projections.OrderList, sick); !slices.Equal(told, []int{1, 2}) {
 		t.Errorf("once it is released its row is told; told are %v", told)
 	}
@@ -124,22 +126,22 @@ func TestARowThatNeverComesIsForgotten(t *testing.T) {
 
 func TestWhatIsWaitedForIsBounded(t *testing.T) {
 	w := newWorld(t)
-	w.now = time.Now()
-	holder, bob := w.process(projections.Options{Clock: w.clock}), w.process(projections.Options{Clock: w.clock})
-	w.step(holder.Projector)
-	heads := make([]eventstore.Head, projections.MaxExpected+1000)
+	w.Now = time.Now()
+	holder, bob := w.process(runner.Options{Clock: w.Clock}), w.process(runner.Options{Clock: w.Clock})
+	w.Step(holder.Projector)
+	heads := make([]eventstore.Head, runner.MaxExpected+1000)
 	for i := range heads {
 		heads[i] = eventstore.Head{Stream: orders.StreamOf(domain.OrderID(fmt.Sprintf("%08d-1111-5111-8111-111111111111", i))), Version: 1}
 	}
 	for range 2 {
-		bob.Nudge(heads[:projections.MaxNudges]...)
-		w.step(bob.Projector)
+		bob.Nudge(heads[:runner.MaxNudges]...)
+		w.Step(bob.Projector)
 		heads = heads[1000:]
 	}
 	read := map[domain.OrderID]int{}
 	for range 60 {
-		w.step(bob.Projector)
-		w.now = w.now.Add(50 * time.Millisecond)
+		w.Step(bob.Projector)
+		w.Now = w.Now.Add(50 * time.Millisecond)
 	}
 	for _, ids := range bob.asked() {
 		if len(ids) > projections.BatchOrders {
@@ -152,21 +154,21 @@ func TestWhatIsWaitedForIsBounded(t *testing.T) {
 	if n := len(bob.asked()); n != 2*62 {
 		t.Errorf("however many are waited for, a pass reads one batch of each projection that does not come: %d reads of 62 passes", n)
 	}
-	if len(read) != projections.MaxExpected {
+	if len(read) != runner.MaxExpected {
 		t.Errorf("%d orders are waited for, each in its turn", len(read))
 	}
 }
 
 func TestABacklogThatArrivesIsToldInOnePass(t *testing.T) {
 	w := newWorld(t)
-	holder, bob := w.process(projections.Options{Clock: w.clock}), w.process(projections.Options{Clock: w.clock})
-	w.step(holder.Projector)
-	w.step(bob.Projector)
+	holder, bob := w.process(runner.Options{Clock: w.Clock}), w.process(runner.Options{Clock: w.Clock})
+	w.Step(holder.Projector)
+	w.Step(bob.Projector)
 	for range 3 * projections.BatchOrders / 2 {
-		w.create("ada", "", 500)
+		w.Create("ada", "", 500)
 	}
-	w.step(holder.Projector)
-	w.step(bob.Projector)
+	w.Step(holder.Projector)
+	w.Step(bob.Projector)
 	if n := len(bob.rows); n != 2*3*projections.BatchOrders/2 {
 		t.Errorf("%d rows are told", n)
 	}
@@ -174,13 +176,13 @@ func TestABacklogThatArrivesIsToldInOnePass(t *testing.T) {
 
 func TestAnOrderThatMovesFasterThanItsRowIsNewsToo(t *testing.T) {
 	w := newWorld(t)
-	holder, bob := w.process(projections.Options{Clock: w.clock}), w.process(projections.Options{Clock: w.clock})
-	id := w.create("ada", "", 500)
-	w.step(holder.Projector)
+	holder, bob := w.process(runner.Options{Clock: w.Clock}), w.process(runner.Options{Clock: w.Clock})
+	id := w.Create("ada", "", 500)
+	w.Step(holder.Projector)
 	for version := 1; version < 10; version++ {
-		w.do(id, version, domain.AddItem{Item: line(1)})
-		w.step(bob.Projector)
-		w.step(holder.Projector)
+		w.Do(id, version, domain.AddItem{Item: runnertest.Line(1)})
+		w.Step(bob.Projector)
+		w.Step(holder.Projector)
 	}
 	want := []int{1, 2, 3, 4, 5, 6, 7, 8, 9}
 	if told := bob.versionsOf(projections.OrderList, id); !slices.Equal(told, want) {
@@ -196,7 +198,7 @@ func TestAReadStoreThatComesBackIsFollowedAgain(t *testing.T) {
 		ada, bob := all[0], all[1]
 		ada.away(gone())
 		bob.away(gone())
-		id := w.create("ada", "", 500)
+		id := w.Create("ada", "", 500)
 		time.Sleep(3 * time.Minute)
 		synctest.Wait()
 		ada.away(nil)
@@ -216,7 +218,7 @@ func TestAReadStoreThatComesBackIsFollowedAgain(t *testing.T) {
 func TestAWaitForIsAnsweredByTheRowsOfAnotherProcess(t *testing.T) {
 	several(t, 2, func(t *testing.T, w *world, all []*process) {
 		ada, bob := all[0], all[1]
-		id := w.create("ada", "", 500)
+		id := w.Create("ada", "", 500)
 		ada.Nudge(eventstore.Head{Stream: orders.StreamOf(id), Version: 1})
 		synctest.Wait()
 		began := time.Now()
@@ -230,17 +232,17 @@ func TestAWaitForIsAnsweredByTheRowsOfAnotherProcess(t *testing.T) {
 // What arrives while a process starts is told to the pages that it serves meanwhile: to the sums, too, that are behind the list.
 func TestWhatArrivesWhileAProcessStartsIsTold(t *testing.T) {
 	w := newWorld(t)
-	ada := projections.New(w.events, w.read, projections.Options{Clock: w.clock})
+	ada := runner.New(w.Events, w.Read, runner.Options{Clock: w.Clock})
 	if _, err := ada.Step(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	told := map[string]int{}
-	bob := projections.New(w.events, w.read, projections.Options{Clock: w.clock, OnRows: func(name string, rows []projections.Row) {
+	bob := runner.New(w.Events, w.Read, runner.Options{Clock: w.Clock, OnRows: func(name string, rows []projections.Row) {
 		told[name] += len(rows)
 	}})
 	bob.Begin(t.Context())
-	w.create("ada", "A-1", 500)
-	for _, p := range []*projections.Projector{ada, bob} {
+	w.Create("ada", "A-1", 500)
+	for _, p := range []*runner.Projector{ada, bob} {
 		if _, err := p.Step(t.Context()); err != nil {
 			t.Fatal(err)
 		}

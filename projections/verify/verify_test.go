@@ -1,8 +1,6 @@
-package projections_test
+package verify_test
 
 import (
-	"database/sql"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -11,38 +9,23 @@ import (
 
 	"headway/domain"
 	"headway/projections"
+	"headway/projections/runnertest"
+	"headway/projections/verify"
 )
 
-// corrupt runs a statement on the read store's file as somebody with a shell would, and expects that it changed something.
-func (w *world) corrupt(statement string) {
-	w.t.Helper()
-	db, err := sql.Open("sqlite", filepath.Join(w.dir, "read.db"))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer db.Close()
-	result, err := db.Exec(statement)
-	if err != nil {
-		w.t.Fatalf("%s: %v", statement, err)
-	}
-	if n, err := result.RowsAffected(); err != nil || n == 0 {
-		w.t.Fatalf("%s changed nothing; %v", statement, err)
-	}
-}
-
 // populated is a world with orders of every status, two customers and a hold, all projected.
-func populated(t *testing.T) (w *world, order domain.OrderID) {
+func populated(t *testing.T) (w *runnertest.World, order domain.OrderID) {
 	t.Helper()
-	w = newWorld(t)
-	order = w.create("ada", "A-1", 500)
-	w.do(order, 1, domain.AddItem{Item: line(250)})
-	w.do(order, 2, domain.ConfirmOrder{})
-	w.do(order, 3, domain.CancelOrder{Reason: "no"})
-	w.create("ada", "A-2", 100)
-	w.do(w.create("bob", "A-3", 100), 1, domain.ConfirmOrder{})
-	w.raw(w.create("bob", "A-4", 100), 2, "OrderEaten", `{}`)
-	w.step(w.projector())
-	if diffs := w.verified(0); len(diffs) > 0 {
+	w = runnertest.New(t)
+	order = w.Create("ada", "A-1", 500)
+	w.Do(order, 1, domain.AddItem{Item: runnertest.Line(250)})
+	w.Do(order, 2, domain.ConfirmOrder{})
+	w.Do(order, 3, domain.CancelOrder{Reason: "no"})
+	w.Create("ada", "A-2", 100)
+	w.Do(w.Create("bob", "A-3", 100), 1, domain.ConfirmOrder{})
+	w.Raw(w.Create("bob", "A-4", 100), 2, "OrderEaten", `{}`)
+	w.Step(w.Projector())
+	if diffs := w.Verified(0); len(diffs) > 0 {
 		t.Fatalf("before anything is corrupt: %v", diffs)
 	}
 	return w, order
@@ -113,9 +96,9 @@ func TestVerifyNamesEveryCorruption(t *testing.T) {
 			orders, string(order), "hold"},
 	} {
 		t.Run(c.statement, func(t *testing.T) {
-			w := w.copy(t)
-			w.corrupt(c.statement)
-			found := w.verified(0)
+			w := w.Copy(t)
+			w.Corrupt(c.statement)
+			found := w.Verified(0)
 			if !slices.ContainsFunc(found, func(d projections.Difference) bool {
 				return d.Projection == c.projection && (c.id == "" || d.ID == c.id) && d.Field == c.field && d.Want != d.Got &&
 					strings.Contains(d.String(), d.Got)
@@ -126,39 +109,18 @@ func TestVerifyNamesEveryCorruption(t *testing.T) {
 	}
 }
 
-// copy is the same world in another folder.
-func (w *world) copy(t *testing.T) *world {
-	t.Helper()
-	c := &world{t: t, dir: t.TempDir(), now: w.now, next: w.next}
-	for _, name := range []string{"events.db", "read.db"} {
-		db, err := sql.Open("sqlite", filepath.Join(w.dir, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := db.Exec(`VACUUM INTO ?`, filepath.Join(c.dir, name)); err != nil {
-			t.Fatal(err)
-		}
-		db.Close()
-	}
-	c.open()
-	t.Cleanup(c.close)
-	return c
-}
-
 func TestVerifyWaitsForWhatIsMerelyLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, dir: t.TempDir(), now: time.Now()}
-		w.open()
-		defer w.close()
-		p := w.projector()
-		id := w.create("ada", "A-1", 500)
-		w.step(p)
-		w.do(id, 1, domain.ConfirmOrder{})
-		w.raw(w.create("bob", "A-2", 100), 2, "OrderEaten", `{}`)
+		w := runnertest.At(t, time.Now())
+		p := w.Projector()
+		id := w.Create("ada", "A-1", 500)
+		w.Step(p)
+		w.Do(id, 1, domain.ConfirmOrder{})
+		w.Raw(w.Create("bob", "A-2", 100), 2, "OrderEaten", `{}`)
 		began := time.Now()
 		late := time.AfterFunc(20*time.Second, func() { _, _ = p.Step(t.Context()) })
 		defer late.Stop()
-		report, err := projections.Verify(t.Context(), w.events, w.read, domain.Codec{}, projections.VerifyOptions{Wait: 30 * time.Second})
+		report, err := verify.Run(t.Context(), w.Events, w.Read, domain.Codec{}, verify.Options{Wait: 30 * time.Second})
 		if err != nil || !report.Clean() || len(report.Holds) != 2 {
 			t.Errorf("%+v, %v", report, err)
 		}
@@ -166,9 +128,9 @@ func TestVerifyWaitsForWhatIsMerelyLate(t *testing.T) {
 			t.Errorf("it waited for %v", waited)
 		}
 		synctest.Wait() // the step has ended
-		w.do(id, 2, domain.CancelOrder{Reason: "no"})
+		w.Do(id, 2, domain.CancelOrder{Reason: "no"})
 		began = time.Now()
-		report, err = projections.Verify(t.Context(), w.events, w.read, domain.Codec{}, projections.VerifyOptions{Wait: 30 * time.Second})
+		report, err = verify.Run(t.Context(), w.Events, w.Read, domain.Codec{}, verify.Options{Wait: 30 * time.Second})
 		if err != nil || len(report.Differences) != 2 || report.Differences[0].Field != "version" {
 			t.Errorf("what does not come is named: %+v, %v", report, err)
 		}
@@ -180,13 +142,13 @@ func TestVerifyWaitsForWhatIsMerelyLate(t *testing.T) {
 
 // Beside writers and a projector, nothing that is merely moving is a difference.
 func TestVerifyIsRightBesideARunningProjector(t *testing.T) {
-	w := newWorld(t)
-	p := w.projector()
+	w := runnertest.New(t)
+	p := w.Projector()
 	var ids []domain.OrderID
 	for i := range 20 {
-		ids = append(ids, w.create([]string{"ada", "bob"}[i%2], "A", 100))
+		ids = append(ids, w.Create([]string{"ada", "bob"}[i%2], "A", 100))
 	}
-	w.step(p)
+	w.Step(p)
 	stop := make(chan struct{})
 	done := make(chan struct{})
 	go func() {
@@ -198,13 +160,13 @@ func TestVerifyIsRightBesideARunningProjector(t *testing.T) {
 					return
 				default:
 				}
-				w.do(id, i, domain.AddItem{Item: line(1)})
-				w.step(p)
+				w.Do(id, i, domain.AddItem{Item: runnertest.Line(1)})
+				w.Step(p)
 			}
 		}
 	}()
 	for range 5 {
-		if diffs := w.verified(10 * time.Second); len(diffs) > 0 {
+		if diffs := w.Verified(10 * time.Second); len(diffs) > 0 {
 			t.Error(diffs)
 		}
 	}
@@ -213,13 +175,13 @@ func TestVerifyIsRightBesideARunningProjector(t *testing.T) {
 }
 
 func TestAReportNamesABoundedNumberOfDifferences(t *testing.T) {
-	w := newWorld(t)
-	w.create("ada", "A-1", 500)
-	w.step(w.projector())
-	w.corrupt(`INSERT INTO contributions WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1010)
+	w := runnertest.New(t)
+	w.Create("ada", "A-1", 500)
+	w.Step(w.Projector())
+	w.Corrupt(`INSERT INTO contributions WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1010)
 		SELECT 'stray-' || i, 'nobody', 'cancelled', 0, 'EUR', 0, 1, 0 FROM n`)
-	report, err := projections.Verify(t.Context(), w.events, w.read, domain.Codec{}, projections.VerifyOptions{})
-	if err != nil || len(report.Differences) != projections.MaxDifferences || report.Unnamed != 10 {
+	report, err := verify.Run(t.Context(), w.Events, w.Read, domain.Codec{}, verify.Options{})
+	if err != nil || len(report.Differences) != verify.MaxDifferences || report.Unnamed != 10 {
 		t.Errorf("%d differences, %d unnamed, %v", len(report.Differences), report.Unnamed, err)
 	}
 }

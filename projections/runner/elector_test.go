@@ -1,4 +1,4 @@
-package projections_test
+package runner_test
 
 import (
 	"context"
@@ -16,6 +16,8 @@ import (
 	"headway/fault"
 	"headway/orders"
 	"headway/projections"
+	"headway/projections/runner"
+	"headway/projections/runnertest"
 	readsqlite "headway/projections/sqlite"
 )
 
@@ -133,7 +135,7 @@ func (g *gate) SwapLease(ctx context.Context, old, lease projections.Lease) erro
 
 // process is one of several that run a projector over the same stores.
 type process struct {
-	*projections.Projector
+	*runner.Projector
 	*gate
 	end func()
 
@@ -182,10 +184,10 @@ func (p *process) runs() bool {
 }
 
 // process makes one that is not running yet.
-func (w *world) process(options projections.Options) *process {
-	p := &process{gate: &gate{Store: w.read}, newest: map[string]int{}}
+func (w *world) process(options runner.Options) *process {
+	p := &process{gate: &gate{Store: w.Read}, newest: map[string]int{}}
 	options.OnRows, options.OnHold = p.told, p.toldHold
-	p.Projector = projections.New(w.events, p.gate, options)
+	p.Projector = runner.New(w.Events, p.gate, options)
 	return p
 }
 
@@ -206,12 +208,10 @@ func (p *process) start(t *testing.T) {
 func several(t *testing.T, n int, f func(t *testing.T, w *world, all []*process)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, dir: t.TempDir(), now: time.Now()}
-		w.open()
-		defer w.close()
+		w := &world{runnertest.At(t, time.Now())}
 		var all []*process
 		for range n {
-			p := w.process(projections.Options{})
+			p := w.process(runner.Options{})
 			p.start(t)
 			all = append(all, p)
 			synctest.Wait()
@@ -250,10 +250,10 @@ func TestAHolderThatIsDeadOrStoppedIsReplacedWithinTenSeconds(t *testing.T) {
 			}
 			ada.shut()
 			took := takesOver(t, bob)
-			if took > projections.LeaseStill || took < projections.LeaseStill/2 {
+			if took > runner.LeaseStill || took < runner.LeaseStill/2 {
 				t.Errorf("the other took over after %v", took)
 			}
-			id := w.create("ada", "A-1", 500)
+			id := w.Create("ada", "A-1", 500)
 			if got := bob.WaitFor(t.Context(), id, 1); len(got) != 2 {
 				t.Errorf("and the rows go on: %v", got)
 			}
@@ -278,25 +278,25 @@ func TestALeaseThatIsGivenBackIsTakenAtTheNextLook(t *testing.T) {
 func TestAStoppedHolderDoesNoHarmWhenItWakes(t *testing.T) {
 	several(t, 2, func(t *testing.T, w *world, all []*process) {
 		ada, bob := all[0], all[1]
-		id := w.create("ada", "A-1", 500)
+		id := w.Create("ada", "A-1", 500)
 		ada.WaitFor(t.Context(), id, 1)
-		w.do(id, 1, domain.AddItem{Item: line(100)})
+		w.Do(id, 1, domain.AddItem{Item: runnertest.Line(100)})
 		ada.shut()
 		ada.Nudge(eventstore.Head{Stream: orders.StreamOf(id), Version: 2}) // she stops with this in hand
 		synctest.Wait()
 		takesOver(t, bob)
 		bob.WaitFor(t.Context(), id, 2)
-		w.do(id, 2, domain.ConfirmOrder{})
-		sick := w.create("bob", "B-1", 700)
-		w.raw(sick, 2, "OrderEaten", `{}`)
+		w.Do(id, 2, domain.ConfirmOrder{})
+		sick := w.Create("bob", "B-1", 700)
+		w.Raw(sick, 2, "OrderEaten", `{}`)
 		bob.WaitFor(t.Context(), id, 3)
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		before, err := w.read.States(t.Context())
+		before, err := w.Read.States(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		holds, err := w.read.Holds(t.Context(), "")
+		holds, err := w.Read.Holds(t.Context(), "")
 		if err != nil || len(holds) != 2 {
 			t.Fatalf("bob holds one order: %v, %v", holds, err)
 		}
@@ -309,16 +309,16 @@ func TestAStoppedHolderDoesNoHarmWhenItWakes(t *testing.T) {
 		if holder, _ := ada.StandsBy(); holder != before[projections.OrderList].Holder {
 			t.Errorf("and knows for whom: %q, not %q", holder, before[projections.OrderList].Holder)
 		}
-		after, err := w.read.States(t.Context())
+		after, err := w.Read.States(t.Context())
 		for _, name := range projections.Names() {
 			if err != nil || after[name].Holder != before[name].Holder || after[name].Checkpoint != before[name].Checkpoint {
 				t.Errorf("what bob wrote of %s stays: %+v, not %+v, %v", name, after[name], before[name], err)
 			}
 		}
-		if now, err := w.read.Holds(t.Context(), ""); err != nil || !slices.Equal(now, holds) {
+		if now, err := w.Read.Holds(t.Context(), ""); err != nil || !slices.Equal(now, holds) {
 			t.Errorf("the holds, too: %v, %v", now, err)
 		}
-		if at := w.versions(id); at != [2]int{3, 3} {
+		if at := w.Versions(id); at != [2]int{3, 3} {
 			t.Errorf("the rows, too: %v", at)
 		}
 		time.Sleep(5 * time.Second)
@@ -328,11 +328,11 @@ func TestAStoppedHolderDoesNoHarmWhenItWakes(t *testing.T) {
 				t.Errorf("her browsers learn what they missed of %s: %v", name, told)
 			}
 		}
-		w.do(id, 3, domain.CancelOrder{Reason: "no"})
+		w.Do(id, 3, domain.CancelOrder{Reason: "no"})
 		if got := ada.WaitFor(t.Context(), id, 4); len(got) != 2 {
 			t.Errorf("and what comes: %v", got)
 		}
-		if diffs := w.verified(0); len(diffs) > 0 {
+		if diffs := w.Verified(0); len(diffs) > 0 {
 			t.Error(diffs)
 		}
 	})
@@ -346,10 +346,10 @@ func TestAHolderThatCannotAskKeepsWorkingUntilItIsRefused(t *testing.T) {
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if !ada.runs() || bob.runs() {
-			t.Error("a store that is away changes no role")
+			t.Error("a store that is away changes no term")
 		}
 		bob.away(nil)
-		if took := takesOver(t, bob); took > projections.LeaseStill+time.Second {
+		if took := takesOver(t, bob); took > runner.LeaseStill+time.Second {
 			t.Errorf("who reaches the store first takes over from one who does not: after %v", took)
 		}
 		ada.away(nil)
@@ -358,7 +358,7 @@ func TestAHolderThatCannotAskKeepsWorkingUntilItIsRefused(t *testing.T) {
 		if ada.runs() || !bob.runs() {
 			t.Error("and keeps it")
 		}
-		id := w.create("ada", "A-1", 500)
+		id := w.Create("ada", "A-1", 500)
 		if got := ada.WaitFor(t.Context(), id, 1); len(got) != 2 {
 			t.Errorf("both go on: %v", got)
 		}
@@ -369,21 +369,21 @@ func TestAHolderThatIsRefusedLooksAtTheLeaseAtOnce(t *testing.T) {
 	several(t, 1, func(t *testing.T, w *world, all []*process) {
 		ada := all[0]
 		time.Sleep(5100 * time.Millisecond)
-		lease, err := w.read.Lease(t.Context())
+		lease, err := w.Read.Lease(t.Context())
 		if err == nil {
-			err = w.read.SwapLease(t.Context(), lease, projections.Lease{Holder: "eve", Epoch: lease.Epoch + 1})
+			err = w.Read.SwapLease(t.Context(), lease, projections.Lease{Holder: "eve", Epoch: lease.Epoch + 1})
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		sick := w.create("ada", "A-1", 500)
-		w.raw(sick, 2, "OrderEaten", `{}`)
+		sick := w.Create("ada", "A-1", 500)
+		w.Raw(sick, 2, "OrderEaten", `{}`)
 		ada.Nudge(eventstore.Head{Stream: orders.StreamOf(sick), Version: 2})
 		synctest.Wait()
 		if holder, standsBy := ada.StandsBy(); !standsBy || holder != "eve" {
 			t.Errorf("she stands by for %q: %v", holder, standsBy)
 		}
-		if holds, err := w.read.Holds(t.Context(), ""); err != nil || len(holds) > 0 {
+		if holds, err := w.Read.Holds(t.Context(), ""); err != nil || len(holds) > 0 {
 			t.Errorf("what she held is refused: %v, %v", holds, err)
 		}
 	})
@@ -392,7 +392,7 @@ func TestAHolderThatIsRefusedLooksAtTheLeaseAtOnce(t *testing.T) {
 func TestWhatWasReadBeforeSomethingNewerWasToldIsNotTold(t *testing.T) {
 	several(t, 2, func(t *testing.T, w *world, all []*process) {
 		ada, bob := all[0], all[1]
-		id := w.create("ada", "A-1", 500)
+		id := w.Create("ada", "A-1", 500)
 		ada.Nudge(eventstore.Head{Stream: orders.StreamOf(id), Version: 1})
 		synctest.Wait()
 		letGo := bob.keep()
@@ -400,7 +400,7 @@ func TestWhatWasReadBeforeSomethingNewerWasToldIsNotTold(t *testing.T) {
 		time.Sleep(time.Second)
 		ada.end()
 		takesOver(t, bob)
-		w.do(id, 1, domain.ConfirmOrder{})
+		w.Do(id, 1, domain.ConfirmOrder{})
 		bob.Nudge(eventstore.Head{Stream: orders.StreamOf(id), Version: 2})
 		time.Sleep(time.Second)
 		synctest.Wait()
@@ -443,8 +443,8 @@ func (c *cut) SwapLease(ctx context.Context, old, lease projections.Lease) error
 
 func TestALeaseWhoseRenewalWasCutOffIsGivenBack(t *testing.T) {
 	w := newWorld(t)
-	store := &cut{Store: w.read}
-	p := projections.New(w.events, store, projections.Options{Clock: w.clock})
+	store := &cut{Store: w.Read}
+	p := runner.New(w.Events, store, runner.Options{Clock: w.Clock})
 	if _, err := p.Step(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -453,7 +453,7 @@ func TestALeaseWhoseRenewalWasCutOffIsGivenBack(t *testing.T) {
 		t.Error("the end of the process cuts the renewal off")
 	}
 	p.Release(t.Context())
-	if lease, err := w.read.Lease(t.Context()); err != nil || lease.Holder != "" {
+	if lease, err := w.Read.Lease(t.Context()); err != nil || lease.Holder != "" {
 		t.Errorf("the lease is %+v, %v", lease, err)
 	}
 }
@@ -468,17 +468,17 @@ func TestTwoProjectorsOverOneStoreUnderLoad(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	for range 2 {
-		store, err := readsqlite.Open(filepath.Join(w.dir, "read.db"), readsqlite.Options{}) // as another process would
+		store, err := readsqlite.Open(filepath.Join(w.Dir, "read.db"), readsqlite.Options{}) // as another process would
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer store.Close()
-		p := w.process(projections.Options{})
+		p := w.process(runner.Options{})
 		p.Store = store
 		if _, err := p.Step(ctx); err != nil {
 			t.Fatal(err)
 		}
-		lease, err := w.read.Lease(ctx)
+		lease, err := w.Read.Lease(ctx)
 		if err != nil || !p.runs() {
 			t.Fatalf("a process alone has the lease: %v", err)
 		}
@@ -496,10 +496,10 @@ func TestTwoProjectorsOverOneStoreUnderLoad(t *testing.T) {
 	swaps := [2]int{}
 	for i := range 160 {
 		if n := random.IntN(30); n >= len(ids) {
-			id := w.create([]string{"ada", "bob", "eve"}[i%3], "", int64(i))
+			id := w.Create([]string{"ada", "bob", "eve"}[i%3], "", int64(i))
 			ids, heads[id] = append(ids, id), 1
 		} else {
-			w.do(ids[n], heads[ids[n]], domain.AddItem{Item: line(int64(i))})
+			w.Do(ids[n], heads[ids[n]], domain.AddItem{Item: runnertest.Line(int64(i))})
 			heads[ids[n]]++
 		}
 		if random.IntN(5) > 0 {
@@ -509,12 +509,12 @@ func TestTwoProjectorsOverOneStoreUnderLoad(t *testing.T) {
 		if both[to].runs() {
 			continue
 		}
-		lease, err := w.read.Lease(ctx)
+		lease, err := w.Read.Lease(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
 		// Whatever the holder has in hand is refused from here on.
-		err = w.read.SwapLease(ctx, lease, projections.Lease{Holder: names[to], Epoch: lease.Epoch + 1})
+		err = w.Read.SwapLease(ctx, lease, projections.Lease{Holder: names[to], Epoch: lease.Epoch + 1})
 		if err == nil {
 			swaps[to]++
 		} else if fault.KindOf(err) != fault.Conflict { // which is a renewal
@@ -551,7 +551,7 @@ func TestTwoProjectorsOverOneStoreUnderLoad(t *testing.T) {
 	}
 	stop()
 	all.Wait()
-	if diffs := w.verified(0); len(diffs) > 0 {
+	if diffs := w.Verified(0); len(diffs) > 0 {
 		t.Error(diffs)
 	}
 	t.Logf("%d orders; the lease was given to one %d times, to the other %d times", len(ids), swaps[0], swaps[1])

@@ -1,4 +1,4 @@
-package projections_test
+package runner_test
 
 import (
 	"context"
@@ -12,12 +12,14 @@ import (
 	"headway/eventstore"
 	"headway/orders"
 	"headway/projections"
+	"headway/projections/runner"
+	"headway/projections/runnertest"
 )
 
 // running is a projector that runs on a clock that only tests move.
 type running struct {
 	*world
-	*projections.Projector
+	*runner.Projector
 	store *failing
 	stop  context.CancelFunc
 	done  chan error
@@ -37,12 +39,10 @@ func (r *running) states() []projections.State {
 func run(t *testing.T, f func(t *testing.T, r *running)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, dir: t.TempDir(), now: time.Now()}
-		w.open()
-		defer w.close()
+		w := &world{runnertest.At(t, time.Now())}
 		ctx, stop := context.WithCancel(t.Context())
-		r := &running{world: w, store: &failing{Store: w.read}, stop: stop, done: make(chan error, 1)}
-		r.Projector = projections.New(w.events, r.store, projections.Options{
+		r := &running{world: w, store: &failing{Store: w.Read}, stop: stop, done: make(chan error, 1)}
+		r.Projector = runner.New(w.Events, r.store, runner.Options{
 			OnState: func(s projections.State) { r.mu.Lock(); defer r.mu.Unlock(); r.told = append(r.told, s) },
 			OnRows: func(_ string, rows []projections.Row) {
 				r.mu.Lock()
@@ -62,7 +62,7 @@ func run(t *testing.T, f func(t *testing.T, r *running)) {
 
 func TestANudgeIsAppliedWithoutWaiting(t *testing.T) {
 	run(t, func(t *testing.T, r *running) {
-		id := r.create("ada", "A-1", 500)
+		id := r.Create("ada", "A-1", 500)
 		before := time.Now()
 		r.Nudge(eventstore.Head{Stream: orders.StreamOf(id), Version: 1, At: before})
 		got := r.WaitFor(t.Context(), id, 1)
@@ -74,7 +74,7 @@ func TestANudgeIsAppliedWithoutWaiting(t *testing.T) {
 
 func TestTheFeedFindsWhatNobodyTold(t *testing.T) {
 	run(t, func(t *testing.T, r *running) {
-		id := r.create("ada", "A-1", 500)
+		id := r.Create("ada", "A-1", 500)
 		before := time.Now()
 		if got := r.WaitFor(t.Context(), id, 1); len(got) != 2 || time.Since(before) > time.Second {
 			t.Errorf("%v after %v", got, time.Since(before))
@@ -87,7 +87,7 @@ func TestAQuietProjectorBeats(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		synctest.Wait()
 		for _, name := range projections.Names() {
-			states, err := r.read.States(t.Context())
+			states, err := r.Read.States(t.Context())
 			if silence := time.Since(states[name].HeartbeatAt); err != nil || silence > 3*time.Second || states[name].Phase != projections.Running {
 				t.Errorf("%s was silent for %v: %+v, %v", name, silence, states[name], err)
 			}
@@ -95,7 +95,7 @@ func TestAQuietProjectorBeats(t *testing.T) {
 		if n := len(r.states()); n < 16 || n > 30 {
 			t.Errorf("%d states were told in 20 s by two projections", n)
 		}
-		statuses, err := projections.Look(t.Context(), r.events, r.read, time.Now())
+		statuses, err := runner.Look(t.Context(), r.Events, r.Read, time.Now())
 		if err != nil || projections.StampList(statuses[0]).State != projections.StampCurrent {
 			t.Errorf("a quiet store is current, not stalled: %+v, %v", statuses, err)
 		}
@@ -114,7 +114,7 @@ func TestFailuresAreRetriedLessAndLess(t *testing.T) {
 			}
 			return gone()
 		})
-		id := r.create("ada", "A-1", 500)
+		id := r.Create("ada", "A-1", 500)
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
 		mu.Lock()
@@ -133,10 +133,10 @@ func TestFailuresAreRetriedLessAndLess(t *testing.T) {
 			t.Errorf("it comes back by itself: %v after %v", got, time.Since(before))
 		}
 		time.Sleep(3 * time.Second)
-		if holds, err := r.read.Holds(t.Context(), ""); err != nil || len(holds) > 0 {
+		if holds, err := r.Read.Holds(t.Context(), ""); err != nil || len(holds) > 0 {
 			t.Errorf("nothing was held: %v, %v", holds, err)
 		}
-		if states, err := r.read.States(t.Context()); err != nil || states[projections.OrderList].Reason != "" {
+		if states, err := r.Read.States(t.Context()); err != nil || states[projections.OrderList].Reason != "" {
 			t.Errorf("and there is nothing to complain of: %+v, %v", states, err)
 		}
 	})
@@ -150,14 +150,14 @@ func TestAProjectionThatFailsDoesNotStopTheOther(t *testing.T) {
 			}
 			return nil
 		})
-		id := r.create("ada", "A-1", 500)
+		id := r.Create("ada", "A-1", 500)
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		got := r.WaitFor(ctx, id, 1)
 		if _, there := got[projections.OrderList]; there || got[projections.CustomerOrderSummary].Version != 1 {
 			t.Errorf("arrived: %v", got)
 		}
-		if _, err := r.read.Customer(t.Context(), "ada"); err != nil {
+		if _, err := r.Read.Customer(t.Context(), "ada"); err != nil {
 			t.Error(err)
 		}
 	})
@@ -166,17 +166,17 @@ func TestAProjectionThatFailsDoesNotStopTheOther(t *testing.T) {
 func TestTheRateIsOfTheLastTenSeconds(t *testing.T) {
 	run(t, func(t *testing.T, r *running) {
 		for range 20 {
-			r.create("ada", "A-1", 500)
+			r.Create("ada", "A-1", 500)
 		}
 		time.Sleep(4 * time.Second)
 		synctest.Wait()
-		states, err := r.read.States(t.Context())
+		states, err := r.Read.States(t.Context())
 		if rate := states[projections.OrderList].Rate; err != nil || rate < 2 || rate > 20 {
 			t.Errorf("20 events a moment ago are a rate of %v, %v", rate, err)
 		}
 		time.Sleep(20 * time.Second)
 		synctest.Wait()
-		states, err = r.read.States(t.Context())
+		states, err = r.Read.States(t.Context())
 		if rate := states[projections.OrderList].Rate; err != nil || rate != 0 {
 			t.Errorf("and long after that of %v, %v", rate, err)
 		}

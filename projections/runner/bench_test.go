@@ -1,4 +1,4 @@
-package projections_test
+package runner_test
 
 import (
 	"database/sql"
@@ -9,7 +9,8 @@ import (
 
 	"headway/domain"
 	eventsqlite "headway/eventstore/sqlite"
-	"headway/projections"
+	"headway/projections/runner"
+	"headway/projections/runnertest"
 	readsqlite "headway/projections/sqlite"
 )
 
@@ -34,8 +35,8 @@ func BenchmarkCatchUp(b *testing.B) {
 	for i := range orders {
 		id := fmt.Sprintf("%08x-0000-5000-8000-%012x", i*7919, i)
 		for version, e := range []domain.Event{
-			domain.OrderCreated{CustomerID: fmt.Sprint("customer-", i%300), Currency: "EUR", Reference: fmt.Sprint("A-", i), Items: []domain.Item{line(500)}},
-			domain.OrderItemAdded{Item: line(250)}, domain.OrderItemAdded{Item: line(20)}, domain.OrderConfirmed{},
+			domain.OrderCreated{CustomerID: fmt.Sprint("customer-", i%300), Currency: "EUR", Reference: fmt.Sprint("A-", i), Items: []domain.Item{runnertest.Line(500)}},
+			domain.OrderItemAdded{Item: runnertest.Line(250)}, domain.OrderItemAdded{Item: runnertest.Line(20)}, domain.OrderConfirmed{},
 		} {
 			eventType, schema, data, err := domain.Codec{}.Encode(e)
 			if err != nil {
@@ -58,7 +59,7 @@ func BenchmarkCatchUp(b *testing.B) {
 			b.Fatal(err)
 		}
 		began := time.Now()
-		if moved, err := projections.New(events, read, projections.Options{}).Step(b.Context()); err != nil || moved != 2*orders {
+		if moved, err := runner.New(events, read, runner.Options{}).Step(b.Context()); err != nil || moved != 2*orders {
 			b.Fatal(moved, err)
 		}
 		b.ReportMetric(4*orders/time.Since(began).Seconds(), "events/s")

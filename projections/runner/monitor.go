@@ -1,4 +1,4 @@
-package projections
+package runner
 
 import (
 	"context"
@@ -10,13 +10,22 @@ import (
 	"headway/eventstore"
 	"headway/fault"
 	"headway/orders"
+	"headway/projections"
 )
 
-// Lookout tells again and again how the projections are. Each look follows the feed from where the last one ended and remembers only what is
+// The bounds of a look.
+const (
+	MaxLagOrders = 1000             // orders that a projection lacks events of; with more the lag is a lower bound
+	maxAgeReads  = 20               // orders whose oldest missing event is looked up; of the others the newest counts
+	maxLookPages = 5                // of MaxLagOrders moves each; until the next look the lag is a lower bound
+	lookAnew     = 30 * time.Second // what was learned by a look that is older is forgotten
+)
+
+// Monitor tells again and again how the projections are. Each look follows the feed from where the last one ended and remembers only what is
 // missing, so that it costs as much as what is new; those who look at once share one look. It is safe for concurrent use.
-type Lookout struct {
+type Monitor struct {
 	events eventstore.Store
-	read   Reader
+	read   projections.Reader
 	turn   chan struct{} // has a token while nobody looks
 
 	mu   sync.Mutex
@@ -30,7 +39,7 @@ type Lookout struct {
 // look is one that several share.
 type look struct {
 	done     chan struct{}
-	statuses []Status
+	statuses []projections.Status
 	err      error
 }
 
@@ -47,25 +56,31 @@ type missing struct {
 	since time.Time // when the oldest missing event was stored; zero until it is looked up
 }
 
-// NewLookout is a lookout that has not looked yet: its first look begins at the checkpoints.
-func NewLookout(events eventstore.Store, read Reader) *Lookout {
-	o := &Lookout{events: events, read: read, turn: make(chan struct{}, 1), lags: map[string]*lagging{}}
-	o.turn <- struct{}{}
-	return o
+// Look asks both stores about every projection, in the order of Names. A store that does not answer is a state, not an error; the only error
+// is the context's. Whoever looks again keeps a Monitor.
+func Look(ctx context.Context, events eventstore.Store, read projections.Reader, now time.Time) ([]projections.Status, error) {
+	return NewMonitor(events, read).Look(ctx, now)
+}
+
+// NewMonitor is a monitor that has not looked yet: its first look begins at the checkpoints.
+func NewMonitor(events eventstore.Store, read projections.Reader) *Monitor {
+	m := &Monitor{events: events, read: read, turn: make(chan struct{}, 1), lags: map[string]*lagging{}}
+	m.turn <- struct{}{}
+	return m
 }
 
 // Look is as fresh as its beginning: it never answers with a look that began before. What it answers is shared, and not to be changed.
-func (o *Lookout) Look(ctx context.Context, now time.Time) ([]Status, error) {
+func (m *Monitor) Look(ctx context.Context, now time.Time) ([]projections.Status, error) {
 	for ctx.Err() == nil {
-		o.mu.Lock()
-		l, leads := o.next, o.next == nil
+		m.mu.Lock()
+		l, leads := m.next, m.next == nil
 		if leads {
 			l = &look{done: make(chan struct{})}
-			o.next = l
+			m.next = l
 		}
-		o.mu.Unlock()
+		m.mu.Unlock()
 		if leads {
-			o.lead(ctx, l, now)
+			m.lead(ctx, l, now)
 		}
 		select {
 		case <-ctx.Done():
@@ -79,83 +94,83 @@ func (o *Lookout) Look(ctx context.Context, now time.Time) ([]Status, error) {
 }
 
 // lead looks for all who wait.
-func (o *Lookout) lead(ctx context.Context, l *look, now time.Time) {
+func (m *Monitor) lead(ctx context.Context, l *look, now time.Time) {
 	l.err = context.Canceled // unless it comes to its end
 	defer close(l.done)
 	select {
 	case <-ctx.Done():
-	case <-o.turn:
-		defer func() { o.turn <- struct{}{} }()
+	case <-m.turn:
+		defer func() { m.turn <- struct{}{} }()
 	}
-	o.mu.Lock()
-	o.next = nil // who comes from now on wants another
-	o.mu.Unlock()
+	m.mu.Lock()
+	m.next = nil // who comes from now on wants another
+	m.mu.Unlock()
 	if ctx.Err() == nil {
-		l.statuses = o.look(ctx, now)
+		l.statuses = m.look(ctx, now)
 		l.err = ctx.Err()
 	}
 }
 
-func unreachable(reason string) []Status {
-	var all []Status
-	for _, name := range Names() {
-		all = append(all, Status{Name: name, State: Unreachable, Reason: reason})
+func unreachable(reason string) []projections.Status {
+	var all []projections.Status
+	for _, name := range projections.Names() {
+		all = append(all, projections.Status{Name: name, State: projections.Unreachable, Reason: reason})
 	}
 	return all
 }
 
-func (o *Lookout) look(ctx context.Context, now time.Time) []Status {
-	states, err := o.read.States(ctx)
-	if err != nil || now.Sub(o.lookedAt) > lookAnew { // a read store that was away may come back as it was long ago
-		clear(o.lags)
+func (m *Monitor) look(ctx context.Context, now time.Time) []projections.Status {
+	states, err := m.read.States(ctx)
+	if err != nil || now.Sub(m.lookedAt) > lookAnew { // a read store that was away may come back as it was long ago
+		clear(m.lags)
 	}
-	o.lookedAt = now
+	m.lookedAt = now
 	if err != nil {
 		return unreachable("The read store cannot be reached.")
 	}
-	var all []Status
+	var all []projections.Status
 	pages := map[eventstore.Cursor]moves{}
-	for _, name := range Names() {
-		s := statusOf(name, states[name], now)
-		if s.Holds, err = o.read.Holds(ctx, name); err != nil {
-			s.State, s.Reason = Unreachable, "The read store cannot be reached."
-			delete(o.lags, name)
+	for _, name := range projections.Names() {
+		s := projections.StatusOf(name, states[name], now)
+		if s.Holds, err = m.read.Holds(ctx, name); err != nil {
+			s.State, s.Reason = projections.Unreachable, "The read store cannot be reached."
+			delete(m.lags, name)
 		} else {
-			o.count(ctx, &s, pages, now)
+			m.count(ctx, &s, pages, now)
 		}
 		all = append(all, s)
 	}
-	o.join()
+	m.join()
 	return all
 }
 
 // join has all projections follow the feed from the same place, once all are at its end: then it is asked once for all of them.
-func (o *Lookout) join() {
-	first := o.lags[Names()[0]]
-	for _, name := range Names() {
-		if l := o.lags[name]; first == nil || l == nil || !l.ended {
+func (m *Monitor) join() {
+	first := m.lags[projections.Names()[0]]
+	for _, name := range projections.Names() {
+		if l := m.lags[name]; first == nil || l == nil || !l.ended {
 			return
 		}
 	}
-	for _, l := range o.lags {
+	for _, l := range m.lags {
 		l.cursor = first.cursor // the oldest of them: what moved meanwhile is named again
 	}
 }
 
 // count learns what a projection lacks now. Without the event store that is not known.
-func (o *Lookout) count(ctx context.Context, s *Status, pages map[eventstore.Cursor]moves, now time.Time) {
-	l := o.lags[s.Name]
+func (m *Monitor) count(ctx context.Context, s *projections.Status, pages map[eventstore.Cursor]moves, now time.Time) {
+	l := m.lags[s.Name]
 	if l == nil || s.Cursor == "" {
 		l = &lagging{cursor: s.Cursor, missing: map[domain.OrderID]missing{}}
-		o.lags[s.Name] = l
+		m.lags[s.Name] = l
 	}
-	c := counting{Lookout: o, lagging: l, name: s.Name, pages: pages}
-	err := c.follow(ctx)
+	c := counting{Monitor: m, lagging: l, name: s.Name, pages: pages}
+	err := c.catchUp(ctx)
 	if err == nil {
 		err = c.date(ctx)
 	}
 	if err != nil {
-		s.State, s.Reason = Unreachable, reasonUnreachable(err)
+		s.State, s.Reason = projections.Unreachable, reasonUnreachable(err)
 	}
 	s.LagIsExact = err == nil && l.ended
 	for _, m := range l.missing {
@@ -167,13 +182,13 @@ func (o *Lookout) count(ctx context.Context, s *Status, pages map[eventstore.Cur
 		s.Lag.Age = max(s.Lag.Age, now.Sub(since))
 	}
 	if e, failed := errors.AsType[*storeError](err); failed && e.store == "read store" || len(l.missing) >= MaxLagOrders {
-		delete(o.lags, s.Name)
+		delete(m.lags, s.Name)
 	}
 }
 
 // counting is one count of one projection.
 type counting struct {
-	*Lookout
+	*Monitor
 	*lagging
 	name  string
 	pages map[eventstore.Cursor]moves // what the feed answered in this look
@@ -186,7 +201,7 @@ type moves struct {
 	err   error
 }
 
-func (c *counting) moved(ctx context.Context) moves {
+func (c *counting) feed(ctx context.Context) moves {
 	m, asked := c.pages[c.cursor]
 	if !asked {
 		m.heads, m.next, m.err = c.events.Feed(ctx, orders.Category, eventstore.Whole, c.cursor, MaxLagOrders)
@@ -195,18 +210,18 @@ func (c *counting) moved(ctx context.Context) moves {
 	return m
 }
 
-// follow places what was missing before, and what has moved since.
-func (c *counting) follow(ctx context.Context) error {
+// catchUp compares what was missing before, and what has moved since.
+func (c *counting) catchUp(ctx context.Context) error {
 	before := make([]eventstore.Head, 0, len(c.missing))
 	for _, m := range c.missing {
 		before = append(before, m.head)
 	}
 	c.ended = false
-	if err := c.place(ctx, before); err != nil {
+	if err := c.compare(ctx, before); err != nil {
 		return err
 	}
 	for range maxLookPages {
-		m := c.moved(ctx)
+		m := c.feed(ctx)
 		if fault.KindOf(m.err) == fault.Malformed && c.cursor != "" {
 			c.cursor = "" // of another log: all of this one is missing
 			continue
@@ -220,7 +235,7 @@ func (c *counting) follow(ctx context.Context) error {
 		case len(c.missing) >= MaxLagOrders:
 			return nil
 		}
-		if err := c.place(ctx, m.heads); err != nil {
+		if err := c.compare(ctx, m.heads); err != nil {
 			return err
 		}
 		c.cursor = m.next
@@ -228,8 +243,8 @@ func (c *counting) follow(ctx context.Context) error {
 	return nil
 }
 
-// place learns which of these moves are missing. Those of orders that are held wait for a person: they are shown as holds and are no lag.
-func (c *counting) place(ctx context.Context, heads []eventstore.Head) error {
+// compare learns which of these moves are missing. Those of orders that are held wait for a person: they are shown as holds and are no lag.
+func (c *counting) compare(ctx context.Context, heads []eventstore.Head) error {
 	if len(heads) == 0 {
 		return nil
 	}
@@ -293,4 +308,11 @@ func (c *counting) date(ctx context.Context) error {
 		c.missing[id] = m
 	}
 	return nil
+}
+
+func reasonUnreachable(err error) string {
+	if e, ok := errors.AsType[*storeError](err); ok {
+		return "The " + e.store + " cannot be reached."
+	}
+	return "Something went wrong."
 }

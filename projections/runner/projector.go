@@ -1,0 +1,156 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"headway/domain"
+	"headway/eventstore"
+	"headway/internal/waiting"
+	"headway/projections"
+)
+
+// The bounds of a projector.
+const (
+	MaxNudges     = 10_000                      // orders that wait to be looked at; the feed finds what does not fit
+	feedPage      = projections.BatchOrders / 2 // orders a page of the feed names; pages are gathered until another could be too many for a write
+	maxReads      = 4                           // requests for streams at once
+	readMany      = 50                          // streams one request reads, where the event store can
+	backoffAtMost = 5 * time.Second             // a read store that comes back is not kept waiting
+	backoffFirst  = 200 * time.Millisecond
+	rateOver      = 10 * time.Second
+)
+
+// Options of a projector. The zero Options are ready to use. The callbacks are called by the projector's own goroutines, must not block
+// and may be nil.
+type Options struct {
+	Codec domain.Codec
+	Clock func() time.Time // nil means time.Now
+	Poll  time.Duration    // how often the feed is asked, and twice as often while others move orders; 0 means 1 s
+	Beat  time.Duration    // how often a state is stored with its heartbeat; 0 means 2 s
+	Log   *slog.Logger
+	// Alone says that no other process can run the projections: a lease that is found at the start is left over, and taken at once.
+	Alone bool
+
+	// OnMoved tells that the heads of orders have moved: at least once for each move, by the feed or a nudge, whatever the read store does.
+	OnMoved func([]eventstore.Head)
+	// OnRows tells that rows were stored, also by another process, whose rows are told when they are seen. The contribution of another process is told again,
+	// because the sum of its customer is written a moment after it.
+	OnRows func(projection string, rows []projections.Row)
+	// OnState tells a state, whether or not it could be stored; not while another process runs the projections.
+	OnState func(projections.State)
+	// OnHold tells that an order has been set aside.
+	OnHold func(projections.Hold)
+}
+
+// Projector keeps the rows of all projections up with the log, while it holds the lease of the read store; else it stands by, and tells of
+// the rows that the holder writes. Each projection has its own worker, checkpoint, holds and backoff: one that fails does not stop another.
+// At most one Run or Step may be active at a time; Nudge, WaitFor, Positions and StandsBy may be called at any time.
+type Projector struct {
+	opts      Options
+	read      projections.Store
+	tail      *tail
+	workers   []*worker
+	elector   *elector
+	standby   *standby
+	positions *positions
+}
+
+// New makes a projector. It does nothing until Run or Step is called.
+func New(events eventstore.Store, read projections.Store, opts Options) *Projector {
+	if opts.Clock == nil {
+		opts.Clock = time.Now
+	}
+	if opts.Poll == 0 {
+		opts.Poll = time.Second
+	}
+	if opts.Beat == 0 {
+		opts.Beat = 2 * time.Second
+	}
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	p := &Projector{opts: opts, read: read, positions: newPositions(opts.OnRows), elector: newElector(read, opts)}
+	p.standby = newStandby(read, p.positions, opts)
+	p.tail = &tail{events: events, read: read, opts: opts, nudges: newNudges(), standby: p.standby}
+	for _, declared := range projections.All() {
+		p.workers = append(p.workers, newWorker(declared, events, read, p.elector, p.positions, opts))
+	}
+	return p
+}
+
+// pollAfter is how long after an answer the feed is asked again. What others do comes in rows.
+func (o Options) pollAfter(moving bool) time.Duration {
+	if moving {
+		return o.Poll / 2
+	}
+	return o.Poll
+}
+
+// Nudge tells the projector that orders have moved, so that it need not wait for the feed. It never blocks, and may be forgotten: the
+// feed is the path that counts.
+func (p *Projector) Nudge(heads ...eventstore.Head) {
+	p.tail.nudges.add(heads)
+	for _, l := range p.workers {
+		l.nudges.add(heads)
+	}
+}
+
+// StandsBy tells whether another process runs the projections, and its name as far as that is known.
+func (p *Projector) StandsBy() (holder string, standsBy bool) {
+	r, _ := p.elector.now()
+	return r.holder, r.epoch == 0
+}
+
+// Begin notes where the projections are and what they hold, so that whatever arrives or is released from now on is told. It is for those who open pages
+// before Run has come so far, and is called before it.
+func (p *Projector) Begin(ctx context.Context) {
+	p.tail.begin(ctx)
+	_ = p.standby.holds(ctx) // it is tried again
+}
+
+// Run keeps all projections up, or stands by, until the context ends; then it gives the lease back and returns nil once nothing is under
+// way. Failures of the stores are retried for ever, and said in the states.
+func (p *Projector) Run(ctx context.Context) error {
+	var all sync.WaitGroup
+	all.Go(func() { p.elector.run(ctx) })
+	all.Go(func() { p.tail.run(ctx) })
+	all.Go(func() { p.standby.run(ctx, p.elector) })
+	for _, l := range p.workers {
+		all.Go(func() { l.run(ctx) })
+	}
+	all.Wait()
+	p.Release(context.WithoutCancel(ctx))
+	return nil
+}
+
+// Release gives the lease back after steps, so that another process need not wait for it to stand still.
+func (p *Projector) Release(ctx context.Context) { p.elector.release(ctx) }
+
+// Step checks the lease once. While it is held, each projection catches up with the log once, without waiting for anything, and stores
+// its state; while another process holds it, the rows that have arrived are told. It returns how many rows were written, and what failed.
+func (p *Projector) Step(ctx context.Context) (moved int, err error) {
+	errs := []error{p.elector.check(ctx), p.tail.pass(ctx)}
+	r, _ := p.elector.now()
+	if r.epoch != 0 {
+		for _, l := range p.workers {
+			l.begin(r)
+			n, err := l.pass(ctx, true)
+			moved += n
+			errs = append(errs, err)
+			l.say(err, 0)
+			errs = append(errs, l.beat(ctx))
+		}
+	}
+	errs = append(errs, p.standby.pass(ctx, r.epoch == 0))
+	return moved, errors.Join(errs...)
+}
+
+// backoff is how long to wait after so many failures in a row.
+func backoff(failures int) time.Duration {
+	return waiting.Backoff{First: backoffFirst, Most: backoffAtMost}.EqualJitter(failures, rand.Float64()) //nolint:gosec // jitter is no secret
+}
