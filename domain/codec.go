@@ -30,8 +30,8 @@ func (c Codec) Entries() Table {
 	return c.Table
 }
 
-// Encode gives an event's type, the schema in which that is written today, and its data in it: JSON with a fixed order of fields, without white
-// space. TooLarge over MaxEventBytes.
+// Encode gives an event's type, the schema in which that is written today, and its data in it: JSON with a fixed order of fields, without
+// white space. TooLarge over MaxEventBytes.
 func (c Codec) Encode(e Event) (eventType string, schema int, data []byte, err error) {
 	if e == nil {
 		return "", 0, nil, fault.Errorf(fault.Internal, "There is no event to encode.")
@@ -48,9 +48,9 @@ func (c Codec) Encode(e Event) (eventType string, schema int, data []byte, err e
 	return e.Type(), schema, data, nil
 }
 
-// Decode gives the facts that a stored event of any schema is today: one or more, or none if its type is retired. It is strict: an unknown type
-// or version, and data that is not exactly what the schema says, is Invalid with a sentence that names what is wrong. Bounds of commands are not
-// applied to history; what the fold needs is: types, known currencies, amounts that are not negative.
+// Decode gives the facts that a stored event of any schema is today: one or more, or none if its type is retired. It is strict: an unknown
+// type or version, and data that is not exactly what the schema says, is Invalid with a sentence that names what is wrong. Bounds of
+// commands are not applied to history; what the fold needs is: types, known currencies, amounts that are not negative.
 func (c Codec) Decode(r Raw) ([]Event, error) {
 	read, known := c.Entries().reader(r.EventType, r.SchemaVersion)
 	switch {
@@ -63,9 +63,9 @@ func (c Codec) Decode(r Raw) ([]Event, error) {
 	return d.decode(r.Data)
 }
 
-// Upcast gives the event's data in the current schema of its type, for display: of the current schema the stored bytes themselves, not a copy.
-// An event that is not one fact of its own type today, because it was renamed, split or retired, is shown as the list of its facts, each
-// {eventType, data}, and its schema is 0. It fails exactly when Decode does.
+// Upcast gives the event's data in the current schema of its type, for display: of the current schema the stored bytes themselves, not a
+// copy. An event that is not one fact of its own type today, because it was renamed, split or retired, is shown as the list of its facts,
+// each {eventType, data}, and its schema is 0. It fails exactly when Decode does.
 func (c Codec) Upcast(r Raw) (schemaVersion int, data []byte, err error) {
 	facts, err := c.Decode(r)
 	if err != nil {

@@ -55,9 +55,9 @@ type Order struct {
 func (o Order) Exists() bool { return o.Version > 0 }
 
 // Apply adds the facts of one more stored version: all of them or none. Often it is one; the version moves even if there are none, because
-// the type of the stored event is retired. Facts are facts: it never asks whether a rule would allow them today. It refuses, with Invalid and o
-// unchanged, only what would leave no meaningful order: a gap, anything before the creation, a second creation, another currency, a total that
-// does not fit. A copy of o made earlier keeps its own state; to go on from both copies, Clone one first.
+// the type of the stored event is retired. Facts are facts: it never asks whether a rule would allow them today. It refuses, with Invalid
+// and o unchanged, only what would leave no meaningful order: a gap, anything before the creation, a second creation, another currency, a
+// total that does not fit. A copy of o made earlier keeps its own state; to go on from both copies, Clone one first.
 func (o *Order) Apply(id OrderID, version int, from Origin, facts ...Event) error {
 	if version != o.Version+1 {
 		return fault.Errorf(fault.Invalid, "Version %d does not follow version %d.", version, o.Version)

@@ -185,7 +185,8 @@ func TestAVersionOfSeveralFacts(t *testing.T) {
 	if err := o.Apply(orderID, 1, on(1), created, item, domain.OrderConfirmed{}); err != nil {
 		t.Fatal(err)
 	}
-	if want := given(t, created, item); o.Version != 1 || o.Status != domain.Confirmed || !o.ConfirmedAt.Equal(day(1)) || o.Total != want.Total {
+	if want := given(t, created, item); o.Version != 1 || o.Status != domain.Confirmed ||
+		!o.ConfirmedAt.Equal(day(1)) || o.Total != want.Total {
 		t.Errorf("the order is %+v", o)
 	}
 	for sentence, facts := range map[string][]domain.Event{
@@ -199,10 +200,12 @@ func TestAVersionOfSeveralFacts(t *testing.T) {
 		}
 	}
 	var none domain.Order
-	if err := none.Apply(orderID, 1, on(1), domain.OrderConfirmed{}, created); fault.Sentence(err) != "OrderConfirmed comes before the order is created." {
+	err := none.Apply(orderID, 1, on(1), domain.OrderConfirmed{}, created)
+	if fault.Sentence(err) != "OrderConfirmed comes before the order is created." {
 		t.Error(err)
 	}
-	if err := none.Apply(orderID, 1, on(1), created, created); fault.Sentence(err) != "The order is created a second time at version 1." {
+	err = none.Apply(orderID, 1, on(1), created, created)
+	if fault.Sentence(err) != "The order is created a second time at version 1." {
 		t.Error(err)
 	}
 }

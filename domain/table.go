@@ -8,12 +8,12 @@ type Entry struct {
 	Sample string // data that the reader reads: what stands for the entry where the table is compared with another program's
 }
 
-// Reader gives the facts of today that data says, in their order: mostly one; several if the event was split; none if its type is retired. They
-// all have the one version under which the event is stored, so that ids, rows and versions stay what they are.
+// Reader gives the facts of today that data says, in their order: mostly one; several if the event was split; none if its type is retired.
+// They all have the one version under which the event is stored, so that ids, rows and versions stay what they are.
 type Reader func(*decoder) []Event
 
-// Table has an entry for every type and schema that was ever stored, by types in the order of an order's life, each from its first schema to the
-// one that is written today. A type that is not written any more stays.
+// Table has an entry for every type and schema that was ever stored, by types in the order of an order's life, each from its first schema
+// to the one that is written today. A type that is not written any more stays.
 type Table []Entry
 
 // Events is the table of today. Nothing changes it.
@@ -25,8 +25,10 @@ var today = Table{
 		`{"customerId":"ada","reference":"A-1","items":[{"sku":"tea","name":"Tea","quantity":2,"price":1.005}]}`},
 	{TypeOrderCreated, 2, (*decoder).orderCreated2, `{"customerId":"ada","currency":"EUR","reference":"A-1",` +
 		`"items":[{"sku":"tea","name":"Tea","quantity":2,"price":{"minor":450,"currency":"EUR"}}]}`},
-	{TypeOrderItemAdded, 1, (*decoder).orderItemAdded1, `{"item":{"sku":"jam","name":"Jam","quantity":1,"price":2.5e0}}`},
-	{TypeOrderItemAdded, 2, (*decoder).orderItemAdded2, `{"item":{"sku":"jam","name":"Jam","quantity":3,"price":{"minor":450,"currency":"EUR"}}}`},
+	{TypeOrderItemAdded, 1, (*decoder).orderItemAdded1,
+		`{"item":{"sku":"jam","name":"Jam","quantity":1,"price":2.5e0}}`},
+	{TypeOrderItemAdded, 2, (*decoder).orderItemAdded2,
+		`{"item":{"sku":"jam","name":"Jam","quantity":3,"price":{"minor":450,"currency":"EUR"}}}`},
 	{TypeOrderConfirmed, 1, (*decoder).orderConfirmed, `{}`},
 	{TypeOrderConfirmed, 2, (*decoder).orderConfirmed, `{}`},
 	{TypeOrderCancelled, 1, (*decoder).orderCancelled1, `{}`},
