@@ -8,6 +8,7 @@ export const empty = [
   { name: 'customers', path: '/customers' },
   { name: 'events', path: '/events' },
   { name: 'projections', path: '/projections' },
+  { name: 'record', path: '/audit' },
 ];
 
 /** The same and all the others, of an order with several events, for a customer who has several orders. */

@@ -46,6 +46,16 @@ func lampOrder() domain.Order {
 	}
 }
 
+func operations() []views.Operation {
+	return []views.Operation{
+		{
+			ID: "d1000000-0000-7000-8000-000000000001", At: noon, EndedAt: noon.Add(time.Second), Who: "command line", What: "Import", On: "orders.csv",
+			Reason: "Monday’s file", Outcome: "done", Before: "{\n  \"orders\": 3\n}", After: "{\n  \"imported\": 3\n}", Correlation: "req-7f3a",
+		},
+		{ID: "d1000000-0000-7000-8000-000000000002", At: noon, Who: "ada", What: "Verification", Outcome: "asked", Correlation: "d1000000-0000-7000-8000-000000000002"},
+	}
+}
+
 func happenings() []views.Happening {
 	name := views.OrderName{ID: lampID, Reference: "PO-1042"}
 	at := func(version int, event domain.Event, when time.Time, user string) views.Happening {
@@ -331,6 +341,12 @@ func samples() []sample {
 		{"projections", views.Projections(frame("Projections", views.NavProjections), views.ProjectionsPage{Cards: cards()})},
 		{"projection", views.Projection(frame("Order list", views.NavProjections), views.ProjectionPage{Card: cards()[0], Holder: "till-2, process 4711, 1f0c9a52", Cursor: "MTIzNDU2Nzg5MDEyMzQ1Njc4OTA", Holds: []projections.Hold{{Projection: "order_list", OrderID: chairID, Version: 6, Reason: "There is no event type OrderTeleported of schema 9.", Since: noon}}, MoreHolds: true})},
 		{"projection-noholds", views.Projection(frame("Order list", views.NavProjections), views.ProjectionPage{Card: cards()[1]})},
+		{"audit", views.Audit(frame("Record", views.NavNone), views.AuditPage{
+			Kinds: []views.AuditKind{{What: "import", Label: "Import"}, {What: "verify", Label: "Verification"}}, Rows: operations(), Next: "bmV4dA",
+		})},
+		{"audit-filtered", views.Audit(frame("Record", views.NavNone), views.AuditPage{Filter: views.AuditFilter{Who: "ada", Outcome: "failed", From: "2026-03-01"}, Next: "bmV4dA"})},
+		{"audit-empty", views.Audit(frame("Record", views.NavNone), views.AuditPage{})},
+		{"audit-entry", views.AuditEntry(frame("Import", views.NavNone), operations()[0])},
 		{"conflict", views.Conflict(order, conflict())},
 		{"conflict-refused", views.Conflict(order, refusedConflict())},
 		{"error", views.Error(frame("Unavailable", views.NavNone), views.ErrorPage{Kind: fault.Unavailable, Status: 503, Message: "The event store cannot answer now.", RetryIn: 2, RequestID: "req-7f3a"})},

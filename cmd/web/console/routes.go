@@ -44,6 +44,11 @@ func (s *Server) routes() *http.ServeMux {
 	mux.Handle("GET /projections", s.page(s.projections))
 	mux.Handle("GET /projections/{name}", s.page(s.projection))
 
+	mux.Handle("GET /audit", s.page(s.audit))
+	mux.Handle("GET /audit/{id}", s.page(s.auditEntry))
+	mux.HandleFunc("GET /audit.csv", s.auditCSV)
+	mux.HandleFunc("GET /audit.ndjson", s.auditNDJSON)
+
 	mux.HandleFunc("POST /theme", s.setTheme)
 	if s.demo {
 		mux.HandleFunc("POST /demo/staff", s.setStaff)

@@ -11,6 +11,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/fault"
+	"headway/operations"
 	"headway/orders"
 	"headway/projections"
 	"headway/projections/verify"
@@ -133,6 +134,41 @@ type Metadata struct {
 type Events struct {
 	Events []Event `json:"events"`
 	Next   *string `json:"next"`
+}
+
+// Operations is one page of the record of operations.
+type Operations struct {
+	Operations []Operation `json:"operations"`
+	Next       *string     `json:"next"`
+}
+
+// Operation is one thing that was done and is no order's event.
+type Operation struct {
+	ID            string          `json:"id"`
+	At            *string         `json:"at"`
+	Who           string          `json:"who"`
+	What          string          `json:"what"`
+	On            *string         `json:"on"`
+	Reason        *string         `json:"reason"`
+	Outcome       string          `json:"outcome"`
+	Before        json.RawMessage `json:"before"` // null if there is nothing to say
+	After         json.RawMessage `json:"after"`
+	CorrelationID string          `json:"correlationId"`
+}
+
+// OperationOf is an operation on the wire.
+func OperationOf(o operations.Operation) Operation {
+	return Operation{
+		ID: o.ID, At: Time(o.At), Who: o.Who, What: string(o.What), On: OrNull(o.On), Reason: OrNull(o.Reason), Outcome: string(o.Outcome),
+		Before: orNullJSON(o.Before), After: orNullJSON(o.After), CorrelationID: o.CorrelationID,
+	}
+}
+
+func orNullJSON(text json.RawMessage) json.RawMessage {
+	if len(text) == 0 {
+		return json.RawMessage("null")
+	}
+	return text
 }
 
 // EventPage is one event as stored and as it is read today.
