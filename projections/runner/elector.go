@@ -107,6 +107,7 @@ func (e *elector) check(ctx context.Context) error {
 	if e.seenAt.IsZero() || found != e.seen {
 		e.seen, e.seenAt = found, now
 	}
+	before := found.Holder
 	next, ours := nextLease(found, e.me, now.Sub(e.seenAt), e.alone, now)
 	if ours {
 		switch err := e.read.SwapLease(ctx, found, next); {
@@ -123,15 +124,18 @@ func (e *elector) check(ctx context.Context) error {
 	if ours {
 		r.epoch = found.Epoch
 	}
-	e.become(r)
+	if e.become(r) && ours && e.opts.OnLease != nil {
+		e.opts.OnLease(found, before)
+	}
 	return nil
 }
 
-func (e *elector) become(r term) {
+// become tells whether the term is another one now.
+func (e *elector) become(r term) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if r == e.term {
-		return
+		return false
 	}
 	switch {
 	case r.epoch != 0:
@@ -142,6 +146,7 @@ func (e *elector) become(r term) {
 	e.term = r
 	close(e.changed)
 	e.changed = make(chan struct{})
+	return true
 }
 
 // wait is how long until the next check: short of the moment at which a lease that stands still may be taken over.

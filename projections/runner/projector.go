@@ -43,6 +43,8 @@ type Options struct {
 	OnRows func(projection string, rows []projections.Row)
 	// OnState tells a state, whether or not it could be stored; not while another process runs the projections.
 	OnState func(projections.State)
+	// OnLease tells that this process runs the projections from now on, by which lease, and who had it before as far as that is known.
+	OnLease func(lease projections.Lease, before string)
 	// OnHold tells that an order has been set aside.
 	OnHold func(projections.Hold)
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"net/http"
@@ -80,5 +81,27 @@ func TestChoicesOfPersonAreOnRecord(t *testing.T) {
 	got := consoletest.Decoded[wire.Operations](t, c.GetJSON("/audit?what=demo-staff")).Operations
 	if len(got) != 1 || got[0].Who != demoPerson || string(got[0].Before) != `"demo"` || string(got[0].After) != `"viewer"` {
 		t.Errorf("%+v", got)
+	}
+}
+
+// Whoever runs the projections from now on is on record.
+func TestLeasesAreOnRecord(t *testing.T) {
+	c := openConsole(t)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); c.s.Run(ctx) }()
+	defer func() { stop(); <-ended }()
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		got := consoletest.Decoded[wire.Operations](t, c.GetJSON("/audit?what=lease")).Operations
+		if len(got) == 1 {
+			if got[0].Who != "system" || got[0].Outcome != "done" || !strings.Contains(string(got[0].After), `"holder"`) {
+				t.Errorf("%+v", got)
+			}
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the lease is not on record")
+		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/live"
+	"headway/operations"
 	"headway/orders"
 	"headway/projections"
 	"headway/projections/runner"
@@ -57,15 +58,16 @@ type Server struct {
 	static     *static.Assets
 	build      string
 	demo       bool
-	pages      turns     // of GET
-	buffers    sync.Pool // of *bytes.Buffer
+	taken      chan leaseTaken // leases that are to be put on record
+	pages      turns           // of GET
+	buffers    sync.Pool       // of *bytes.Buffer
 }
 
 // New joins everything that a request needs. It starts nothing: Begin and Run do.
 func New(o Options) *Server {
 	s := &Server{
 		read: o.Read, codec: o.Codec, zone: o.Zone, clock: o.Clock, log: o.Log, static: o.Assets, demo: o.Demo,
-		moments: &moments{clock: o.Clock},
+		moments: &moments{clock: o.Clock}, taken: make(chan leaseTaken, maxTaken),
 	}
 	if s.static == nil {
 		s.static = static.New()
@@ -77,7 +79,7 @@ func New(o Options) *Server {
 	s.hub = live.New(live.Options{Build: s.build})
 	s.news = newNews(s.hub, o.Log)
 	s.projector = runner.New(o.Events, o.Read, runner.Options{Codec: o.Codec, Clock: o.Clock,
-		Log: o.Log, Alone: o.Alone, OnMoved: s.news.movedAll, OnRows: s.news.arrived, OnHold: s.news.held})
+		Log: o.Log, Alone: o.Alone, OnMoved: s.news.movedAll, OnRows: s.news.arrived, OnHold: s.news.held, OnLease: s.tookLease})
 	s.events = announcing{o.Events, func(r eventstore.Record) {
 		head := eventstore.Head{Stream: r.Stream, Version: r.Version, At: r.StoredAt}
 		s.news.moved(head)
@@ -129,9 +131,46 @@ func (s *Server) Run(ctx context.Context) {
 			s.log.Error("the projector ended", "error", err)
 		}
 	})
+	running.Go(func() { s.recordLeases(ctx) })
 	running.Go(func() { s.publisher.run(ctx) })
 	running.Go(func() { s.publisher.tellStates(ctx) })
 	running.Wait()
+}
+
+// maxTaken is how many leases wait to be put on record; the log has those beyond it.
+const maxTaken = 8
+
+// leaseTaken is a lease that changed hands.
+type leaseTaken struct {
+	lease  projections.Lease
+	before string // who had it
+}
+
+// tookLease is called by the elector and never blocks.
+func (s *Server) tookLease(lease projections.Lease, before string) {
+	select {
+	case s.taken <- leaseTaken{lease, before}:
+	default:
+		s.log.Warn("a change of lease is not on record", "holder", lease.Holder)
+	}
+}
+
+// recordLeases puts changes of the lease on record until ctx ends. They stand whatever becomes of that.
+func (s *Server) recordLeases(ctx context.Context) {
+	recorder := operations.Recorder{Log: s.events, Clock: s.clock}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case t := <-s.taken:
+			err := recorder.Note(ctx, operations.Start{
+				Who: "system", What: operations.Lease, On: "read store", Before: map[string]any{"holder": t.before},
+			}, map[string]any{"holder": t.lease.Holder, "epoch": t.lease.Epoch})
+			if err != nil && ctx.Err() == nil {
+				s.log.Warn("a change of lease is not on record", "error", err)
+			}
+		}
+	}
 }
 
 // HTTP is a server of connections with the bounds of this one.
