@@ -1,6 +1,10 @@
 package domain
 
-import "headway/fault"
+import (
+	"strings"
+
+	"headway/fault"
+)
 
 // Action says whether a command would be allowed now, and if not, which rule blocks it.
 type Action struct {
@@ -8,22 +12,52 @@ type Action struct {
 	Reason  string `json:"reason"` // a sentence; empty if allowed
 }
 
-// Actions is the state of every button of an order.
-type Actions struct {
-	AddItem Action `json:"addItem"`
-	Confirm Action `json:"confirm"`
-	Cancel  Action `json:"cancel"`
+// Actions says of each kind of command on an order whether it would be allowed now, in the order of Commands.
+type Actions []NamedAction
+
+// NamedAction is an action with what JSON and pages call it: addItem.
+type NamedAction struct {
+	Name string
+	Action
 }
 
 // ActionsOf asks the same rules that decide the commands.
 func ActionsOf(o Order) Actions {
-	return Actions{AddItem: actionOf(canAddItem(o)), Confirm: actionOf(canConfirm(o)), Cancel: actionOf(canCancel(o))}
+	return actions(func(c Command) Action { return actionOf(c.Allowed(o)) })
 }
 
 // Blocked is the Actions of an order that refuses every command for one reason.
 func Blocked(reason string) Actions {
-	no := Action{Reason: reason}
-	return Actions{AddItem: no, Confirm: no, Cancel: no}
+	return actions(func(Command) Action { return Action{Reason: reason} })
+}
+
+func actions(of func(Command) Action) Actions {
+	var all Actions
+	for _, c := range Commands() {
+		all = append(all, NamedAction{ActionName(c), of(c)})
+	}
+	return all
+}
+
+// Of is the action of one kind of command, by its name; one that no command has is not allowed.
+func (a Actions) Of(name string) Action {
+	for _, one := range a {
+		if one.Name == name {
+			return one.Action
+		}
+	}
+	return Action{}
+}
+
+// ActionName is what JSON and pages call a kind of command: an add-item is an addItem.
+func ActionName(c Command) string {
+	first, rest, _ := strings.Cut(c.Kind(), "-")
+	for word := range strings.SplitSeq(rest, "-") {
+		if word != "" {
+			first += strings.ToUpper(word[:1]) + word[1:]
+		}
+	}
+	return first
 }
 
 func actionOf(err error) Action {

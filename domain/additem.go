@@ -19,7 +19,7 @@ func (c AddItem) Check() error {
 
 // Decide allows it only while the order is created.
 func (c AddItem) Decide(o Order) ([]Event, error) {
-	if err := canAddItem(o); err != nil {
+	if err := c.Allowed(o); err != nil {
 		return nil, err
 	}
 	var f fieldErrors
@@ -32,7 +32,8 @@ func (c AddItem) Decide(o Order) ([]Event, error) {
 	return []Event{OrderItemAdded{Item: c.Item}}, nil
 }
 
-func canAddItem(o Order) error {
+// Allowed is nil only while the order is created.
+func (AddItem) Allowed(o Order) error {
 	switch {
 	case !o.Exists():
 		return errNoOrder()

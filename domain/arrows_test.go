@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"headway/domain"
 )
 
 const module = "headway"
@@ -325,6 +327,25 @@ func TestWhatCountsAsStateOfAPackage(t *testing.T) {
 		spec, ok := file.Decls[0].(*ast.GenDecl).Specs[0].(*ast.ValueSpec)
 		if !ok || holdsState(spec) != state {
 			t.Errorf("%s: state is %v", declaration, !state)
+		}
+	}
+}
+
+// Whatever decides is a command of an order, and Commands lists it; a create alone begins one.
+func TestEveryCommandIsListed(t *testing.T) {
+	listed := []string{"CreateOrder"}
+	for _, c := range domain.Commands() {
+		listed = append(listed, strings.TrimPrefix(fmt.Sprintf("%T", c), "domain."))
+	}
+	for _, s := range sources(t) {
+		for _, d := range s.Decls {
+			f, ok := d.(*ast.FuncDecl)
+			if s.folder != "domain" || !ok || f.Name.Name != "Decide" || f.Recv == nil {
+				continue
+			}
+			if of, ok := f.Recv.List[0].Type.(*ast.Ident); !ok || !slices.Contains(listed, of.Name) {
+				t.Errorf("%s: %v is a command that Commands does not list", s.file, f.Recv.List[0].Type)
+			}
 		}
 	}
 }

@@ -19,7 +19,7 @@ func (c CancelOrder) Check() error {
 
 // Decide allows it unless the order is cancelled already.
 func (c CancelOrder) Decide(o Order) ([]Event, error) {
-	if err := canCancel(o); err != nil {
+	if err := c.Allowed(o); err != nil {
 		return nil, err
 	}
 	if err := c.Check(); err != nil {
@@ -28,7 +28,8 @@ func (c CancelOrder) Decide(o Order) ([]Event, error) {
 	return []Event{OrderCancelled{Reason: c.Reason}}, nil
 }
 
-func canCancel(o Order) error {
+// Allowed is nil unless the order is cancelled already.
+func (CancelOrder) Allowed(o Order) error {
 	switch {
 	case !o.Exists():
 		return errNoOrder()

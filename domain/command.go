@@ -7,8 +7,15 @@ type Command interface {
 	Kind() string
 	// Check looks at the command alone. Invalid, with every wrong field, or nil.
 	Check() error
-	// Decide gives the events that the command causes on this order, and shares no memory with either. The order is asked first:
-	// NotFound for anything but a create on an order that does not exist, Refused by a rule; then Invalid, with every wrong
-	// field, from Check and from what only the order can tell. Never an empty list with a nil error.
+	// Allowed is the rule of the order alone, whatever the command carries: nil, NotFound for anything but a create on an order that does not
+	// exist, or Refused with the rule that blocks it.
+	Allowed(o Order) error
+	// Decide gives the events that the command causes on this order, and shares no memory with either. The order is asked first,
+	// by Allowed; then Invalid, with every wrong field, from Check and from what only the order can tell. Never an empty list with a nil error.
 	Decide(o Order) ([]Event, error)
+}
+
+// Commands are the kinds of commands on an order that exists, empty, in the order in which pages and JSON list them. CreateOrder is none of them.
+func Commands() []Command {
+	return []Command{AddItem{}, ConfirmOrder{}, CancelOrder{}}
 }

@@ -12,14 +12,15 @@ func (ConfirmOrder) Kind() string { return "confirm" }
 func (ConfirmOrder) Check() error { return nil }
 
 // Decide allows it only while the order is created.
-func (ConfirmOrder) Decide(o Order) ([]Event, error) {
-	if err := canConfirm(o); err != nil {
+func (c ConfirmOrder) Decide(o Order) ([]Event, error) {
+	if err := c.Allowed(o); err != nil {
 		return nil, err
 	}
 	return []Event{OrderConfirmed{}}, nil
 }
 
-func canConfirm(o Order) error {
+// Allowed is nil only while the order is created.
+func (ConfirmOrder) Allowed(o Order) error {
 	switch {
 	case !o.Exists():
 		return errNoOrder()

@@ -43,10 +43,18 @@ func (c CreateOrder) Check() error {
 	return f.err()
 }
 
+// Allowed is nil only for an order that does not exist.
+func (CreateOrder) Allowed(o Order) error {
+	if o.Exists() {
+		return fault.Errorf(fault.Refused, "This order exists already.")
+	}
+	return nil
+}
+
 // Decide refuses to create an order a second time.
 func (c CreateOrder) Decide(o Order) ([]Event, error) {
-	if o.Exists() {
-		return nil, fault.Errorf(fault.Refused, "This order exists already.")
+	if err := c.Allowed(o); err != nil {
+		return nil, err
 	}
 	if err := c.Check(); err != nil {
 		return nil, err

@@ -29,7 +29,7 @@
 //	for _, event := range events {
 //		err = order.Apply(id, order.Version+1, domain.Origin{At: at, By: user}, event)
 //	}
-//	domain.ActionsOf(order).Confirm.Allowed // true
+//	domain.ActionsOf(order).Of("confirm").Allowed // true
 //
 // Deciding applies today's rules; applying does not. A fact that was stored stays a fact when a rule changes, so [Order.Apply]
 // refuses only what would leave no meaningful order, and [Codec.Decode] only what cannot be read.

@@ -3,6 +3,7 @@ package domain_test
 import (
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -262,27 +263,53 @@ func TestButtonsSayWhatDecidingSays(t *testing.T) {
 	for name, history := range histories() {
 		o := given(t, history...)
 		actions := domain.ActionsOf(o)
-		for _, c := range []struct {
-			command domain.Command
-			action  domain.Action
-		}{
-			{domain.AddItem{Item: mug()}, actions.AddItem},
-			{domain.ConfirmOrder{}, actions.Confirm},
-			{domain.CancelOrder{Reason: "x"}, actions.Cancel},
-		} {
-			_, err := c.command.Decide(o)
+		for _, command := range allowable(t) {
+			_, err := command.Decide(o)
 			want := domain.Action{Allowed: true}
 			if err != nil {
 				want = domain.Action{Reason: fault.Sentence(err)}
 			}
-			if c.action != want {
-				t.Errorf("%s on %s: the button says %+v, deciding says %+v", c.command.Kind(), name, c.action, want)
+			if got := actions.Of(domain.ActionName(command)); got != want {
+				t.Errorf("%s on %s: the button says %+v, deciding says %+v", command.Kind(), name, got, want)
 			}
 		}
 	}
-	no := domain.Action{Reason: "This order is held."}
-	if got := domain.Blocked("This order is held."); got != (domain.Actions{AddItem: no, Confirm: no, Cancel: no}) {
-		t.Errorf("%+v", got)
+	for _, got := range domain.Blocked("This order is held.") {
+		if got.Action != (domain.Action{Reason: "This order is held."}) {
+			t.Errorf("%+v", got)
+		}
+	}
+}
+
+// allowable is a command of each kind on an order that exists, which is refused only by its rule.
+func allowable(t interface{ Fatalf(string, ...any) }) []domain.Command {
+	all := []domain.Command{
+		domain.AddItem{Item: domain.Item{SKU: "A", Name: "A", Quantity: 1, Price: eur(0)}}, domain.ConfirmOrder{}, domain.CancelOrder{Reason: "gone"},
+	}
+	if got, want := kinds(all), kinds(domain.Commands()); !slices.Equal(got, want) {
+		t.Fatalf("the rules of %v are tested, the commands are %v", got, want)
+	}
+	return all
+}
+
+func kinds(commands []domain.Command) []string {
+	var all []string
+	for _, c := range commands {
+		all = append(all, c.Kind())
+	}
+	return all
+}
+
+func TestNamesOfActions(t *testing.T) {
+	var names []string
+	for _, a := range domain.ActionsOf(domain.Order{}) {
+		names = append(names, a.Name)
+	}
+	if want := []string{"addItem", "confirm", "cancel"}; !slices.Equal(names, want) { // JSON and pages know them by these
+		t.Errorf("%v, want %v", names, want)
+	}
+	if (domain.ActionsOf(domain.Order{}).Of("rename") != domain.Action{}) {
+		t.Error("what no command is called is allowed")
 	}
 }
 

@@ -2,8 +2,8 @@ package views
 
 import "headway/domain"
 
-// ConflictPage is the answer 409: the order moved while somebody typed. Exactly one of AddItem, Confirm and Cancel is set; it holds
-// what was typed, a new command id, the head as Expected, and the version first seen as Seen.
+// ConflictPage is the answer 409: the order moved while somebody typed. Form holds what was typed, a new command id, the head as
+// Expected, and the version first seen as Seen.
 type ConflictPage struct {
 	Order     OrderName
 	Seen      int
@@ -12,7 +12,5 @@ type ConflictPage struct {
 	Earlier   int           // events between Seen and the first of Since, if there are too many to show
 	Changes   []Change      // from Seen to Head, field by field
 	Redecided domain.Action // what deciding the same command at Head gives
-	AddItem   *AddItemForm
-	Confirm   *ConfirmForm
-	Cancel    *CancelForm
+	Form      Form
 }

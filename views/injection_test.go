@@ -75,7 +75,7 @@ func TestTextIsNeverMarkup(t *testing.T) {
 	for _, event := range events {
 		f := filled[views.Frame](event)
 		one := filled[views.ConflictPage](event)
-		one.Confirm, one.Cancel = nil, nil
+		one.Form.Fields = nil
 		empty := filled[views.OrdersPage](event)
 		empty.Rows, empty.Errors, empty.Problem = nil, nil, ""
 		noEvents := filled[views.EventsPage](event)

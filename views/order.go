@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"headway/domain"
-	"headway/fault"
 	"headway/projections"
 )
 
@@ -14,7 +13,7 @@ const MaxLines = 500
 // OrderPage is GET /orders/{id}, and what a command on it answers when it was refused or invalid.
 type OrderPage struct {
 	Body    OrderBody
-	Forms   *OrderForms // nil with At: commands act on the head
+	Forms   []Form      // in the order of domain.Commands; none with At: commands act on the head
 	Receipt *Receipt    // after a command, and of the head otherwise; nil if nothing is known
 	At      *TimeTravel // nil at the head
 	Problem string      // a sentence about a command that was not stored
@@ -40,40 +39,6 @@ type Held struct {
 	Schema  int
 	Reason  string
 	Raw     string // the stored bytes
-}
-
-// OrderForms are the three commands a person can give from the order page.
-type OrderForms struct {
-	AddItem AddItemForm
-	Confirm ConfirmForm
-	Cancel  CancelForm
-}
-
-// Form is what every command form carries. Seen is sent only if it differs from Expected.
-type Form struct {
-	OrderID   domain.OrderID
-	CommandID string
-	Expected  int
-	Seen      int
-	Action    domain.Action      // whether the command would be allowed, else why not
-	Errors    []fault.FieldError // beside the fields
-	Open      bool               // unfolded: somebody was typing into it
-}
-
-// AddItemForm is POST /orders/{id}/items. The values are as typed.
-type AddItemForm struct {
-	Form
-	Line
-	Currency domain.Currency
-}
-
-// ConfirmForm is POST /orders/{id}/confirm.
-type ConfirmForm struct{ Form }
-
-// CancelForm is POST /orders/{id}/cancel.
-type CancelForm struct {
-	Form
-	Reason string
 }
 
 // Receipt says where version Version of an order has arrived.

@@ -154,21 +154,21 @@ func body() views.OrderBody {
 	return views.OrderBody{ID: lampID, Order: lampOrder(), Head: 3, Timeline: happenings(), Zone: zone}
 }
 
-func forms() *views.OrderForms {
-	form := func(n int, action domain.Action) views.Form {
-		return views.Form{OrderID: lampID, CommandID: fmt.Sprintf("d0000000-0000-4000-8000-00000000000%d", n), Expected: 3, Action: action}
+func forms() []views.Form {
+	var all []views.Form
+	for i, action := range domain.ActionsOf(lampOrder()) {
+		form := []views.CommandForm{views.AddItemForm(), views.ConfirmForm(), views.CancelForm()}[i]
+		all = append(all, views.Form{
+			CommandForm: form, OrderID: lampID, Path: []string{"items", "confirm", "cancel"}[i], Action: action, Currency: "EUR",
+			CommandID: fmt.Sprintf("d0000000-0000-4000-8000-00000000000%d", i+1), Expected: 3,
+		})
 	}
-	actions := domain.ActionsOf(lampOrder())
-	return &views.OrderForms{
-		AddItem: views.AddItemForm{Form: form(1, actions.AddItem), Currency: "EUR"},
-		Confirm: views.ConfirmForm{Form: form(2, actions.Confirm)},
-		Cancel:  views.CancelForm{Form: form(3, actions.Cancel)},
-	}
+	return all
 }
 
-func openForms() *views.OrderForms {
+func openForms() []views.Form {
 	f := forms()
-	f.AddItem.Action, f.Confirm.Action = domain.Action{Allowed: true}, domain.Action{Allowed: true}
+	f[0].Action.Action, f[1].Action.Action = domain.Action{Allowed: true}, domain.Action{Allowed: true}
 	return f
 }
 
@@ -214,20 +214,20 @@ func conflict() views.ConflictPage {
 	before := lampOrder()
 	before.Version, before.Status, before.ConfirmedAt, before.Items, before.Total = 1, domain.Created, time.Time{}, lampItems()[:1], eur(259800)
 	list := happenings()
-	cancel := views.CancelForm{Form: views.Form{OrderID: lampID, CommandID: "d0000000-0000-4000-8000-000000000009", Expected: 3, Seen: 1}, Reason: "Ordered twice"}
+	cancel := forms()[2]
+	cancel.CommandID, cancel.Seen, cancel.Typed = "d0000000-0000-4000-8000-000000000009", 1, map[string]string{"reason": "Ordered twice"}
 	return views.ConflictPage{
 		Order: views.OrderName{ID: lampID, Reference: "PO-1042"}, Seen: 1, Head: 3, Since: []views.Happening{list[1], list[0]},
-		Changes: views.Changes(before, lampOrder()), Redecided: domain.Action{Allowed: true}, Cancel: &cancel,
+		Changes: views.Changes(before, lampOrder()), Redecided: domain.Action{Allowed: true}, Form: cancel,
 	}
 }
 
 func refusedConflict() views.ConflictPage {
 	m := conflict()
-	m.Cancel, m.Redecided = nil, domain.Action{Reason: "Items can be added only while an order is created; this one is confirmed."}
-	m.AddItem = &views.AddItemForm{
-		Form: views.Form{OrderID: lampID, CommandID: "d0000000-0000-4000-8000-000000000009", Expected: 3, Seen: 1},
-		Line: views.Line{SKU: "PEN-2", Name: "Fountain pen", Quantity: "1", Price: "19.00"}, Currency: "EUR",
-	}
+	m.Redecided = domain.Action{Reason: "Items can be added only while an order is created; this one is confirmed."}
+	m.Form = forms()[0]
+	m.Form.CommandID, m.Form.Seen = "d0000000-0000-4000-8000-000000000009", 1
+	m.Form.Typed = map[string]string{"sku": "PEN-2", "name": "Fountain pen", "quantity": "1", "price": "19.00"}
 	return m
 }
 
@@ -276,11 +276,13 @@ func samples() []sample {
 	held.Timeline = append([]views.Happening{unread}, happenings()...)
 	heldForms := forms()
 	blocked := domain.Blocked("This order is held at version 4: there is no event type OrderTeleported of schema 9.")
-	heldForms.AddItem.Action, heldForms.Confirm.Action, heldForms.Cancel.Action = blocked.AddItem, blocked.Confirm, blocked.Cancel
+	for i := range heldForms {
+		heldForms[i].Action = blocked[i]
+	}
 	nothing := views.OrderBody{ID: deskID, Head: 1, Hold: &views.Held{Version: 1, Type: "OrderCreated", Schema: 7, Reason: "Schema 7 is not known.", Raw: "{}"}, Timeline: []views.Happening{unread}}
 	mistaken := openForms()
-	mistaken.AddItem.Line = views.Line{SKU: "PEN-2", Name: "Fountain pen", Quantity: "0", Price: "1.999"}
-	mistaken.AddItem.Errors = []fault.FieldError{{Field: "quantity", Message: "The quantity must be from 1 to 1,000,000."}}
+	mistaken[0].Typed = map[string]string{"sku": "PEN-2", "name": "Fountain pen", "quantity": "0", "price": "1.999"}
+	mistaken[0].Errors = []fault.FieldError{{Field: "quantity", Message: "The quantity must be from 1 to 1,000,000."}}
 	cancelled := body()
 	cancelled.Order.Status, cancelled.Order.CancelledAt, cancelled.Order.CancelReason = domain.Cancelled, noon, "Ordered twice"
 	cancelled.Timeline, cancelled.Earlier = append([]views.Happening{cancelledHappening()}, cancelled.Timeline...), 120

@@ -193,7 +193,7 @@ func (s *Server) frame(r *http.Request, a answer, seq string) views.Frame {
 		Person: s.person(r), Demo: s.demo, Theme: themeOf(r), Assets: s.assets(), Zone: s.zone, Headway: s.freshness.bars(r.Context()),
 	}
 	if r.Method == http.MethodPost {
-		f.Home = formPath(r.URL.Path)
+		f.Home = s.formPath(r.URL.Path)
 		f.Path = f.Home
 	}
 	if s.demo {

@@ -40,6 +40,14 @@ func kindLabel(what operations.What) string {
 	return string(what)
 }
 
+// auditParams are what the record is filtered by.
+func auditParams() []input.Param {
+	return []input.Param{
+		{Name: "who", Does: "By whom."}, {Name: "what", Does: "Of this kind."}, {Name: "outcome", Does: "Which came to this."},
+		{Name: "from", Does: "Then or later: a date or a time."}, {Name: "to", Does: "Before: a date or a time."},
+	}
+}
+
 // auditFilter reads what is asked of the record.
 func (s *Server) auditFilter(q *input.Query) operations.Filter {
 	f := operations.Filter{
@@ -60,8 +68,7 @@ func joined[T ~string](values []T) string {
 }
 
 // audit is GET /audit: what is no order's event, newest first.
-func (s *Server) audit(r *http.Request) (answer, error) {
-	q := input.ParseQuery(r, []string{"who", "what", "outcome", "from", "to", "cursor"})
+func (s *Server) audit(r *http.Request, q *input.Query) (answer, error) {
 	f := s.auditFilter(q)
 	if err := q.Err(); err != nil {
 		return answer{}, err
@@ -87,8 +94,8 @@ func (s *Server) audit(r *http.Request) (answer, error) {
 }
 
 // auditEntry is GET /audit/{id}.
-func (s *Server) auditEntry(r *http.Request) (answer, error) {
-	if err := input.ParseQuery(r, nil).Err(); err != nil {
+func (s *Server) auditEntry(r *http.Request, q *input.Query) (answer, error) {
+	if err := q.Err(); err != nil {
 		return answer{}, err
 	}
 	o, found, err := operations.Get(r.Context(), s.events, r.PathValue("id"))
@@ -122,9 +129,9 @@ func laidOut(text json.RawMessage) string {
 }
 
 // auditCSV is GET /audit.csv, and auditNDJSON GET /audit.ndjson: the whole record under a filter, as it is read, in memory for one page.
-func (s *Server) auditCSV(w http.ResponseWriter, r *http.Request) {
+func (s *Server) auditCSV(w http.ResponseWriter, r *http.Request, q *input.Query) {
 	out := csv.NewWriter(w)
-	s.auditFile(w, r, "text/csv; charset=utf-8", "csv", func() error {
+	s.auditFile(w, r, q, "text/csv; charset=utf-8", "csv", func() error {
 		return out.Write([]string{"id", "at", "who", "what", "on", "reason", "outcome", "before", "after", "correlationId"})
 	}, func(o operations.Operation) error {
 		cells := []string{
@@ -138,10 +145,10 @@ func (s *Server) auditCSV(w http.ResponseWriter, r *http.Request) {
 	}, func() error { out.Flush(); return out.Error() })
 }
 
-func (s *Server) auditNDJSON(w http.ResponseWriter, r *http.Request) {
+func (s *Server) auditNDJSON(w http.ResponseWriter, r *http.Request, q *input.Query) {
 	out := json.NewEncoder(w)
 	out.SetEscapeHTML(false)
-	s.auditFile(w, r, "application/x-ndjson", "ndjson", func() error { return nil },
+	s.auditFile(w, r, q, "application/x-ndjson", "ndjson", func() error { return nil },
 		func(o operations.Operation) error { return out.Encode(wire.OperationOf(o)) }, func() error { return nil })
 }
 
@@ -155,9 +162,8 @@ func harmless(cell string) string {
 
 // auditFile writes the record out, page after page. A failure after the first bytes ends the answer in the middle, so that nobody takes it for whole.
 func (s *Server) auditFile(
-	w http.ResponseWriter, r *http.Request, media, form string, begin func() error, write func(operations.Operation) error, flush func() error,
+	w http.ResponseWriter, r *http.Request, q *input.Query, media, form string, begin func() error, write func(operations.Operation) error, flush func() error,
 ) {
-	q := input.ParseQuery(r, []string{"who", "what", "outcome", "from", "to"})
 	f := s.auditFilter(q)
 	if err := q.Err(); err != nil {
 		s.fail(w, r, err)

@@ -46,28 +46,6 @@ func (s *Server) request(r *http.Request, in *input.Body, c domain.Command) (ord
 	return req, in.Finish(c)
 }
 
-// addItem is POST /orders/{id}/items. The currency of its price is the order's, so the order is loaded before the command can be read.
-func (s *Server) addItem(r *http.Request) (answer, error) {
-	return s.command(r, func(in *input.Body, id domain.OrderID) (domain.Command, orders.Loaded, error) {
-		loaded, err := s.load(r.Context(), in, id)
-		return domain.AddItem{Item: in.Item("", loaded.Order.Currency)}, loaded, err
-	})
-}
-
-// confirm is POST /orders/{id}/confirm.
-func (s *Server) confirm(r *http.Request) (answer, error) {
-	return s.command(r, func(*input.Body, domain.OrderID) (domain.Command, orders.Loaded, error) {
-		return domain.ConfirmOrder{}, orders.Loaded{}, nil
-	})
-}
-
-// cancel is POST /orders/{id}/cancel.
-func (s *Server) cancel(r *http.Request) (answer, error) {
-	return s.command(r, func(in *input.Body, _ domain.OrderID) (domain.Command, orders.Loaded, error) {
-		return domain.CancelOrder{Reason: in.Text("reason")}, orders.Loaded{}, nil
-	})
-}
-
 // load loads an order for the command of a body. The version that the body expects only spares reading a long one; what is wrong with it, or with
 // the command's id, is said elsewhere.
 func (s *Server) load(ctx context.Context, in *input.Body, id domain.OrderID) (orders.Loaded, error) {
@@ -76,9 +54,7 @@ func (s *Server) load(ctx context.Context, in *input.Body, id domain.OrderID) (o
 }
 
 // command reads, decides and stores one command on an order that exists.
-func (s *Server) command(
-	r *http.Request, read func(*input.Body, domain.OrderID) (domain.Command, orders.Loaded, error),
-) (answer, error) {
+func (s *Server) command(r *http.Request, c command) (answer, error) {
 	id, err := input.OrderID(r)
 	if err != nil {
 		return answer{}, err
@@ -87,11 +63,11 @@ func (s *Server) command(
 	if err != nil {
 		return answer{}, err
 	}
-	c, loaded, err := read(in, id)
+	given, loaded, err := c.read(s, r.Context(), in, id)
 	if err != nil {
 		return answer{}, err
 	}
-	req, err := s.request(r, in, c)
+	req, err := s.request(r, in, given)
 	req.OrderID, req.Loaded = id, loaded
 	var result orders.Result
 	if err == nil {
@@ -103,7 +79,7 @@ func (s *Server) command(
 	case err == nil:
 		return s.stored(r, result, http.StatusOK), nil
 	case fault.KindOf(err) == fault.Conflict:
-		return answer{}, s.conflict(r.Context(), in, req, err)
+		return answer{}, s.conflict(r.Context(), in, c, req, err)
 	case in.IsForm() && fault.KindOf(err) != fault.NotFound:
 		return answer{}, s.orderAgain(r.Context(), in, id, c, err)
 	}
@@ -125,15 +101,16 @@ func (s *Server) stored(r *http.Request, result orders.Result, status int) answe
 
 // orderAgain shows the order with the command's form as it was typed, and what is wrong with it. If even the order cannot be shown,
 // the error is shown alone.
-func (s *Server) orderAgain(ctx context.Context, in *input.Body, id domain.OrderID, c domain.Command, err error) error {
+func (s *Server) orderAgain(ctx context.Context, in *input.Body, id domain.OrderID, c command, err error) error {
 	stream, loadErr := s.commands.Load(ctx, id)
 	if loadErr != nil {
 		return err
 	}
 	m := s.orderPage(stream)
 	p := problemOf(err)
-	commandID, form := in.Text("commandId"), s.formOf(m.Forms, c)
-	form.Errors, form.Open = p.fields, true
+	form := &m.Forms[slices.IndexFunc(m.Forms, func(f views.Form) bool { return f.Path == c.path })]
+	form.Typed, form.Errors, form.Open = in.AllTyped(), p.fields, true
+	commandID := in.Text("commandId")
 	if _, parseErr := uuid.Parse(commandID); parseErr == nil {
 		form.CommandID = commandID // a retry after an unknown outcome must find its own result
 	}
@@ -148,31 +125,7 @@ func (s *Server) orderAgain(ctx context.Context, in *input.Body, id domain.Order
 	if hidden || len(p.fields) == 0 {
 		m.Problem = p.message
 	}
-	keepTyped(m.Forms, c, in)
 	return &shown{err: err, answer: s.orderAnswer(stream, m, nil)}
-}
-
-// formOf is the form that a command comes from.
-func (s *Server) formOf(forms *views.OrderForms, c domain.Command) *views.Form {
-	switch c.(type) {
-	case domain.AddItem:
-		return &forms.AddItem.Form
-	case domain.ConfirmOrder:
-		return &forms.Confirm.Form
-	}
-	return &forms.Cancel.Form
-}
-
-// keepTyped puts what was typed back into the command's form.
-func keepTyped(forms *views.OrderForms, c domain.Command, in *input.Body) {
-	switch c.(type) {
-	case domain.AddItem:
-		forms.AddItem.Line = views.Line{
-			SKU: in.Typed("sku"), Name: in.Typed("name"), Quantity: in.Typed("quantity"), Price: in.Typed("price"),
-		}
-	case domain.CancelOrder:
-		forms.Cancel.Reason = in.Typed("reason")
-	}
 }
 
 // receiptOf says where a stored command has arrived as of now, as far as this process knows.

@@ -17,7 +17,7 @@ import (
 const maxSince = 100
 
 // conflict answers a command whose order has moved: what happened since, by whom, what the same command would give now, and one press to go on.
-func (s *Server) conflict(ctx context.Context, in *input.Body, req orders.Request, cause error) error {
+func (s *Server) conflict(ctx context.Context, in *input.Body, c command, req orders.Request, cause error) error {
 	stream, err := s.commands.Load(ctx, req.OrderID)
 	if err != nil {
 		return err
@@ -42,19 +42,8 @@ func (s *Server) conflict(ctx context.Context, in *input.Body, req orders.Reques
 		m.Since = append(m.Since, s.timeline.happening(r, stream.Order.Reference))
 	}
 	// A new command id, because it is a new wish; the version first seen stays, because it is the evidence. The order must have it.
-	form := views.Form{OrderID: req.OrderID, CommandID: string(orders.NewCommandID()), Expected: head, Seen: min(seen, head), Action: redecided, Open: true}
-	forms := views.OrderForms{
-		AddItem: views.AddItemForm{Form: form, Currency: stream.Order.Currency}, Confirm: views.ConfirmForm{Form: form}, Cancel: views.CancelForm{Form: form},
-	}
-	keepTyped(&forms, req.Command, in)
-	switch req.Command.(type) {
-	case domain.AddItem:
-		m.AddItem = &forms.AddItem
-	case domain.ConfirmOrder:
-		m.Confirm = &forms.Confirm
-	case domain.CancelOrder:
-		m.Cancel = &forms.Cancel
-	}
+	m.Form = c.formOn(stream)
+	m.Form.Seen, m.Form.Typed, m.Form.Action.Action, m.Form.Open = min(seen, head), in.AllTyped(), redecided, true
 	return &shown{
 		err:      cause,
 		conflict: &wire.Conflict{Seen: seen, Head: head, Since: wire.EventsOf(s.codec, since), Redecided: wire.ActionOf(redecided)},

@@ -25,8 +25,7 @@ const (
 )
 
 // newOrder is GET /orders/new, empty or as a copy.
-func (s *Server) newOrder(r *http.Request) (answer, error) {
-	q := input.ParseQuery(r, []string{"copy"})
+func (s *Server) newOrder(r *http.Request, q *input.Query) (answer, error) {
 	if err := q.Err(); err != nil {
 		return answer{}, err
 	}
@@ -53,9 +52,9 @@ func (s *Server) newOrder(r *http.Request) (answer, error) {
 	}
 	a := s.newOrderPage(r.Context(), m)
 	a.json = func() any {
-		return map[string]any{"commandId": m.CommandID, "customerId": wire.OrNull(m.CustomerID), "currency": m.Currency,
-			"items": wire.ListOf(m.Lines, func(l views.Line) map[string]string {
-				return map[string]string{"sku": l.SKU, "name": l.Name, "quantity": l.Quantity, "price": l.Price}
+		return wire.NewOrder{CommandID: m.CommandID, CustomerID: wire.OrNull(m.CustomerID), Currency: m.Currency,
+			Items: wire.ListOf(m.Lines, func(l views.Line) wire.NewItem {
+				return wire.NewItem{SKU: l.SKU, Name: l.Name, Quantity: l.Quantity, Price: l.Price}
 			})}
 	}
 	return a, nil

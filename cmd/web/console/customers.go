@@ -22,8 +22,7 @@ const (
 )
 
 // customers is GET /customers.
-func (s *Server) customers(r *http.Request) (answer, error) {
-	q := input.ParseQuery(r, []string{"q", "sort", "cursor"})
+func (s *Server) customers(r *http.Request, q *input.Query) (answer, error) {
 	query := projections.CustomerQuery{Text: q.Get("q"), Sort: q.Sort("customer", "orders", "last"), Cursor: q.Get("cursor")}
 	if err := q.Err(); err != nil {
 		return answer{}, err
@@ -55,8 +54,7 @@ func (s *Server) customers(r *http.Request) (answer, error) {
 }
 
 // customer is GET /customers/{id}: totals, orders, and what happened to the newest of them.
-func (s *Server) customer(r *http.Request) (answer, error) {
-	q := input.ParseQuery(r, []string{"cursor"})
+func (s *Server) customer(r *http.Request, q *input.Query) (answer, error) {
 	if err := q.Err(); err != nil {
 		return answer{}, err
 	}

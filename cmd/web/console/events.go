@@ -25,8 +25,7 @@ import (
 const eventsPerPage = 50
 
 // allEvents is GET /events: newest first, all, of one type, or found by an id.
-func (s *Server) allEvents(r *http.Request) (answer, error) {
-	q := input.ParseQuery(r, []string{"type", "before", "q"})
+func (s *Server) allEvents(r *http.Request, q *input.Query) (answer, error) {
 	eventType, text, before := q.Get("type"), q.Get("q"), q.Get("before")
 	if eventType != "" && !slices.Contains(domain.EventTypes(), eventType) {
 		q.Complain("type", "“%s” is not an event type.", input.Clip(eventType))
@@ -163,8 +162,7 @@ func (f *references) of(ctx context.Context, read projections.Reader, ids []doma
 }
 
 // correlation is GET /events/correlation/{id}.
-func (s *Server) correlation(r *http.Request) (answer, error) {
-	q := input.ParseQuery(r, []string{"before"})
+func (s *Server) correlation(r *http.Request, q *input.Query) (answer, error) {
 	if err := q.Err(); err != nil {
 		return answer{}, err
 	}
@@ -184,12 +182,11 @@ func (s *Server) correlation(r *http.Request) (answer, error) {
 }
 
 // orderEvents is GET /orders/{id}/events: the timeline alone, newest first.
-func (s *Server) orderEvents(r *http.Request) (answer, error) {
+func (s *Server) orderEvents(r *http.Request, q *input.Query) (answer, error) {
 	id, err := input.OrderID(r)
 	if err != nil {
 		return answer{}, err
 	}
-	q := input.ParseQuery(r, []string{"before"})
 	before, given := q.Number("before")
 	if given && before < 1 {
 		q.Complain("before", "“before” must be the “next” of the page before.")
@@ -223,7 +220,7 @@ func (s *Server) orderEvents(r *http.Request) (answer, error) {
 }
 
 // event is GET /orders/{id}/events/{version}: one event as stored and as it is read today.
-func (s *Server) event(r *http.Request) (answer, error) {
+func (s *Server) event(r *http.Request, _ *input.Query) (answer, error) {
 	id, err := input.OrderID(r)
 	if err != nil {
 		return answer{}, err

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"headway/cmd/web/console/wire"
 	"headway/domain"
 	"headway/fault"
 	"headway/orders"
@@ -42,5 +43,5 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 		status = http.StatusServiceUnavailable
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
 	}
-	s.writeJSON(w, r, status, "application/json", map[string]any{"ready": ready, "parts": parts})
+	s.writeJSON(w, r, status, "application/json", wire.Readiness{Ready: ready, Parts: parts})
 }

@@ -23,12 +23,11 @@ const (
 )
 
 // order is GET /orders/{id}: folded from the stream, so that people always read their own write, whatever the read store does.
-func (s *Server) order(r *http.Request) (answer, error) {
+func (s *Server) order(r *http.Request, q *input.Query) (answer, error) {
 	id, err := input.OrderID(r)
 	if err != nil {
 		return answer{}, err
 	}
-	q := input.ParseQuery(r, []string{"at", "after"})
 	at, isAt := q.Number("at")
 	after := q.After(id)
 	if err := q.Err(); err != nil {
@@ -70,7 +69,7 @@ func (s *Server) orderAnswer(stream orders.Stream, m views.OrderPage, stamps map
 			trail := stream.Records[max(len(stream.Records)-maxJSONTrail, 0):]
 			return wire.OrderPage{
 				Order: wire.OrderOf(m.Body.Order), Version: m.Body.Order.Version, Head: stream.Head(), Stamps: stamps,
-				Events: wire.EventsOf(s.codec, trail), Actions: wire.ActionsOf(actionsOf(stream)),
+				Events: wire.EventsOf(s.codec, trail), Actions: wire.Actions(actionsOf(stream)),
 			}
 		},
 	}
@@ -91,23 +90,17 @@ func (s *Server) orderAt(stream orders.Stream, at int) answer {
 		json: func() any {
 			return wire.OrderPage{
 				Order: wire.OrderOf(m.Body.Order), Version: then.Order.Version, Head: stream.Head(), Stamps: map[string]wire.Stamp{},
-				Events: wire.EventsOf(s.codec, then.Records[max(len(then.Records)-maxJSONTrail, 0):]), Actions: wire.ActionsOf(actionsOf(stream)), At: &at, Changes: &changes,
+				Events: wire.EventsOf(s.codec, then.Records[max(len(then.Records)-maxJSONTrail, 0):]), Actions: wire.Actions(actionsOf(stream)), At: &at, Changes: &changes,
 			}
 		},
 	}
 }
 
-// orderPage is the order at its head, with its forms.
+// orderPage is the order at its head, with the form of each command.
 func (s *Server) orderPage(stream orders.Stream) views.OrderPage {
 	m := views.OrderPage{Body: s.timeline.body(stream)}
-	actions := actionsOf(stream)
-	form := func(a domain.Action) views.Form {
-		return views.Form{OrderID: m.Body.Order.ID, CommandID: string(orders.NewCommandID()), Expected: stream.Head(), Action: a}
-	}
-	m.Forms = &views.OrderForms{
-		AddItem: views.AddItemForm{Form: form(actions.AddItem), Line: views.Line{Quantity: "1"}, Currency: stream.Order.Currency},
-		Confirm: views.ConfirmForm{Form: form(actions.Confirm)},
-		Cancel:  views.CancelForm{Form: form(actions.Cancel)},
+	for _, c := range commands() {
+		m.Forms = append(m.Forms, c.formOn(stream))
 	}
 	return m
 }

@@ -19,8 +19,7 @@ import (
 const alikeShown = 5
 
 // orders is GET /orders.
-func (s *Server) orders(r *http.Request) (answer, error) {
-	q := input.ParseQuery(r, []string{"q", "customer", "from", "to", "sort", "cursor"}, "status")
+func (s *Server) orders(r *http.Request, q *input.Query) (answer, error) {
 	query := projections.OrderQuery{
 		Text: q.Get("q"), Statuses: q.Statuses(), Customer: q.Get("customer"), From: q.Moment("from", s.zone), To: q.Moment("to", s.zone),
 		Sort: q.Sort("created", "total", "customer", "status", "items"), Cursor: q.Get("cursor"),

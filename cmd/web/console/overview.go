@@ -20,8 +20,8 @@ const (
 )
 
 // overview is GET /. A part that cannot be read is left out of the page with a sentence; a program gets the error.
-func (s *Server) overview(r *http.Request) (answer, error) {
-	if err := input.ParseQuery(r, nil).Err(); err != nil {
+func (s *Server) overview(r *http.Request, q *input.Query) (answer, error) {
+	if err := q.Err(); err != nil {
 		return answer{}, err
 	}
 	now := s.clock()

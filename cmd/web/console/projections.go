@@ -15,21 +15,21 @@ import (
 )
 
 // projections is GET /projections.
-func (s *Server) projections(r *http.Request) (answer, error) {
-	if err := input.ParseQuery(r, nil).Err(); err != nil {
+func (s *Server) projections(r *http.Request, q *input.Query) (answer, error) {
+	if err := q.Err(); err != nil {
 		return answer{}, err
 	}
 	m, list := views.ProjectionsPage{Cards: s.freshness.cards(r.Context())}, s.projectionsOf(r.Context())
 	return answer{
 		title: "Projections", nav: views.NavProjections, watch: []string{"projections"},
 		page: func(f views.Frame) templ.Component { return views.Projections(f, m) },
-		json: func() any { return map[string]any{"projections": list} },
+		json: func() any { return wire.Projections{Projections: list} },
 	}, nil
 }
 
 // projection is GET /projections/{name}.
-func (s *Server) projection(r *http.Request) (answer, error) {
-	if err := input.ParseQuery(r, nil).Err(); err != nil {
+func (s *Server) projection(r *http.Request, q *input.Query) (answer, error) {
+	if err := q.Err(); err != nil {
 		return answer{}, err
 	}
 	name := r.PathValue("name")

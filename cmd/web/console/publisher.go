@@ -39,13 +39,13 @@ type publisher struct {
 }
 
 type rowFrame struct {
-	Type       string          `json:"type"`
-	Projection string          `json:"projection"`
-	ID         string          `json:"id"`
-	Version    int64           `json:"version"`
-	Head       int             `json:"head"`
-	HTML       string          `json:"html"`
-	Actions    *domain.Actions `json:"actions,omitempty"`
+	Type       string            `json:"type"`
+	Projection string            `json:"projection"`
+	ID         string            `json:"id"`
+	Version    int64             `json:"version"`
+	Head       int               `json:"head"`
+	HTML       string            `json:"html"`
+	Actions    wire.FrameActions `json:"actions,omitempty"`
 }
 
 type projectionFrame struct {
@@ -118,9 +118,9 @@ func (p *publisher) orderFragment(ctx context.Context, id domain.OrderID) {
 		p.hub.Publish(live.Message{Topics: []string{topic}, Key: key}) // pages fetch it themselves
 		return
 	}
-	actions := actionsOf(stream)
 	p.news.publish([]string{topic}, key, func() any {
-		return rowFrame{"row", "order", string(id), int64(stream.Head()), stream.Head(), p.render(ctx, views.OrderBodyLive(p.timeline.body(stream))), &actions}
+		return rowFrame{"row", "order", string(id), int64(stream.Head()), stream.Head(), p.render(ctx, views.OrderBodyLive(p.timeline.body(stream))),
+			wire.FrameActions(actionsOf(stream))}
 	})
 }
 

@@ -6,14 +6,15 @@ import (
 	"strings"
 
 	"headway/cmd/web/console/input"
+	"headway/cmd/web/console/wire"
 	"headway/fault"
 	"headway/static"
 )
 
 // Handler is everything the server answers: the chain from the outside in, then the list of routes.
 func (s *Server) Handler() http.Handler {
-	h := s.inTurn(s.routed(s.routes()))
-	h = input.JSONSuffix(h, static.Prefix)
+	h := s.inTurn(s.routed(muxOf(s.list)))
+	h = input.JSONSuffix(h, static.Prefix, openapiPath)
 	h = s.sameOrigin(h)
 	h = s.knownHost(h)
 	h = secure(h)
@@ -21,42 +22,97 @@ func (s *Server) Handler() http.Handler {
 	return h
 }
 
-func (s *Server) routes() *http.ServeMux {
-	mux := http.NewServeMux()
-	mux.Handle("GET /{$}", s.page(s.overview))
+// route is one line of the list of all that is answered.
+type route struct {
+	method, path string
+	does         string // in /openapi.json
+	handler      http.Handler
+	query        []input.Param // of a GET; any other name is refused
+	body         []field       // of a POST
+	status       int           // of a success
+	gives        any           // the JSON of a success, as any value of its type; nil if it gives none
+	home         string        // where a GET shows the form that is sent here; its {id} is the order's
+}
 
-	mux.Handle("GET /orders", s.page(s.orders))
-	mux.Handle("GET /orders/new", s.page(s.newOrder))
-	mux.Handle("POST /orders", s.page(s.create))
-	mux.Handle("GET /orders/{id}", s.page(s.order))
-	mux.Handle("POST /orders/{id}/items", s.page(s.addItem))
-	mux.Handle("POST /orders/{id}/confirm", s.page(s.confirm))
-	mux.Handle("POST /orders/{id}/cancel", s.page(s.cancel))
-	mux.Handle("GET /orders/{id}/events", s.page(s.orderEvents))
-	mux.Handle("GET /orders/{id}/events/{version}", s.page(s.event))
+// routes is the list. What takes a query takes it from here.
+func (s *Server) routes() []route {
+	q := input.Param{Name: "q", Does: "Words to find."}
+	sort := input.Param{Name: "sort", Does: "A column, with a minus in front to descend."}
+	cursor := input.Param{Name: "cursor", Does: "The “next” of the page before."}
+	before := input.Param{Name: "before", Does: "The “next” of the page before."}
+	list := []route{
+		s.get("/{$}", "Numbers of today, projections and the latest events", s.overview, wire.Overview{}),
 
-	mux.Handle("GET /events", s.page(s.allEvents))
-	mux.Handle("GET /events/correlation/{id}", s.page(s.correlation))
+		s.get("/orders", "List and search orders", s.orders, wire.Orders{}, q,
+			input.Param{Name: "status", Does: "Any of these.", Many: true}, input.Param{Name: "customer", Does: "The whole name."},
+			input.Param{Name: "from", Does: "Created then or later: a date or a time."}, input.Param{Name: "to", Does: "Created before: a date or a time."},
+			sort, cursor),
+		s.get("/orders/new", "What the form of a new order begins with", s.newOrder, wire.NewOrder{},
+			input.Param{Name: "copy", Does: "The id of an order to begin with."}),
+		s.post("/orders", "Create an order", s.create, http.StatusCreated, createFields(), "/orders/new"),
+		s.get("/orders/{id}", "One order, as its events say", s.order, wire.OrderPage{},
+			input.Param{Name: "at", Does: "As of this version."},
+			input.Param{Name: "after", Does: "ORDER@VERSION, as a receipt leads here: waits a moment for the projections."}),
+		s.get("/orders/{id}/events", "The events of an order, newest first", s.orderEvents, wire.Events{}, before),
+		s.get("/orders/{id}/events/{version}", "One event, as stored and as it is read today", s.event, wire.EventPage{}),
 
-	mux.Handle("GET /customers", s.page(s.customers))
-	mux.Handle("GET /customers/{id}", s.page(s.customer))
+		s.get("/events", "Events, newest first", s.allEvents, wire.Events{},
+			input.Param{Name: "type", Does: "Of this type."}, before, input.Param{Name: "q", Does: "An id of an order, a command, an event or a conversation."}),
+		s.get("/events/correlation/{id}", "Everything that one conversation caused", s.correlation, wire.Events{}, before),
 
-	mux.Handle("GET /projections", s.page(s.projections))
-	mux.Handle("GET /projections/{name}", s.page(s.projection))
+		s.get("/customers", "List and search customers", s.customers, wire.Customers{}, q, sort, cursor),
+		s.get("/customers/{id}", "One customer with a page of orders", s.customer, wire.CustomerPage{}, cursor),
 
-	mux.Handle("GET /audit", s.page(s.audit))
-	mux.Handle("GET /audit/{id}", s.page(s.auditEntry))
-	mux.HandleFunc("GET /audit.csv", s.auditCSV)
-	mux.HandleFunc("GET /audit.ndjson", s.auditNDJSON)
+		s.get("/projections", "What each projection does", s.projections, wire.Projections{}),
+		s.get("/projections/{name}", "One projection", s.projection, wire.Projection{}),
 
-	mux.HandleFunc("POST /theme", s.setTheme)
-	if s.demo {
-		mux.HandleFunc("POST /demo/staff", s.setStaff)
+		s.get("/audit", "What was done and is no order's event, newest first", s.audit, wire.Operations{}, append(auditParams(), cursor)...),
+		s.get("/audit/{id}", "One operation on record", s.auditEntry, wire.Operation{}),
+		file("/audit.csv", "The record as a table", s.auditCSV, auditParams()...),
+		file("/audit.ndjson", "The record, one operation a line", s.auditNDJSON, auditParams()...),
+
+		{method: http.MethodPost, path: "/theme", does: "Choose the colours of this browser", handler: http.HandlerFunc(s.setTheme),
+			body: []field{{"theme", text("dark"), required}, {"back", text("/orders"), optional}}, status: http.StatusSeeOther},
+		{method: http.MethodGet, path: "/live", does: "The live view, a websocket", handler: s.hub, status: http.StatusSwitchingProtocols},
+		{method: http.MethodGet, path: "/healthz", does: "Whether the process is alive", handler: http.HandlerFunc(s.healthz), status: http.StatusOK},
+		{method: http.MethodGet, path: "/readyz", does: "Whether the console can be used, part by part", handler: http.HandlerFunc(s.readyz),
+			status: http.StatusOK, gives: wire.Readiness{}},
+		{method: http.MethodGet, path: openapiPath, does: "This document", handler: http.HandlerFunc(s.openapi), status: http.StatusOK},
+		{method: http.MethodGet, path: static.Prefix + "{file...}", does: "Styles and scripts", handler: s.static, status: http.StatusOK},
 	}
-	mux.Handle("GET /live", s.hub)
-	mux.HandleFunc("GET /healthz", s.healthz)
-	mux.HandleFunc("GET /readyz", s.readyz)
-	mux.Handle("GET "+static.Prefix, s.static)
+	for _, c := range commands() {
+		give := func(r *http.Request) (answer, error) { return s.command(r, c) }
+		list = append(list, s.post("/orders/{id}/"+c.path, c.does, give, http.StatusOK, slices.Concat(commandFields(), c.fields), "/orders/{id}"))
+	}
+	if s.demo {
+		list = append(list, route{method: http.MethodPost, path: "/demo/staff", does: "Choose who to be in the demo", handler: http.HandlerFunc(s.setStaff),
+			body: []field{{"staff", text("operator"), required}, {"back", text("/orders"), optional}}, status: http.StatusSeeOther})
+	}
+	return list
+}
+
+// get is a page, which programs read as JSON.
+func (s *Server) get(path, does string, read func(*http.Request, *input.Query) (answer, error), gives any, query ...input.Param) route {
+	h := s.page(func(r *http.Request) (answer, error) { return read(r, input.ParseQuery(r, query...)) })
+	return route{method: http.MethodGet, path: path, does: does, handler: h, query: query, status: http.StatusOK, gives: gives}
+}
+
+// file is a GET that is answered as it is read.
+func file(path, does string, write func(http.ResponseWriter, *http.Request, *input.Query), query ...input.Param) route {
+	h := func(w http.ResponseWriter, r *http.Request) { write(w, r, input.ParseQuery(r, query...)) }
+	return route{method: http.MethodGet, path: path, does: does, handler: http.HandlerFunc(h), query: query, status: http.StatusOK}
+}
+
+// post is a command, which is answered with a receipt.
+func (s *Server) post(path, does string, h handler, status int, body []field, home string) route {
+	return route{method: http.MethodPost, path: path, does: does, handler: s.page(h), body: body, status: status, gives: wire.Receipt{}, home: home}
+}
+
+func muxOf(list []route) *http.ServeMux {
+	mux := http.NewServeMux()
+	for _, rt := range list {
+		mux.Handle(rt.method+" "+rt.path, rt.handler)
+	}
 	return mux
 }
 
@@ -71,7 +127,7 @@ func (s *Server) routed(mux *http.ServeMux) http.HandlerFunc {
 		probe := &probe{header: http.Header{}}
 		h.ServeHTTP(probe, r)
 		if probe.status == http.StatusMethodNotAllowed {
-			if form := formPath(r.URL.Path); form != "/" && r.Method == http.MethodGet && !input.WantsJSON(r) { // a bookmark of what a form was answered with
+			if form := s.formPath(r.URL.Path); form != "/" && r.Method == http.MethodGet && !input.WantsJSON(r) { // a bookmark of what a form was answered with
 				http.Redirect(w, r, form, http.StatusSeeOther) //nolint:gosec // a path of this server, made from an id that was parsed
 				return
 			}
@@ -84,16 +140,36 @@ func (s *Server) routed(mux *http.ServeMux) http.HandlerFunc {
 }
 
 // formPath is where a GET shows the form that is sent to a path; "/" if there is none.
-func formPath(path string) string {
-	if path == "/orders" {
-		return "/orders/new"
+func (s *Server) formPath(path string) string {
+	for _, rt := range s.list {
+		id, ok := matches(rt.path, path)
+		if rt.home == "" || !ok {
+			continue
+		}
+		if !strings.Contains(rt.home, "{id}") {
+			return rt.home
+		}
+		if order, err := input.ParseOrderID(id); err == nil {
+			return strings.Replace(rt.home, "{id}", string(order), 1)
+		}
 	}
-	id, command, _ := strings.Cut(strings.TrimPrefix(path, "/orders/"), "/")
-	order, err := input.ParseOrderID(id)
-	if err != nil || !slices.Contains([]string{"items", "confirm", "cancel"}, command) {
-		return "/"
+	return "/"
+}
+
+// matches tells whether a path is one of a route's, and what its {id} is.
+func matches(pattern, path string) (id string, ok bool) {
+	want, have := strings.Split(pattern, "/"), strings.Split(path, "/")
+	if len(want) != len(have) {
+		return "", false
 	}
-	return "/orders/" + string(order)
+	for i, part := range want {
+		if part == "{id}" {
+			id = have[i]
+		} else if !strings.HasPrefix(part, "{") && part != have[i] {
+			return "", false
+		}
+	}
+	return id, true
 }
 
 // probe learns what the mux would answer.

@@ -61,6 +61,8 @@ type Server struct {
 	taken      chan leaseTaken // leases that are to be put on record
 	pages      turns           // of GET
 	buffers    sync.Pool       // of *bytes.Buffer
+	list       []route
+	document   func() []byte // of /openapi.json
 }
 
 // New joins everything that a request needs. It starts nothing: Begin and Run do.
@@ -94,6 +96,8 @@ func New(o Options) *Server {
 		news: s.news, hub: s.hub, commands: s.commands, read: s.read, timeline: s.timeline, freshness: s.freshness, moments: s.moments,
 		zone: o.Zone, clock: o.Clock, log: o.Log,
 	}
+	s.list = s.routes()
+	s.document = sync.OnceValue(func() []byte { return document(s.list) })
 	return s
 }
 

@@ -247,7 +247,7 @@ func TestShapes(t *testing.T) {
 		t.Errorf("a receipt before any projection moved: %+v", receipt)
 	}
 	c.project()
-	seen := consoletest.Decoded[wire.OrderPage](t, c.GetJSON("/orders/"+id+"?at=2"))
+	seen := consoletest.Decoded[consoletest.OrderPage](t, c.GetJSON("/orders/"+id+"?at=2"))
 	if len(*seen.Changes) == 0 || (*seen.Changes)[0].Field != "status" || (*seen.Changes)[0].To != "confirmed" {
 		t.Errorf("what version 2 changed: %+v", seen.Changes)
 	}
@@ -275,7 +275,7 @@ func TestStamps(t *testing.T) {
 	if s := stamp(); s.State != "behind" || s.Behind.Events != 1 || *s.Version != 1 || *s.Head != 2 {
 		t.Errorf("before projecting: %+v", s)
 	}
-	page := consoletest.Decoded[wire.OrderPage](t, c.GetJSON("/orders/"+id))
+	page := consoletest.Decoded[consoletest.OrderPage](t, c.GetJSON("/orders/"+id))
 	if page.Version != 2 || page.Order.Status != domain.Confirmed || page.Stamps[projections.OrderList].State != "behind" {
 		t.Errorf("the order's page: %+v", page)
 	}
@@ -375,7 +375,7 @@ func TestConflict(t *testing.T) {
 	if r.Status != http.StatusSeeOther || r.Header.Get("Location") != fmt.Sprintf("/orders/%s?after=%s@4", id, id) {
 		t.Fatalf("%d %s", r.Status, r.Header.Get("Location"))
 	}
-	page := consoletest.Decoded[wire.OrderPage](t, c.GetJSON("/orders/"+id))
+	page := consoletest.Decoded[consoletest.OrderPage](t, c.GetJSON("/orders/"+id))
 	last := page.Events[len(page.Events)-1]
 	if last.Version != 4 || last.Metadata.SeenVersion == nil || *last.Metadata.SeenVersion != 1 {
 		t.Errorf("the version first seen is not stored: %+v", last.Metadata)
@@ -518,7 +518,7 @@ func TestMarkupIsText(t *testing.T) {
 type frameJSON struct {
 	Type, Projection, ID, HTML string
 	Version, Head              int64
-	Actions                    *domain.Actions
+	Actions                    map[string]domain.Action
 }
 
 func (c *console) dial() *websocket.Conn {
@@ -588,7 +588,7 @@ func TestSecondWindow(t *testing.T) {
 				t.Errorf("the row: %s", f.HTML)
 			}
 		case "order":
-			if f.Actions == nil || f.Actions.Confirm.Allowed || f.Actions.Confirm.Reason == "" || strings.Contains(f.HTML, "<form") {
+			if f.Actions == nil || f.Actions["confirm"].Allowed || f.Actions["confirm"].Reason == "" || strings.Contains(f.HTML, "<form") {
 				t.Errorf("the order: %+v %s", f.Actions, f.HTML)
 			}
 		}
@@ -689,7 +689,7 @@ func TestChoices(t *testing.T) {
 	r = c.Send("POST", "/orders", "application/json", `{"commandId":"`+uuid.NewString()+`","customerId":"Ada","currency":"EUR",`+
 		`"items":[{"sku":"A","name":"B","quantity":1,"price":"1"}]}`, "X-Demo-Staff", "operator2")
 	id := string(consoletest.Decoded[wire.Receipt](t, r).OrderID)
-	if e := consoletest.Decoded[wire.OrderPage](t, c.GetJSON("/orders/"+id)).Events[0]; *e.Metadata.UserID != "operator2" {
+	if e := consoletest.Decoded[consoletest.OrderPage](t, c.GetJSON("/orders/"+id)).Events[0]; *e.Metadata.UserID != "operator2" {
 		t.Errorf("the event names %q", *e.Metadata.UserID)
 	}
 	openConsole(t).PostForm("/demo/staff", "staff", "admin", "back", "/").Wants(t, 404)

@@ -122,6 +122,13 @@ type Problem struct {
 	Redecided           wire.Action
 }
 
+// OrderPage is an order as a program reads it.
+type OrderPage struct {
+	wire.OrderPage
+
+	Actions map[string]wire.Action `json:"actions"`
+}
+
 // FormFields are the hidden fields of the form on a page that posts to action.
 func FormFields(t testing.TB, page, action string) map[string]string {
 	t.Helper()

@@ -43,6 +43,7 @@ type Body struct {
 	form   bool
 	values map[string]value
 	read   map[string]bool
+	asked  map[string]int     // which as the how manyth
 	wrong  []fault.FieldError // what the reads complained about, in the order of the reads
 	shape  bool               // one of them is about the type of a value: Malformed, not Invalid
 }
@@ -78,7 +79,7 @@ func Read(r *http.Request) (*Body, error) {
 		}
 		return nil, &fault.Error{Kind: fault.Malformed, Message: "The body could not be read to its end.", Cause: err}
 	}
-	in := &Body{form: !isJSON, values: map[string]value{}, read: map[string]bool{}}
+	in := &Body{form: !isJSON, values: map[string]value{}, read: map[string]bool{}, asked: map[string]int{}}
 	if isJSON {
 		err = in.parseJSON(body)
 	} else {
@@ -272,6 +273,9 @@ func (in *Body) Complain(field, format string, args ...any) {
 func (in *Body) get(field string, kind valueKind) (value, bool) {
 	v, ok := in.values[field]
 	in.read[field] = true
+	if _, again := in.asked[field]; !again {
+		in.asked[field] = len(in.asked)
+	}
 	if !ok || v.kind == "" {
 		return value{}, false
 	}
@@ -291,6 +295,15 @@ func (in *Body) Text(field string) string {
 
 // Typed is a value exactly as it was sent, to show it again.
 func (in *Body) Typed(field string) string { return in.values[field].text }
+
+// AllTyped is every text exactly as it was sent, by its path.
+func (in *Body) AllTyped() map[string]string {
+	typed := make(map[string]string, len(in.values))
+	for path, v := range in.values {
+		typed[path] = v.text
+	}
+	return typed
+}
 
 // whole is a whole number: a JSON number, or the digits of a form. what is its name in a sentence, such as "The quantity".
 func (in *Body) whole(field, what string) int64 {
@@ -401,23 +414,22 @@ func (in *Body) Finish(command domain.Command) error {
 	if len(in.wrong) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(in.wrong, func(a, b fault.FieldError) int { return compareFields(a.Field, b.Field) })
+	slices.SortStableFunc(in.wrong, func(a, b fault.FieldError) int { return in.compare(a.Field, b.Field) })
 	return &fault.Error{Kind: fault.Invalid, Message: in.wrong[0].Message, Fields: in.wrong}
 }
 
-// compareFields orders paths as the forms show them.
-func compareFields(a, b string) int {
-	order := []string{"commandId", "expectedVersion", "seenVersion", "customerId", "currency", "reference", "items",
-		"sku", "name", "quantity", "price", "reason"}
-	rank := func(path string) (int, int, int) {
-		if n, rest, ok := lineOf(path); ok {
-			return slices.Index(order, "items"), n + 1, slices.Index(order, strings.TrimPrefix(rest, "."))
+// compare orders fields as forms show them: what every command carries first, then in the order in which the command was read.
+func (in *Body) compare(a, b string) int {
+	rank := func(field string) int {
+		if at := slices.Index([]string{"commandId", "expectedVersion", "seenVersion"}, field); at >= 0 {
+			return at - 3
 		}
-		return slices.Index(order, path), 0, 0
+		if n, asked := in.asked[field]; asked {
+			return n
+		}
+		return len(in.asked)
 	}
-	a1, a2, a3 := rank(a)
-	b1, b2, b3 := rank(b)
-	return slices.Compare([]int{a1, a2, a3}, []int{b1, b2, b3})
+	return rank(a) - rank(b)
 }
 
 // DropBlankLines leaves out lines that nobody filled in, unless there is no other.

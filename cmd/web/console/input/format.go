@@ -4,17 +4,19 @@ import (
 	"context"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
 
 type formatKey struct{}
 
-// JSONSuffix takes ".json" off the path of a GET and remembers it for WantsJSON; not of the files below except. A dot that is escaped (%2E) is part of a name.
-func JSONSuffix(next http.Handler, except string) http.Handler {
+// JSONSuffix takes ".json" off the path of a GET and remembers it for WantsJSON; not of a path that begins as one of except does. A dot that is escaped (%2E) is part of a name.
+func JSONSuffix(next http.Handler, except ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		const suffix = ".json"
-		if r.Method == http.MethodGet && strings.HasSuffix(r.URL.EscapedPath(), suffix) && !strings.HasPrefix(r.URL.Path, except) {
+		own := slices.ContainsFunc(except, func(prefix string) bool { return strings.HasPrefix(r.URL.Path, prefix) })
+		if r.Method == http.MethodGet && strings.HasSuffix(r.URL.EscapedPath(), suffix) && !own {
 			r = r.WithContext(context.WithValue(r.Context(), formatKey{}, true))
 			url := *r.URL
 			url.Path = strings.TrimSuffix(url.Path, suffix)

@@ -185,7 +185,8 @@ func FuzzQuery(f *testing.F) {
 		limit, after int
 	}
 	of := func(raw string) (read, error) {
-		q := ParseQuery(&http.Request{URL: &url.URL{RawQuery: raw}}, []string{"q", "from", "to", "sort", "cursor", "limit", "after"}, "status")
+		q := ParseQuery(&http.Request{URL: &url.URL{RawQuery: raw}}, Param{Name: "q"}, Param{Name: "from"}, Param{Name: "to"}, Param{Name: "sort"},
+			Param{Name: "cursor"}, Param{Name: "limit"}, Param{Name: "after"}, Param{Name: "status", Many: true})
 		limit, _ := q.Number("limit")
 		r := read{q.Get("q"), q.Get("cursor"), q.Moment("from", time.UTC), q.Moment("to", time.UTC), q.Statuses(), string(q.Sort("created", "total")),
 			limit, q.After(aCommand)}

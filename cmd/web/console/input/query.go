@@ -25,8 +25,15 @@ type Query struct {
 	wrong  []fault.FieldError
 }
 
-// ParseQuery reads the names a page knows; many may repeat. An empty value is as good as none.
-func ParseQuery(r *http.Request, once []string, many ...string) *Query {
+// Param is a name that a query may have.
+type Param struct {
+	Name string
+	Does string // what it asks for
+	Many bool   // it may repeat
+}
+
+// ParseQuery reads the names a page knows. An empty value is as good as none.
+func ParseQuery(r *http.Request, known ...Param) *Query {
 	q := &Query{values: url.Values{}}
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -34,11 +41,12 @@ func ParseQuery(r *http.Request, once []string, many ...string) *Query {
 		return q
 	}
 	for name, texts := range values {
+		at := slices.IndexFunc(known, func(p Param) bool { return p.Name == name })
 		switch {
-		case !slices.Contains(once, name) && !slices.Contains(many, name):
+		case at < 0:
 			q.Complain(Clip(name), "This page has no filter “%s”.", Clip(name))
 			continue
-		case len(texts) > 1 && !slices.Contains(many, name):
+		case len(texts) > 1 && !known[at].Many:
 			q.Complain(name, "“%s” can be given only once.", name)
 		}
 		for _, text := range texts {

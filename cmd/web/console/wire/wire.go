@@ -5,6 +5,7 @@ package wire
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"time"
 	"unicode/utf8"
 
@@ -100,11 +101,37 @@ type Action struct {
 	Reason  *string `json:"reason"` // null if it is allowed
 }
 
-// Actions are what can be done with an order.
-type Actions struct {
-	AddItem Action `json:"addItem"`
-	Confirm Action `json:"confirm"`
-	Cancel  Action `json:"cancel"`
+// Actions are what can be done with an order: an object whose names are those of domain.ActionsOf, in their order.
+type Actions []domain.NamedAction
+
+// MarshalJSON writes the object.
+func (a Actions) MarshalJSON() ([]byte, error) {
+	return object(a, func(n domain.NamedAction) any { return ActionOf(n.Action) })
+}
+
+// FrameActions are Actions as the live view tells them: a reason that there is none of is empty.
+type FrameActions []domain.NamedAction
+
+// MarshalJSON writes the object.
+func (a FrameActions) MarshalJSON() ([]byte, error) {
+	return object(a, func(n domain.NamedAction) any { return n.Action })
+}
+
+// object is a JSON object with its names in the order of the list.
+func object(list []domain.NamedAction, of func(domain.NamedAction) any) ([]byte, error) {
+	out := []byte{'{'}
+	for i, n := range list {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		value, err := json.Marshal(of(n))
+		if err != nil {
+			return nil, err
+		}
+		out = append(strconv.AppendQuote(out, n.Name), ':')
+		out = append(out, value...)
+	}
+	return append(out, '}'), nil
 }
 
 // Event is one event.
@@ -252,6 +279,33 @@ type Projection struct {
 	} `json:"progress"`
 }
 
+// Projections are all of them.
+type Projections struct {
+	Projections []Projection `json:"projections"`
+}
+
+// NewOrder is what the form of a new order begins with.
+type NewOrder struct {
+	CommandID  string    `json:"commandId"`
+	Currency   string    `json:"currency"`
+	CustomerID *string   `json:"customerId"`
+	Items      []NewItem `json:"items"`
+}
+
+// NewItem is one item as a form has it.
+type NewItem struct {
+	Name     string `json:"name"`
+	Price    string `json:"price"`
+	Quantity string `json:"quantity"`
+	SKU      string `json:"sku"`
+}
+
+// Readiness is whether the console can be used, part by part.
+type Readiness struct {
+	Parts map[string]string `json:"parts"`
+	Ready bool              `json:"ready"`
+}
+
 // Overview is the first page.
 type Overview struct {
 	Statuses        map[domain.Status]int `json:"statuses"`
@@ -350,11 +404,6 @@ func OrderOf(o domain.Order) Order {
 
 // ActionOf is an action in its shape.
 func ActionOf(a domain.Action) Action { return Action{a.Allowed, OrNull(a.Reason)} }
-
-// ActionsOf are actions in their shape.
-func ActionsOf(a domain.Actions) Actions {
-	return Actions{ActionOf(a.AddItem), ActionOf(a.Confirm), ActionOf(a.Cancel)}
-}
 
 // StoredEvent is a record exactly as it is kept; data that is not JSON becomes a string.
 func StoredEvent(r eventstore.Record) Event {
