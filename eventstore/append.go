@@ -2,6 +2,7 @@ package eventstore
 
 import (
 	"regexp"
+	"strings"
 
 	"headway/fault"
 )
@@ -9,11 +10,19 @@ import (
 // categories are what a category may be called.
 var categories = regexp.MustCompile(`^[a-z][a-z-]{0,31}$`)
 
+// looksForeign tells whether a bare id could be the key of a stream of another category.
+func looksForeign(id string) bool {
+	category, _, found := strings.Cut(id, "#")
+	return found && categories.MatchString(category)
+}
+
 // CheckAppend refuses what no store takes: a stream without a name, no events or too many, data that is too large. Every engine asks it first.
 func CheckAppend(id StreamID, m Metadata, events []NewEvent) error {
 	switch {
 	case !categories.MatchString(id.Category) || id.ID == "":
 		return fault.Errorf(fault.Internal, "A stream has a category and an id.")
+	case id.Category == FirstCategory && looksForeign(id.ID):
+		return fault.Errorf(fault.Internal, "The id %s is what a stream of another category is stored under.", id.ID)
 	case m.CausationID == "":
 		return fault.Errorf(fault.Internal, "An append needs the id of its command.")
 	case len(events) == 0:

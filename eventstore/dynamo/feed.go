@@ -142,6 +142,9 @@ func (f *follower) moves(ctx context.Context, after, until string, want int, yie
 		partition: func(n int) types.AttributeValue { return number(sliceNumber(f.category, n)) }, part: f.part,
 	}
 	return f.store.merge(ctx, r, want, func(i item) (bool, error) {
+		if !ofKey(f.category, i) { // a slice of another category may have the same number
+			return true, nil
+		}
 		h, err := headIn(f.category, i)
 		if err != nil {
 			return false, err

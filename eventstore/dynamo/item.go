@@ -51,6 +51,12 @@ func within(category, value string) string {
 	return category + "#" + value
 }
 
+// ofKey tells whether an item of which only its key and what is in an index is known can be of a category.
+func ofKey(category string, i item) bool {
+	f := fields{item: i}
+	return category == eventstore.FirstCategory || strings.HasPrefix(f.text(aggregateID), category+"#")
+}
+
 // streamOf is the stream of a stored key, of which the category is known.
 func streamOf(category, key string) eventstore.StreamID {
 	if category == "" || category == eventstore.FirstCategory {

@@ -148,21 +148,21 @@ func (s *Store) ByType(
 	if eventType == "" {
 		r = keyRange{index: allIndex, hash: shardNumber, partition: func(n int) types.AttributeValue { return number(sliceNumber(category, n)) }}
 	}
-	return s.list(ctx, typeCursor, r, before, limit, len(eventType) <= MaxKeyBytes)
+	return s.list(ctx, category, typeCursor, r, before, limit, len(eventType) <= MaxKeyBytes)
 }
 
 // ByCorrelation is eventstore.Store's. Events without a correlation id are not listed.
 func (s *Store) ByCorrelation(
 	ctx context.Context, category, id string, before eventstore.Cursor, limit int,
 ) ([]eventstore.Record, eventstore.Cursor, error) {
-	return s.list(ctx, correlationCursor, keyRange{index: correlationIndex, hash: correlationShard,
+	return s.list(ctx, category, correlationCursor, keyRange{index: correlationIndex, hash: correlationShard,
 		partition: func(n int) types.AttributeValue { return text(inShard(within(category, id), n)) }}, before, limit, fits(id))
 }
 
 // list reads one page of events, newest first: the keys from an index, the events from the table. One key more than asked for tells whether
 // there is another page.
 func (s *Store) list(
-	ctx context.Context, kind cursorKind, r keyRange, before eventstore.Cursor, limit int, possible bool,
+	ctx context.Context, category string, kind cursorKind, r keyRange, before eventstore.Cursor, limit int, possible bool,
 ) ([]eventstore.Record, eventstore.Cursor, error) {
 	bounded, leave, err := s.reading(ctx)
 	if err != nil {
@@ -204,7 +204,8 @@ func (s *Store) list(
 	}
 	var records []eventstore.Record
 	for _, key := range order {
-		if r, ok := found[key]; ok { // a transaction reaches the index before a batch can see all of it
+		// A transaction reaches the index before a batch can see all of it; and a value of the first category may look like one of another.
+		if r, ok := found[key]; ok && r.Stream.Category == category {
 			records = append(records, r)
 		}
 	}

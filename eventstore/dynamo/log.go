@@ -35,7 +35,7 @@ func (l logItem) item() item {
 
 // readLog reads the log's item, and makes it if there is none: of a log that is new, or that layout 1 wrote. Refused if a newer layout did.
 func (s *Store) readLog(ctx context.Context) (logItem, error) {
-	for {
+	for attempt := 0; ; attempt++ {
 		out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
 			TableName: aws.String(s.events), ConsistentRead: aws.Bool(true), Key: logKey(),
 		})
@@ -59,6 +59,11 @@ func (s *Store) readLog(ctx context.Context) (logItem, error) {
 		})
 		if _, another := errors.AsType[*types.TransactionCanceledException](err); err != nil && !another {
 			return logItem{}, fault.Unreachable(err, unwritable)
+		}
+		if err != nil { // another process was faster, or is about to be
+			if err := pause(ctx, backoff(attempt)); err != nil {
+				return logItem{}, readFailed(ctx, err)
+			}
 		}
 	}
 }

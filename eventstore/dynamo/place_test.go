@@ -3,6 +3,7 @@ package dynamo
 import (
 	"context"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"headway/eventstore"
 	"headway/eventstore/storetest"
+	"headway/orders/orderstest"
 )
 
 // order is the category of the tests' streams.
@@ -21,6 +23,10 @@ const order = eventstore.FirstCategory
 
 func TestStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Place { return newPlace(t) })
+}
+
+func TestOrders(t *testing.T) {
+	orderstest.Run(t, func(t *testing.T) storetest.Place { return newPlace(t) })
 }
 
 // engine is the URL of the DynamoDB Local that the tests use.
@@ -91,6 +97,27 @@ func (p *place) Plant(t *testing.T, records ...eventstore.Record) {
 			write(t, client, table, rest)
 		}
 	}
+}
+
+// Copy makes other tables with the same items, as a restore does.
+func (p *place) Copy(t *testing.T) storetest.Place {
+	t.Helper()
+	another, client := newPlace(t), p.client(t)
+	from, to := Tables(p.options.Prefix), Tables(another.options.Prefix)
+	for i := range from {
+		for pages := dynamodb.NewScanPaginator(client, &dynamodb.ScanInput{TableName: aws.String(from[i].Name)}); pages.HasMorePages(); {
+			page, err := pages.NextPage(t.Context())
+			must(t, err)
+			for chunk := range slices.Chunk(page.Items, 25) {
+				var puts []types.WriteRequest
+				for _, i := range chunk {
+					puts = append(puts, types.WriteRequest{PutRequest: &types.PutRequest{Item: i}})
+				}
+				write(t, client, to[i].Name, puts)
+			}
+		}
+	}
+	return another
 }
 
 func write(tb testing.TB, client *dynamodb.Client, table string, puts []types.WriteRequest) {

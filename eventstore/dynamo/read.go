@@ -39,6 +39,9 @@ func (s *Store) Read(ctx context.Context, id eventstore.StreamID, after int) ([]
 		if err != nil {
 			return nil, readFailed(ctx, err)
 		}
+		if len(found) > 0 && found[0].Stream != id { // a stream of another category has the key
+			return nil, nil
+		}
 		if whole(found, after) || attempt == settleTries {
 			return recordsOf(found), nil
 		}
@@ -103,12 +106,14 @@ func (s *Store) Heads(ctx context.Context, ids ...eventstore.StreamID) ([]events
 		return nil, err
 	}
 	defer leave()
-	asked := make(map[string]eventstore.StreamID, len(ids))
+	asked := make(map[eventstore.StreamID]bool, len(ids))
+	known := make(map[string]bool, len(ids))
 	var keys []item
 	for _, id := range ids {
-		if _, twice := asked[id.Key()]; !twice && fits(id.Key()) {
-			asked[id.Key()] = id
-			keys = append(keys, item{aggregateID: text(id.Key())})
+		asked[id] = true
+		if key := id.Key(); !known[key] && fits(key) {
+			known[key] = true
+			keys = append(keys, item{aggregateID: text(key)})
 		}
 	}
 	items, err := s.batchGet(bounded, s.heads, keys)
@@ -118,7 +123,11 @@ func (s *Store) Heads(ctx context.Context, ids ...eventstore.StreamID) ([]events
 	var heads []eventstore.Head
 	for _, i := range items {
 		f := fields{item: i}
-		h, err := headOf(asked[f.text(aggregateID)], i)
+		id := streamOf(f.optional(categoryName), f.text(aggregateID))
+		if !asked[id] { // a stream of another category has the key
+			continue
+		}
+		h, err := headOf(id, i)
 		if err != nil {
 			return nil, readFailed(ctx, err)
 		}

@@ -108,10 +108,11 @@ func (s *Store) Heads(ctx context.Context, ids ...eventstore.StreamID) ([]events
 	return found, nil
 }
 
-func keysOf(ids []eventstore.StreamID) []string {
-	keys := make([]string, len(ids))
+// keysOf is what a query for the heads of streams is asked with.
+func keysOf(ids []eventstore.StreamID) [][2]string {
+	keys := make([][2]string, len(ids))
 	for i, id := range ids {
-		keys[i] = id.Key()
+		keys[i] = [2]string{id.Key(), categoryOf(id)}
 	}
 	return keys
 }

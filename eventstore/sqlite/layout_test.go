@@ -1,6 +1,8 @@
 package sqlite_test
 
 import (
+	"database/sql"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -14,8 +16,8 @@ import (
 	"headway/internal/faultydisk"
 )
 
-// layout1 is what a file was before layout 2.
-const layout1 = `
+// olderTable is what a file was of before layout 3, but for what layout 2 changed.
+const olderTable = `
 CREATE TABLE events (
 	seq           INTEGER PRIMARY KEY CHECK (seq > 0),
 	aggregateId   TEXT    NOT NULL,
@@ -37,6 +39,14 @@ CREATE TABLE events (
 ) STRICT;
 CREATE UNIQUE INDEX firsts ON events (seq) WHERE version = 1;
 CREATE INDEX types ON events (eventType);
+CREATE TRIGGER events_stay BEFORE UPDATE ON events
+BEGIN SELECT RAISE(ABORT, 'a stored event never changes'); END;
+CREATE TRIGGER events_last BEFORE DELETE ON events
+BEGIN SELECT RAISE(ABORT, 'a stored event is kept for ever'); END;
+PRAGMA application_id = 1214543737;
+`
+
+const layout1 = olderTable + `
 CREATE INDEX correlations ON events (correlationId);
 CREATE INDEX ids ON events (eventId) WHERE eventId <> '';
 CREATE TRIGGER events_follow BEFORE INSERT ON events
@@ -46,19 +56,33 @@ BEGIN SELECT RAISE(ABORT, 'an event follows the newest one of its order, and seq
 CREATE TRIGGER events_differ BEFORE INSERT ON events
 WHEN NEW.eventId <> '' AND EXISTS (SELECT 1 FROM events WHERE eventId = NEW.eventId AND eventId <> '')
 BEGIN SELECT RAISE(ABORT, 'an event id stands for one event'); END;
-CREATE TRIGGER events_stay BEFORE UPDATE ON events
-BEGIN SELECT RAISE(ABORT, 'a stored event never changes'); END;
-CREATE TRIGGER events_last BEFORE DELETE ON events
-BEGIN SELECT RAISE(ABORT, 'a stored event is kept for ever'); END;
-PRAGMA application_id = 1214543737;
 PRAGMA user_version = 1;
 `
 
-// A file of the older layout goes on where it was: every event is as before and seen by every path, and commands that it holds are recognised.
-func TestOlderLayout(t *testing.T) {
+const layout2 = olderTable + `
+CREATE INDEX commands ON events (causationId, eventId);
+CREATE INDEX correlations ON events (correlationId) WHERE correlationId <> causationId;
+CREATE TRIGGER events_follow BEFORE INSERT ON events
+WHEN NEW.version <> 1 + coalesce((SELECT max(version) FROM events WHERE aggregateId = NEW.aggregateId), 0)
+	OR NEW.seq <> -1 AND NEW.seq <> 1 + coalesce((SELECT max(seq) FROM events), 0) -- it is -1 here if none was given
+	OR NEW.eventId <> '' AND (EXISTS (SELECT 1 FROM events WHERE causationId = NEW.causationId AND eventId = NEW.eventId)
+		OR NEW.causationId = '' AND EXISTS (SELECT 1 FROM events WHERE eventId = NEW.eventId))
+BEGIN SELECT RAISE(ABORT, 'an event follows the newest one of its order, its id is new, and seq is given by the database'); END;
+PRAGMA user_version = 2;
+`
+
+// A file of an older layout goes on where it was: no event is touched, every one is seen by every path, and commands that it holds are recognised. It
+// is as a new file is from then on.
+func TestOlderLayouts(t *testing.T) {
+	for name, layout := range map[string]string{"layout 1": layout1, "layout 2": layout2} {
+		t.Run(name, func(t *testing.T) { testOlderLayout(t, layout) })
+	}
+}
+
+func testOlderLayout(t *testing.T, layout string) {
 	path := filepath.Join(t.TempDir(), "events.db")
 	db := raw(t, path)
-	execSQL(t, db, layout1)
+	execSQL(t, db, layout)
 	var all []eventstore.Record
 	at := time.Unix(1.7e9, 0).UTC()
 	for i, correlation := range []string{"", "a request", "a request"} {
@@ -68,14 +92,22 @@ func TestOlderLayout(t *testing.T) {
 			m.CorrelationID = correlation
 		}
 		at = at.Add(time.Second)
-		all = append(all, eventstore.Record{
+		r := eventstore.Record{
 			Stream: stream("a"), Version: i + 1, EventID: eventstore.EventID(m.CausationID, 0), EventType: "OrderConfirmed", SchemaVersion: 2,
 			StoredAt: at, Data: []byte("{ }"), Metadata: m,
-		})
+		}
+		all = append(all, r)
+		execSQL(t, db, `INSERT INTO events (aggregateId, version, eventId, eventType, schemaVersion, storedAt, timestamp, causationId,
+			correlationId, userId, seenVersion, commandHash, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			"a", r.Version, r.EventID, r.EventType, r.SchemaVersion, r.StoredAt.UnixMicro(), m.Timestamp.UnixMicro(), m.CausationID,
+			m.CorrelationID, m.UserID, m.SeenVersion, m.CommandHash, r.Data)
 	}
-	(&place{path}).Plant(t, all...)
-	execSQL(t, db, `INSERT INTO events (aggregateId, version, eventType, schemaVersion) VALUES ('by hand', 1, 'x', 1)`)
+	execSQL(t, db, `INSERT INTO events (aggregateId, version, eventType, schemaVersion) VALUES ('by hand#1', 1, 'x', 1)`)
+	const columns = `seq, aggregateId, version, eventId, eventType, schemaVersion, storedAt, timestamp, causationId, correlationId, userId,
+		seenVersion, commandHash, typeof(data), data`
+	before := dump(t, db, `SELECT `+columns+` FROM events ORDER BY seq`)
 
+	identity := ""
 	for range 2 {
 		s := open(t, path, sqlite.Options{})
 		if got, err := s.Read(t.Context(), stream("a"), 0); err != nil || len(got) != 3 || got[0].EventID != all[0].EventID || string(got[2].Data) != "{ }" ||
@@ -87,8 +119,16 @@ func TestOlderLayout(t *testing.T) {
 				t.Errorf("%q correlates %v, %v", id, got, err)
 			}
 		}
-		if got := readAll(t, s); len(got) != 4 {
+		if got := readAll(t, s); len(got) != 4 || got[0].Stream != stream("by hand#1") {
 			t.Errorf("the list holds %v", got)
+		}
+		if heads, _, total, err := s.Walk(t.Context(), order, "", 9); err != nil || total != 2 || len(heads) != 2 {
+			t.Errorf("the walk sees %v of %d, %v", heads, total, err)
+		}
+		for _, old := range []eventstore.Cursor{"f1.0", "f1.3", "f1.900"} { // whoever has one begins anew
+			if heads, _, err := s.Feed(t.Context(), order, eventstore.Whole, old, 9); err != nil || len(heads) != 2 {
+				t.Errorf("after %s the feed names %v, %v", old, heads, err)
+			}
 		}
 		first := all[0]
 		got, err := s.Append(t.Context(), stream("a"), 7, first.Metadata, orderCreated())
@@ -99,16 +139,71 @@ func TestOlderLayout(t *testing.T) {
 			t.Errorf("on another order it got %v, %v", got, err)
 		}
 		must(t, s.Close())
+		var now, layout string
+		must(t, db.QueryRow(`SELECT (SELECT id || '/' || parent FROM log), user_version FROM pragma_user_version`).Scan(&now, &layout))
+		if layout != "3" || len(now) != 33 || identity != "" && now != identity {
+			t.Errorf("the layout is %s, and the log %s, which was %s", layout, now, identity)
+		}
+		identity = now
 	}
-	var layout, indexes int
-	must(t, db.QueryRow(`SELECT user_version, (SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND name = 'ids') FROM pragma_user_version`).
-		Scan(&layout, &indexes))
-	if layout != 2 || indexes != 0 {
-		t.Errorf("the layout is %d, with %d old indexes", layout, indexes)
+	if after := dump(t, db, `SELECT `+columns+` FROM events ORDER BY seq`); !slices.Equal(after, before) {
+		t.Errorf("the events were\n%q\nand are\n%q", before, after)
+	}
+	fresh := filepath.Join(t.TempDir(), "events.db")
+	must(t, open(t, fresh, sqlite.Options{}).Close())
+	for what, query := range map[string]string{
+		"objects": `SELECT type, name, iif(name = 'events', '', sql) FROM sqlite_schema ORDER BY type, name`,
+		"columns": `SELECT name, type, "notnull", dflt_value, pk FROM pragma_table_xinfo('events')`,
+	} {
+		if got, want := dump(t, db, query), dump(t, raw(t, fresh), query); !slices.Equal(got, want) {
+			t.Errorf("its %s are\n%q\nand those of a new file\n%q", what, got, want)
+		}
 	}
 	s := open(t, path, sqlite.Options{})
 	if got := appendTo(t, s, stream("a"), 3); got[0].Version != 4 {
 		t.Errorf("the next event is %v", got)
+	}
+	if got := appendTo(t, s, eventstore.StreamID{Category: "invoice", ID: "a"}, 0); got[0].Version != 1 {
+		t.Errorf("the first event of another category is %v", got)
+	}
+	if got := readAll(t, s); len(got) != 5 {
+		t.Errorf("the list holds %v", got)
+	}
+}
+
+// dump is a line for each row.
+func dump(t *testing.T, db *sql.DB, query string) (lines []string) {
+	t.Helper()
+	rows, err := db.Query(query)
+	must(t, err)
+	defer rows.Close()
+	columns, err := rows.Columns()
+	must(t, err)
+	for rows.Next() {
+		row := make([]any, len(columns))
+		for i := range row {
+			row[i] = new(any)
+		}
+		must(t, rows.Scan(row...))
+		line := ""
+		for _, value := range row {
+			line += fmt.Sprintf("%v|", *value.(*any))
+		}
+		lines = append(lines, line)
+	}
+	must(t, rows.Err())
+	return lines
+}
+
+// The name of another category is part of the key and a column of its own; that of the first is neither.
+func TestCategoriesAsStored(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events.db")
+	s := open(t, path, sqlite.Options{})
+	appendTo(t, s, stream("7"), 0)
+	appendTo(t, s, eventstore.StreamID{Category: "invoice", ID: "7"}, 0)
+	got := dump(t, raw(t, path), `SELECT aggregateId, category, keyId FROM events ORDER BY seq`)
+	if !slices.Equal(got, []string{"7|||", "invoice#7|invoice||"}) {
+		t.Errorf("stored are %q", got)
 	}
 }
 
@@ -185,7 +280,7 @@ func TestEveryOperationOfAMigrationFails(t *testing.T) {
 			var layout int
 			var whole string
 			must(t, raw(t, path).QueryRow(`SELECT user_version, (SELECT integrity_check FROM pragma_integrity_check) FROM pragma_user_version`).Scan(&layout, &whole))
-			if layout != 2 || whole != "ok" {
+			if layout != 3 || whole != "ok" {
 				t.Errorf("%s, operation %d: the layout is %d, the file is %s", how, n, layout, whole)
 			}
 			done()

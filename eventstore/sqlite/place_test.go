@@ -11,12 +11,15 @@ import (
 	"headway/eventstore"
 	"headway/eventstore/sqlite"
 	"headway/eventstore/storetest"
+	"headway/orders/orderstest"
 )
 
-func TestStore(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) storetest.Place {
-		return &place{path: filepath.Join(t.TempDir(), "events.db")}
-	})
+func TestStore(t *testing.T) { storetest.Run(t, freshPlace) }
+
+func TestOrders(t *testing.T) { orderstest.Run(t, freshPlace) }
+
+func freshPlace(t *testing.T) storetest.Place {
+	return &place{path: filepath.Join(t.TempDir(), "events.db")}
 }
 
 // place is one file.
@@ -33,7 +36,7 @@ func (p *place) Plant(t *testing.T, records ...eventstore.Record) {
 	tx, err := db.Begin()
 	must(t, err)
 	stmt, err := tx.Prepare(`INSERT INTO events (aggregateId, version, eventId, eventType, schemaVersion, storedAt, timestamp, causationId,
-		correlationId, userId, seenVersion, commandHash, data, category) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+		correlationId, userId, seenVersion, commandHash, data, category, keyId) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	must(t, err)
 	for _, r := range records {
 		m, category := r.Metadata, r.Stream.Category
@@ -41,11 +44,18 @@ func (p *place) Plant(t *testing.T, records ...eventstore.Record) {
 			category = ""
 		}
 		_, err := stmt.Exec(r.Stream.Key(), r.Version, r.EventID, r.EventType, r.SchemaVersion, r.StoredAt.UnixMicro(),
-			m.Timestamp.UnixMicro(), m.CausationID, m.CorrelationID, m.UserID, m.SeenVersion, m.CommandHash, r.Data, category)
+			m.Timestamp.UnixMicro(), m.CausationID, m.CorrelationID, m.UserID, m.SeenVersion, m.CommandHash, r.Data, category, m.KeyID)
 		must(t, err)
 	}
 	must(t, tx.Commit())
 	must(t, db.Close())
+}
+
+func (p *place) Copy(t *testing.T) storetest.Place {
+	t.Helper()
+	another := filepath.Join(t.TempDir(), "events.db")
+	execSQL(t, raw(t, p.path), `VACUUM INTO ?`, another)
+	return &place{another}
 }
 
 // order is the category of the tests' streams.

@@ -46,9 +46,9 @@ func (r *readStatements) prepare(ctx context.Context, db *sql.DB) error {
 		sql string
 	}{
 		{&r.many, `SELECT j.key, ` + columns + ` FROM json_each(?) AS j CROSS JOIN events AS e
-			ON e.aggregateId = j.value ->> 0 AND e.version > j.value ->> 1 LIMIT ?`}, // in the order of the list, then of the index
+			ON e.aggregateId = j.value ->> 0 AND e.version > j.value ->> 1 AND e.category = j.value ->> 2 LIMIT ?`}, // in the order of the list, then of the index
 		{&r.heads, `SELECT 0, '', e.category, e.aggregateId, e.version, e.storedAt FROM json_each(?) AS j CROSS JOIN events AS e
-			ON e.seq = (SELECT seq FROM events AS h WHERE h.aggregateId = j.value ORDER BY h.version DESC LIMIT 1)`}, // seq is the rowid, which the index has
+			ON e.seq = (SELECT seq FROM events AS h WHERE h.aggregateId = j.value ->> 0 ORDER BY h.version DESC LIMIT 1) AND e.category = j.value ->> 1`}, // seq is the rowid, which the index has
 		{&r.moved, `SELECT seq, eventId, ` + headColumns + ` FROM events WHERE seq > ? ORDER BY seq LIMIT ?`},
 		{&r.newest, `SELECT coalesce(max(seq), 0) FROM events`},
 		{&r.first.walkStart, `SELECT count(*), coalesce(max(seq), 0) FROM events INDEXED BY firsts WHERE version = 1 AND category = ''`},
@@ -109,9 +109,9 @@ func (s *Store) Read(ctx context.Context, id eventstore.StreamID, after int) ([]
 
 // ReadMany is eventstore.Store's.
 func (s *Store) ReadMany(ctx context.Context, after []eventstore.Head, limit int) ([]eventstore.Record, error) {
-	asked := make([][2]any, len(after))
+	asked := make([][3]any, len(after))
 	for i, h := range after {
-		asked[i] = [2]any{h.Stream.Key(), h.Version}
+		asked[i] = [3]any{h.Stream.Key(), h.Version, categoryOf(h.Stream)}
 	}
 	list, err := json.Marshal(asked)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	selectStream = `SELECT ` + columns + ` FROM events WHERE aggregateId = ? AND version > ? ORDER BY version`
+	selectStream = `SELECT ` + columns + ` FROM events WHERE aggregateId = ? AND version > ? AND category = ? ORDER BY version`
 	askAgain     = 256 // records after which a reader asks whether somebody still waits
 )
 
@@ -96,7 +96,7 @@ func (r *streamReader) read(ctx context.Context, db *sql.DB, id eventstore.Strea
 			return nil, err
 		}
 	}
-	rows, err := r.stmt.query(context.WithoutCancel(ctx), id.Key(), int64(after))
+	rows, err := r.stmt.query(context.WithoutCancel(ctx), id.Key(), int64(after), categoryOf(id))
 	if err != nil {
 		return nil, err
 	}

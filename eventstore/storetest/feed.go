@@ -15,32 +15,43 @@ const patience = 10 * time.Second
 // follow reads the feed from a cursor until it has named each of the versions wanted, and gives the cursor after them.
 func follow(t *testing.T, s eventstore.Store, after eventstore.Cursor, limit int, want map[eventstore.StreamID]int) eventstore.Cursor {
 	t.Helper()
-	newest := map[eventstore.StreamID]int{}
-	missing := func() bool {
-		for id, version := range want {
-			if newest[id] < version {
-				return true
-			}
-		}
-		return false
-	}
-	for deadline := time.Now().Add(patience); missing(); {
-		heads, cursor, err := s.Feed(t.Context(), order, eventstore.Whole, after, limit)
-		if err != nil || cursor == "" || len(heads) > limit {
-			t.Fatalf("a page of the feed: %d heads, cursor %q, %v", len(heads), cursor, err)
+	_, after = followPart(t, s, order, eventstore.Whole, after, limit, want)
+	return after
+}
+
+// followPart reads a part of a category's feed until it has named each of the versions wanted, and on to its end for now. It gives what was named,
+// each stream at its newest.
+func followPart(
+	t *testing.T, s eventstore.Store, category string, part eventstore.Part, after eventstore.Cursor, limit int, want map[eventstore.StreamID]int,
+) (named map[eventstore.StreamID]int, cursor eventstore.Cursor) {
+	t.Helper()
+	named = map[eventstore.StreamID]int{}
+	for deadline := time.Now().Add(patience); ; {
+		heads, next, err := s.Feed(t.Context(), category, part, after, limit)
+		if err != nil || next == "" || len(heads) > limit {
+			t.Fatalf("a page of the feed: %d heads, cursor %q, %v", len(heads), next, err)
 		}
 		for _, h := range heads {
-			newest[h.Stream] = max(newest[h.Stream], h.Version)
-		}
-		after = cursor
-		if len(heads) == 0 {
-			if time.Now().After(deadline) {
-				t.Fatalf("the feed ended at %v, want %v", newest, want)
+			if h.Stream.Category != category || !part.Has(eventstore.SliceOf(h.Stream)) {
+				t.Fatalf("the feed of the part %d of %d of %s names %s", part.Index, part.Of, category, h.Stream)
 			}
-			time.Sleep(time.Millisecond)
+			named[h.Stream] = max(named[h.Stream], h.Version)
 		}
+		if after = next; len(heads) > 0 {
+			continue
+		}
+		missing := false
+		for id, version := range want {
+			missing = missing || named[id] < version
+		}
+		if !missing {
+			return named, after
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the feed ended at %v, want %v", named, want)
+		}
+		time.Sleep(time.Millisecond)
 	}
-	return after
 }
 
 // checkMoves wants the feed, from its beginning, to name these heads and no version that its stream never had.
@@ -150,10 +161,18 @@ func feedResumed(t *testing.T, p Place) {
 
 func walkAll(t *testing.T, s eventstore.Store, limit int) (heads map[eventstore.StreamID]eventstore.Head, total int) {
 	t.Helper()
+	return walkIn(t, s, order, limit)
+}
+
+// walkIn walks over a category.
+func walkIn(
+	t *testing.T, s eventstore.Store, category string, limit int,
+) (heads map[eventstore.StreamID]eventstore.Head, total int) {
+	t.Helper()
 	heads = map[eventstore.StreamID]eventstore.Head{}
 	var after eventstore.Cursor
 	for {
-		page, cursor, n, err := s.Walk(t.Context(), order, after, limit)
+		page, cursor, n, err := s.Walk(t.Context(), category, after, limit)
 		if err != nil || len(page) > limit {
 			t.Fatalf("a page of the walk: %d heads, %v", len(page), err)
 		}

@@ -123,7 +123,7 @@ func (h *History) Check(t *testing.T) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	deadline := time.Now().Add(CheckTimeout)
-	for _, id := range slices.SortedFunc(maps.Keys(h.orders), func(a, b eventstore.StreamID) int { return cmp.Compare(a.Key(), b.Key()) }) {
+	for _, id := range slices.SortedFunc(maps.Keys(h.orders), byKey) {
 		switch porcupine.CheckOperationsTimeout(oneOrder(), h.orders[id], max(time.Until(deadline), time.Millisecond)) {
 		case porcupine.Illegal:
 			t.Errorf("order %s: one after the other, these cannot have been heard:\n%s", id, describe(h.orders[id]))

@@ -10,10 +10,12 @@ import (
 	"headway/eventstore"
 )
 
+func byKey(a, b eventstore.StreamID) int { return cmp.Compare(a.Key(), b.Key()) }
+
 // newestFirst sorts a copy as the listings do.
 func newestFirst(records []eventstore.Record) []eventstore.Record {
 	return slices.SortedFunc(slices.Values(records), func(a, b eventstore.Record) int {
-		return cmp.Or(b.StoredAt.Compare(a.StoredAt), cmp.Compare(b.Stream.Key(), a.Stream.Key()), cmp.Compare(b.Version, a.Version))
+		return cmp.Or(b.StoredAt.Compare(a.StoredAt), byKey(b.Stream, a.Stream), cmp.Compare(b.Version, a.Version))
 	})
 }
 

@@ -2,7 +2,6 @@ package storetest
 
 import (
 	"errors"
-	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -16,7 +15,7 @@ import (
 // memoryStore is what a store should look like from outside: streams of records, and the commands that made them.
 type memoryStore struct {
 	streams  map[eventstore.StreamID][]eventstore.Record
-	order    []eventstore.StreamID // of creation
+	made     []eventstore.StreamID // in the order of their creation
 	commands []sentCommand
 }
 
@@ -39,6 +38,11 @@ func (m memoryStore) all(keep func(eventstore.Record) bool) []eventstore.Record 
 		}
 	}
 	return newestFirst(all)
+}
+
+// madeIn are the streams of a category.
+func (m memoryStore) madeIn(category string) []eventstore.StreamID {
+	return slices.DeleteFunc(slices.Clone(m.made), func(id eventstore.StreamID) bool { return id.Category != category })
 }
 
 func (m memoryStore) heads(ids []eventstore.StreamID) map[eventstore.StreamID]eventstore.Head {
@@ -68,15 +72,16 @@ func model(t *testing.T, newPlace func(t *testing.T) Place) {
 			}
 		}()
 		m := memoryStore{streams: map[eventstore.StreamID][]eventstore.Record{}}
-		var fed eventstore.Cursor
+		fed := map[string]eventstore.Cursor{} // by category
 		moved := map[eventstore.StreamID]int{}
 
 		some := func(r *rapid.T) Store { return handles[rapid.IntRange(0, 1).Draw(r, "handle")] }
-		anOrder := func(r *rapid.T) eventstore.StreamID {
-			if len(m.order) == 0 {
-				r.Skip("there is no order")
+		aCategory := func(r *rapid.T) string { return rapid.SampledFrom([]string{order, invoice}).Draw(r, "category") }
+		aStream := func(r *rapid.T) eventstore.StreamID {
+			if len(m.made) == 0 {
+				r.Skip("there is no stream")
 			}
-			return rapid.SampledFrom(m.order).Draw(r, "order")
+			return rapid.SampledFrom(m.made).Draw(r, "stream")
 		}
 		send := func(r *rapid.T, id eventstore.StreamID, expect int) {
 			c := sentCommand{id: id, expect: expect, m: newCommand(), events: addedTimes(rapid.IntRange(1, 4).Draw(r, "events"))}
@@ -99,7 +104,7 @@ func model(t *testing.T, newPlace func(t *testing.T) Place) {
 				stream = append(stream, got)
 			}
 			if len(m.streams[id]) == 0 {
-				m.order = append(m.order, id)
+				m.made = append(m.made, id)
 			}
 			m.streams[id], c.stored = stream, records
 			m.commands = append(m.commands, c)
@@ -114,12 +119,17 @@ func model(t *testing.T, newPlace func(t *testing.T) Place) {
 		}
 
 		r.Repeat(map[string]func(*rapid.T){
-			"create": func(r *rapid.T) { send(r, newStream(), 0) },
+			"create": func(r *rapid.T) { send(r, newStreamIn(aCategory(r)), 0) },
+			"create the other category's": func(r *rapid.T) {
+				id := aStream(r)
+				id.Category = aCategory(r)
+				send(r, id, 0)
+			},
 			"append": func(r *rapid.T) {
-				id := anOrder(r)
+				id := aStream(r)
 				send(r, id, len(m.streams[id]))
 			},
-			"append at another version": func(r *rapid.T) { send(r, anOrder(r), rapid.IntRange(-1, 12).Draw(r, "expect")) },
+			"append at another version": func(r *rapid.T) { send(r, aStream(r), rapid.IntRange(-1, 12).Draw(r, "expect")) },
 			"repeat": func(r *rapid.T) {
 				if len(m.commands) == 0 {
 					r.Skip("there is no command")
@@ -145,7 +155,7 @@ func model(t *testing.T, newPlace func(t *testing.T) Place) {
 					last = record.StoredAt
 					break
 				}
-				id := anOrder(r)
+				id := aStream(r)
 				record := planted(id, 1)[0]
 				record.Version, record.StoredAt = len(m.streams[id])+1, last.Add(time.Microsecond)
 				record.EventType, record.Data = "OrderPainted", rapid.SliceOfN(rapid.Byte(), 1, 9).Draw(r, "data")
@@ -153,13 +163,13 @@ func model(t *testing.T, newPlace func(t *testing.T) Place) {
 				m.streams[id] = append(m.streams[id], record)
 			},
 			"read": func(r *rapid.T) {
-				id, after := anOrder(r), rapid.IntRange(0, 9).Draw(r, "after")
+				id, after := aStream(r), rapid.IntRange(0, 9).Draw(r, "after")
 				records, err := some(r).Read(t.Context(), id, after)
 				stream := m.streams[id]
 				compare(r, records, stream[min(after, len(stream)):], err)
 			},
 			"heads": func(r *rapid.T) {
-				ids := append(rapid.SliceOfN(rapid.SampledFrom(append(m.order, eventstore.StreamID{Category: order, ID: "none"})), 0, 5).Draw(r, "ids"), newStream())
+				ids := append(rapid.SliceOfN(rapid.SampledFrom(append(m.made, eventstore.StreamID{Category: order, ID: "none"})), 0, 5).Draw(r, "ids"), newStream())
 				got, err := some(r).Heads(t.Context(), ids...)
 				if err != nil {
 					r.Fatal(err)
@@ -169,46 +179,60 @@ func model(t *testing.T, newPlace func(t *testing.T) Place) {
 				}
 			},
 			"walk": func(r *rapid.T) {
-				s, limit := some(r), rapid.IntRange(1, 4).Draw(r, "limit")
+				s, category, limit := some(r), aCategory(r), rapid.IntRange(1, 4).Draw(r, "limit")
+				want := m.heads(m.madeIn(category))
 				var all []eventstore.Head
 				var after eventstore.Cursor
 				for more := true; more; more = after != "" {
-					heads, next, total, err := s.Walk(t.Context(), order, after, limit)
-					if err != nil || total != len(m.order) {
-						r.Fatalf("the walk counts %d of %d, %v", total, len(m.order), err)
+					heads, next, total, err := s.Walk(t.Context(), category, after, limit)
+					if err != nil || total != len(want) {
+						r.Fatalf("the walk counts %d of %d, %v", total, len(want), err)
 					}
 					all, after = append(all, heads...), next
 				}
-				if difference := differHeads(all, m.heads(m.order)); difference != "" {
+				if difference := differHeads(all, want); difference != "" {
 					r.Fatal(difference)
 				}
 			},
 			"list": func(r *rapid.T) {
-				s, limit := some(r), rapid.IntRange(1, 9).Draw(r, "limit")
-				next, keep := typePage(t.Context(), s, ""), func(eventstore.Record) bool { return true }
+				s, category, limit := some(r), aCategory(r), rapid.IntRange(1, 9).Draw(r, "limit")
+				next, keep := typePageIn(t.Context(), s, category, ""), func(eventstore.Record) bool { return true }
 				switch which := rapid.SampledFrom([]string{"", typeAdded, "OrderPainted", "a"}).Draw(r, "which"); which {
 				case "":
 				case "a":
-					next = correlationPage(t.Context(), s, which)
+					next = correlationPageIn(t.Context(), s, category, which)
 					keep = func(record eventstore.Record) bool { return record.Metadata.CorrelationID == which }
 				default:
-					next = typePage(t.Context(), s, which)
+					next = typePageIn(t.Context(), s, category, which)
 					keep = func(record eventstore.Record) bool { return record.EventType == which }
 				}
-				compare(r, allPages(t, next, limit), m.all(keep), nil)
+				compare(r, allPages(t, next, limit), m.all(func(r eventstore.Record) bool { return r.Stream.Category == category && keep(r) }), nil)
+			},
+			"read many": func(r *rapid.T) {
+				var after []eventstore.Head
+				var want []eventstore.Record
+				for range rapid.IntRange(0, 4).Draw(r, "streams") {
+					id, version := aStream(r), rapid.IntRange(0, 5).Draw(r, "after")
+					after = append(after, eventstore.Head{Stream: id, Version: version})
+					want = append(want, m.streams[id][min(version, len(m.streams[id])):]...)
+				}
+				limit := rapid.IntRange(1, 20).Draw(r, "limit")
+				records, err := some(r).ReadMany(t.Context(), after, limit)
+				compare(r, records, want[:min(limit, len(want))], err)
 			},
 			"follow": func(r *rapid.T) {
-				heads, next, err := some(r).Feed(t.Context(), order, eventstore.Whole, fed, rapid.IntRange(1, 5).Draw(r, "limit"))
+				category := aCategory(r)
+				heads, next, err := some(r).Feed(t.Context(), category, eventstore.Whole, fed[category], rapid.IntRange(1, 5).Draw(r, "limit"))
 				if err != nil || next == "" {
 					r.Fatalf("the feed: cursor %q, %v", next, err)
 				}
 				for _, h := range heads {
-					if h.Version < 1 || h.Version > len(m.streams[h.Stream]) {
-						r.Fatalf("the feed names %s, which has %d versions", asJSON(h), len(m.streams[h.Stream]))
+					if h.Version < 1 || h.Version > len(m.streams[h.Stream]) || h.Stream.Category != category {
+						r.Fatalf("the feed of %s names %s, which has %d versions", category, asJSON(h), len(m.streams[h.Stream]))
 					}
 					moved[h.Stream] = max(moved[h.Stream], h.Version)
 				}
-				fed = next
+				fed[category] = next
 			},
 			"clock": func(r *rapid.T) {
 				now = now.Add(time.Duration(rapid.IntRange(-3, 6).Draw(r, "microseconds")) * time.Microsecond)
@@ -222,12 +246,14 @@ func model(t *testing.T, newPlace func(t *testing.T) Place) {
 			},
 		})
 
-		want := map[eventstore.StreamID]int{} // what the feed has not named yet, it names now
-		for id, head := range m.heads(slices.Collect(maps.Keys(m.streams))) {
-			if moved[id] < head.Version {
-				want[id] = head.Version
+		for _, category := range []string{order, invoice} {
+			want := map[eventstore.StreamID]int{} // what the feed has not named yet, it names now
+			for id, head := range m.heads(m.madeIn(category)) {
+				if moved[id] < head.Version {
+					want[id] = head.Version
+				}
 			}
+			followPart(t, handles[0], category, eventstore.Whole, fed[category], 5, want)
 		}
-		follow(t, handles[0], fed, 5, want)
 	})
 }

@@ -31,6 +31,8 @@ type Place interface {
 	// Plant writes records behind the store's back, exactly as they are: each the next version of its stream, stored after all before
 	// it. It is quick for ten thousand.
 	Plant(t *testing.T, records ...eventstore.Record)
+	// Copy gives another place, which has what is stored here now: the same log, as it is after a backup of this moment was put back.
+	Copy(t *testing.T) Place
 }
 
 // Run holds a store to the contract. A failing case says which rule was broken.
@@ -56,6 +58,10 @@ func Run(t *testing.T, newPlace func(t *testing.T) Place) {
 		{"by correlation", "The events of one correlation id come newest first, across orders.", byCorrelation},
 		{"heads", "Heads answers each order that exists once, and no other.", heads},
 		{"many streams", "Many streams are read at once as Read reads each, whole records, in the order they are named, up to a limit.", readMany},
+		{"categories", "Streams of another category, with the same id, live beside; a reader of one category never meets another.", categories},
+		{"categories, look-alikes", "What looks like a name of another category, an id or a type or a correlation, is not of it.", lookalikes},
+		{"names", "A stream without a category or an id, or of a category with another name than a-z and -, is refused.", names},
+		{"parts", "The parts of a feed together name what the whole names, and no stream is in two of them.", parts},
 		{"feed", "The feed names every order's last move, also while many append.", feed},
 		{"feed, resumed", "A feed goes on from its cursor after a restart, and misses nothing.", feedResumed},
 		{"walk", "A walk sees each order exactly once while appends go on, and knows the total at its start.", walk},
@@ -75,6 +81,10 @@ func Run(t *testing.T, newPlace func(t *testing.T) Place) {
 	} {
 		runCase(t, c.name, c.rule, func(t *testing.T) { c.run(t, newPlace(t)) })
 	}
+	runCase(t, "other log", "Two logs have two identities: a cursor of another log is OtherLog, Malformed with the field cursor.",
+		func(t *testing.T) { otherLog(t, newPlace(t), newPlace(t)) })
+	runCase(t, "put back", "A feed's cursor goes on in a log that was put back if its last event is there, else it is OtherLog, however the log has grown.",
+		func(t *testing.T) { putBack(t, newPlace(t)) })
 	runCase(t, "model", "The store behaves like a few slices in memory.", func(t *testing.T) { model(t, newPlace) })
 }
 
@@ -106,7 +116,7 @@ func newStreamIn(category string) eventstore.StreamID {
 func newCommand() eventstore.Metadata {
 	id := uuid.NewString()
 	return eventstore.Metadata{
-		CausationID: id, CorrelationID: "request " + id, UserID: "ada", SeenVersion: 3, CommandHash: "hash " + id,
+		CausationID: id, CorrelationID: "request " + id, UserID: "ada", SeenVersion: 3, CommandHash: "hash " + id, KeyID: "key " + id,
 		Timestamp: time.Date(2021, 2, 3, 4, 5, 6, 789_000, time.UTC),
 	}
 }
@@ -261,14 +271,22 @@ func together(n int, f func(i int)) {
 type page func(before eventstore.Cursor, limit int) ([]eventstore.Record, eventstore.Cursor, error)
 
 func typePage(ctx context.Context, s eventstore.Store, eventType string) page {
+	return typePageIn(ctx, s, order, eventType)
+}
+
+func typePageIn(ctx context.Context, s eventstore.Store, category, eventType string) page {
 	return func(before eventstore.Cursor, limit int) ([]eventstore.Record, eventstore.Cursor, error) {
-		return s.ByType(ctx, order, eventType, before, limit)
+		return s.ByType(ctx, category, eventType, before, limit)
 	}
 }
 
 func correlationPage(ctx context.Context, s eventstore.Store, id string) page {
+	return correlationPageIn(ctx, s, order, id)
+}
+
+func correlationPageIn(ctx context.Context, s eventstore.Store, category, id string) page {
 	return func(before eventstore.Cursor, limit int) ([]eventstore.Record, eventstore.Cursor, error) {
-		return s.ByCorrelation(ctx, order, id, before, limit)
+		return s.ByCorrelation(ctx, category, id, before, limit)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"hash/crc32"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,6 +54,20 @@ func NewLog() *Log {
 type LogStore interface {
 	eventstore.Store
 	eventstore.Snapshots
+}
+
+// Copy is the same log as it is now, in another place: what it is after a backup of this moment was put back.
+func (l *Log) Copy() *Log {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := NewLog()
+	c.id, c.Shown = l.id, l.Shown
+	c.records, c.feed, c.coming = slices.Clone(l.records), slices.Clone(l.feed), slices.Clone(l.coming)
+	c.events, c.snapshots = maps.Clone(l.events), maps.Clone(l.snapshots)
+	for id, at := range l.streams {
+		c.streams[id] = slices.Clone(at)
+	}
+	return c
 }
 
 // Open is one more handle on the log, as another process has it. The clock says when its events are stored; nil means time.Now.
@@ -278,7 +294,7 @@ func (h *logHandle) ReadMany(ctx context.Context, after []eventstore.Head, limit
 func (h *logHandle) Feed(
 	ctx context.Context, category string, part eventstore.Part, after eventstore.Cursor, limit int,
 ) ([]eventstore.Head, eventstore.Cursor, error) {
-	at, err := h.numbers("f", after, 0)
+	at, err := h.numbers("f", after, 0, 0) // in the feed, and the mark of what was named last
 	if err != nil {
 		return nil, "", err
 	}
@@ -287,7 +303,7 @@ func (h *logHandle) Feed(
 	}
 	defer h.mu.Unlock()
 	h.show(time.Now())
-	if at[0] > len(h.feed) {
+	if at[0] > len(h.feed) || at[1] != h.mark(at[0]) {
 		return nil, "", eventstore.OtherLog()
 	}
 	seen := map[eventstore.StreamID]int{}
@@ -306,7 +322,17 @@ func (h *logHandle) Feed(
 			heads[i] = moved
 		}
 	}
+	at[1] = h.mark(at[0])
 	return heads, h.cursor("f", at...), nil
+}
+
+// mark tells what the feed named before a place from what it could have named there.
+func (l *Log) mark(at int) int {
+	if at == 0 {
+		return 0
+	}
+	last := l.feed[at-1]
+	return int(crc32.ChecksumIEEE(fmt.Append(nil, last.Stream, last.Version, last.At.UnixMicro())))
 }
 
 // Walk is eventstore.Store's, oldest order first; those made after its start are not seen.

@@ -22,6 +22,7 @@ type logPlace struct{ log *simulation.Log }
 func (p logPlace) Open(_ *testing.T, clock func() time.Time) storetest.Store {
 	return p.log.Open(clock)
 }
+func (p logPlace) Copy(*testing.T) storetest.Place                  { return logPlace{p.log.Copy()} }
 func (p logPlace) Plant(_ *testing.T, records ...eventstore.Record) { p.log.Plant(records...) }
 
 func TestTheRowsKeepTheContractOfReadStores(t *testing.T) {
