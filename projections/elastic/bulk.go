@@ -98,10 +98,6 @@ func (c *client) bulk(ctx context.Context, items []item, visible bool) error {
 
 // writeChunk sends one request, and again what of it was not taken.
 func (c *client) writeChunk(ctx context.Context, items []item, operations [][]byte, visible bool) error {
-	path := "/_bulk?filter_path=items.*.status,items.*.error" // what leftOver reads; the rest is several times as long
-	if visible {
-		path += "&refresh=true"
-	}
 	var last error
 	for attempt := range bulkAttempts {
 		if attempt > 0 {
@@ -109,7 +105,7 @@ func (c *client) writeChunk(ctx context.Context, items []item, operations [][]by
 				return err
 			}
 		}
-		answer, err := c.send(ctx, BulkTimeout, http.MethodPost, path, "application/x-ndjson", bytes.Join(operations, nil))
+		answer, err := c.send(ctx, BulkTimeout, bulkRequest(visible), bytes.Join(operations, nil))
 		e, answered := errors.AsType[*answerError](err)
 		switch {
 		case answered && busy(e.Status):

@@ -258,7 +258,7 @@ func TestARequestThatItsCallerGaveUpIsNoFailureOfTheNode(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 2 * breakerAfter {
-		if _, err := c.send(ended, ReadTimeout, http.MethodGet, "/", "", nil); !errors.Is(err, context.Canceled) {
+		if _, err := c.send(ended, ReadTimeout, refreshRequest("an-index"), nil); !errors.Is(err, context.Canceled) {
 			t.Fatal(err)
 		}
 	}

@@ -10,12 +10,15 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/url"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	elasticsearch "github.com/elastic/go-elasticsearch/v8"
+	"github.com/elastic/elastic-transport-go/v8/elastictransport"
+	"github.com/elastic/go-elasticsearch/v8/esapi"
 
 	"headway/fault"
 	"headway/internal/waiting"
@@ -43,14 +46,18 @@ type object = map[string]any
 // client sends requests one by one: bounded in number, time and size, repeated while the node is merely busy, and refused at once while
 // it is known to be away. Every request may be repeated: none adds anything by being sent twice.
 type client struct {
-	base    *elasticsearch.BaseClient
-	idle    func()
-	turns   turn // with room for several
-	breaker *breaker
-	closed  atomic.Bool
+	transport *elastictransport.Client
+	idle      func()
+	turns     turn // with room for several
+	breaker   *breaker
+	closed    atomic.Bool
 }
 
 func newClient(address string, o Options) (*client, error) {
+	node, err := url.Parse(strings.TrimRight(address, "/"))
+	if err != nil {
+		return nil, err
+	}
 	c := &client{turns: make(turn, MaxInFlight), breaker: &breaker{clock: o.Clock}}
 	var transport http.RoundTripper
 	if o.HTTPClient != nil {
@@ -64,11 +71,18 @@ func newClient(address string, o Options) (*client, error) {
 		}
 		transport, c.idle = t, t.CloseIdleConnections
 	}
-	var err error
-	c.base, err = elasticsearch.NewBaseClient(elasticsearch.Config{
-		Addresses: []string{address}, Transport: genuine{transport}, DisableRetry: true, DisableMetaHeader: true,
-	})
+	c.transport, err = elastictransport.NewClient(
+		elastictransport.WithURLs(node), elastictransport.WithUserAgent(userAgent()), elastictransport.WithTransport(genuine{transport}),
+		elastictransport.WithDisableRetry(),
+	)
 	return c, err
+}
+
+// userAgent is what the library's own client calls itself. That client is not used: it brings the typed API, which took longer to build
+// than the rest of the program.
+func userAgent() string {
+	version := strings.TrimPrefix(runtime.Version(), "go")
+	return fmt.Sprintf("go-elasticsearch/%s (%s %s; Go %s)", esapi.Version, runtime.GOOS, runtime.GOARCH, version)
 }
 
 // clientTransport sends by a caller's client, whatever it does with redirects and time.
@@ -79,7 +93,8 @@ func (t clientTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.client.Do(r)
 }
 
-// genuine takes no success from what is not Elasticsearch: a page of a proxy, or another product.
+// genuine checks the product: it takes no success from what is not Elasticsearch, a page of a proxy or another product. No request is
+// sent for that, so a node that serves the core alone will do.
 type genuine struct{ next http.RoundTripper }
 
 func (g genuine) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -125,8 +140,9 @@ func hasStatus(err error, status int) bool {
 	return ok && e.Status == status
 }
 
-// call sends one request with a body as JSON, and reads the answer into a value. It repeats a request that the node was too busy for.
-func (c *client) call(ctx context.Context, method, path string, body, into any) error {
+// call sends one request, with a body as JSON or none, and reads the answer into a value. It repeats a request that the node was too busy
+// for.
+func (c *client) call(ctx context.Context, ask request, body, into any) error {
 	var text []byte
 	if body != nil {
 		var err error
@@ -142,7 +158,7 @@ func (c *client) call(ctx context.Context, method, path string, body, into any) 
 			}
 		}
 		var answer []byte
-		if answer, err = c.send(ctx, ReadTimeout, method, path, "application/json", text); err == nil {
+		if answer, err = c.send(ctx, ReadTimeout, ask, text); err == nil {
 			if into == nil {
 				return nil
 			}
@@ -170,7 +186,7 @@ func worthRepeating(err error) bool {
 }
 
 // send sends one request once.
-func (c *client) send(ctx context.Context, timeout time.Duration, method, path, kind string, body []byte) ([]byte, error) {
+func (c *client) send(ctx context.Context, timeout time.Duration, ask request, body []byte) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -188,7 +204,7 @@ func (c *client) send(ctx context.Context, timeout time.Duration, method, path, 
 		return nil, err
 	}
 	began := c.breaker.clock()
-	answer, err := c.exchange(ctx, timeout, method, path, kind, body)
+	answer, err := c.exchange(ctx, timeout, ask, body)
 	_, answered := errors.AsType[*answerError](err)
 	slow := errors.Is(ctx.Err(), context.DeadlineExceeded) && c.breaker.clock().Sub(began) >= breakerSlow
 	switch {
@@ -202,21 +218,14 @@ func (c *client) send(ctx context.Context, timeout time.Duration, method, path, 
 	return answer, err
 }
 
-func (c *client) exchange(ctx context.Context, timeout time.Duration, method, path, kind string, body []byte) ([]byte, error) {
+func (c *client) exchange(ctx context.Context, timeout time.Duration, ask request, body []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var reader io.Reader
 	if body != nil {
 		reader = bytes.NewReader(body)
 	}
-	request, err := http.NewRequestWithContext(ctx, method, path, reader)
-	if err != nil {
-		return nil, err
-	}
-	if body != nil {
-		request.Header.Set("Content-Type", kind)
-	}
-	response, err := c.base.Perform(request)
+	response, err := ask(reader).Do(ctx, c.transport)
 	if err != nil {
 		return nil, err
 	}

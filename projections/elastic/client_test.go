@@ -109,13 +109,17 @@ func TestWhatIsNotElasticsearchIsNotTakenForIt(t *testing.T) {
 			asked++
 			_, _ = io.WriteString(w, says)
 		}))
-		s, err := Open(t.Context(), Options{URL: there.URL})
+		var log bytes.Buffer
+		s, err := Open(t.Context(), Options{URL: there.URL, Log: slog.New(slog.NewTextHandler(&log, nil))})
 		if err != nil {
 			t.Fatalf("%s may go again, and is no reason not to start: %v", rule, err)
 		}
 		_, err = s.States(t.Context())
 		if fault.KindOf(err) != fault.Unavailable || !strings.Contains(fault.Sentence(err), "not Elasticsearch") || asked != 2 {
 			t.Errorf("%s: %d requests, %v", rule, asked, err)
+		}
+		if !strings.Contains(log.String(), errForeign.Error()) {
+			t.Errorf("%s: the log has no cause: %s", rule, &log)
 		}
 		there.Close()
 	}

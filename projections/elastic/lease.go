@@ -3,9 +3,7 @@ package elastic
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
-	"net/url"
 	"reflect"
 	"time"
 
@@ -16,8 +14,8 @@ const leaseKey = "lease"
 
 // revision is which write of a document it is: a write that names it is refused if there was another since.
 type revision struct {
-	SeqNo       int64 `json:"_seq_no"`
-	PrimaryTerm int64 `json:"_primary_term"`
+	SeqNo       int `json:"_seq_no"`
+	PrimaryTerm int `json:"_primary_term"`
 }
 
 // stateAt is a document of the states with its revision.
@@ -46,12 +44,7 @@ func (s *Store) statesNow(ctx context.Context, t targets, keys ...string) (map[s
 // replace writes a document of the states unless it has changed since it was read. A request whose answer was lost is sent again, and finds
 // what it wrote itself: that is no change.
 func (s *Store) replace(ctx context.Context, t targets, key string, since *revision, doc stateDoc) error {
-	condition := "op_type=create"
-	if since != nil {
-		condition = fmt.Sprintf("if_seq_no=%d&if_primary_term=%d", since.SeqNo, since.PrimaryTerm)
-	}
-	path := "/" + url.PathEscape(t[states].index) + "/_doc/" + url.PathEscape(key) + "?" + condition
-	refused := s.client.call(ctx, http.MethodPut, path, doc, nil)
+	refused := s.client.call(ctx, putRequest(t[states].index, key, since), doc, nil)
 	if !hasStatus(refused, http.StatusConflict) {
 		return refused
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -45,12 +44,8 @@ type hit struct {
 
 // search asks one index, or the point in time that the body names. A part of an answer is none.
 func (s *Store) search(ctx context.Context, index string, body object) (searchAnswer, error) {
-	path := "/_search"
-	if index != "" {
-		path = "/" + url.PathEscape(index) + "/_search"
-	}
 	var answer searchAnswer
-	err := s.client.call(ctx, http.MethodPost, path+"?allow_partial_search_results=false", body, &answer)
+	err := s.client.call(ctx, searchRequest(index), body, &answer)
 	if err == nil && answer.TimedOut {
 		err = errors.New("a search took too long")
 	}
@@ -86,8 +81,7 @@ func (s *Store) fetch(ctx context.Context, index string, keys []string, source b
 		var answer struct {
 			Docs []document `json:"docs"`
 		}
-		path := fmt.Sprintf("/%s/_mget?_source=%t", url.PathEscape(index), source)
-		if err := s.client.call(ctx, http.MethodPost, path, object{"ids": chunk}, &answer); err != nil {
+		if err := s.client.call(ctx, multiGetRequest(index, source), object{"ids": chunk}, &answer); err != nil {
 			return nil, err
 		}
 		for _, d := range answer.Docs {
@@ -232,13 +226,13 @@ func each[D any](ctx context.Context, s *Store, kind string, query object, f fun
 		var point struct {
 			ID string `json:"id"`
 		}
-		if err := s.client.call(ctx, http.MethodPost, "/"+url.PathEscape(index)+"/_pit?keep_alive="+walkKept, nil, &point); err != nil {
+		if err := s.client.call(ctx, openPointRequest(index), nil, &point); err != nil {
 			return err
 		}
 		defer func() { // what fails here, the node lets go of by itself
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), DialTimeout)
 			defer cancel()
-			_ = s.client.call(ctx, http.MethodDelete, "/_pit", object{"id": point.ID}, nil)
+			_ = s.client.call(ctx, closePointRequest, object{"id": point.ID}, nil)
 		}()
 		body := object{"size": rowsPerStep, "query": query, "sort": []any{object{"_shard_doc": "asc"}}, "track_total_hits": false}
 		for {

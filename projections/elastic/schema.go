@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -184,8 +183,7 @@ func (s *Store) describe(ctx context.Context) (map[string]found, error) {
 		aliases = append(aliases, s.names.alias(kind))
 	}
 	var there map[string]found
-	path := "/" + strings.Join(aliases, ",") + "?ignore_unavailable=true&allow_no_indices=true"
-	err := s.client.call(ctx, http.MethodGet, path, nil, &there)
+	err := s.client.call(ctx, describeRequest(aliases), nil, &there)
 	return there, err
 }
 
@@ -238,7 +236,7 @@ func (s *Store) make(ctx context.Context, t targets, missing []string) error {
 		if err := s.create(ctx, name); err != nil {
 			return err
 		}
-		return s.client.call(ctx, http.MethodPost, "/_aliases", object{"actions": s.switchTo(t, kind, name)}, nil)
+		return s.client.call(ctx, aliasesRequest, object{"actions": s.switchTo(t, kind, name)}, nil)
 	})
 	if err != nil {
 		return err
@@ -275,25 +273,24 @@ func (s *Store) switchTo(t targets, kind, name string) []object {
 // and has no alias yet is another process's, at work or dead: the two do the same.
 func (s *Store) makeGroup(ctx context.Context, t targets, g group) error {
 	partly := slices.ContainsFunc(g, func(kind string) bool { _, ok := t[kind]; return ok })
-	path := "/" + s.names.index(states, "") + "/_doc/" + url.PathEscape(fmt.Sprintf("target:%s:v%d", g[0], schemaVersion))
+	index, key := s.names.index(states, ""), fmt.Sprintf("target:%s:v%d", g[0], schemaVersion)
 	var decided struct {
-		SeqNo       int64    `json:"_seq_no"`
-		PrimaryTerm int64    `json:"_primary_term"`
-		Source      stateDoc `json:"_source"`
+		revision
+		Source stateDoc `json:"_source"`
 	}
-	err := s.client.call(ctx, http.MethodGet, path, nil, &decided)
+	err := s.client.call(ctx, getRequest(index, key), nil, &decided)
 	if err != nil && !hasStatus(err, http.StatusNotFound) {
 		return err
 	}
 	stamp := decided.Source.Stamp
 	inUse := func(kind string) bool { return t[kind].index == s.names.index(kind, stamp) }
 	if stamp == "" || partly && slices.ContainsFunc(g, inUse) {
-		condition := "?op_type=create"
+		var since *revision
 		if stamp != "" {
-			condition = fmt.Sprintf("?if_seq_no=%d&if_primary_term=%d", decided.SeqNo, decided.PrimaryTerm)
+			since = &decided.revision
 		}
 		stamp = strings.Replace(s.clock().UTC().Format("20060102150405.000000"), ".", "", 1)
-		if err := s.client.call(ctx, http.MethodPut, path+condition, stateDoc{Kind: "target", Stamp: stamp}, nil); err != nil {
+		if err := s.client.call(ctx, putRequest(index, key, since), stateDoc{Kind: "target", Stamp: stamp}, nil); err != nil {
 			return err
 		}
 	}
@@ -304,7 +301,7 @@ func (s *Store) makeGroup(ctx context.Context, t targets, g group) error {
 	for _, kind := range g {
 		actions = append(actions, s.switchTo(t, kind, s.names.index(kind, stamp))...)
 	}
-	if err := s.client.call(ctx, http.MethodPost, "/_aliases", object{"actions": actions}, nil); err != nil {
+	if err := s.client.call(ctx, aliasesRequest, object{"actions": actions}, nil); err != nil {
 		return err
 	}
 	s.log.Info("the read store has new indices", "first", s.names.index(g[0], stamp), "before", cmp.Or(t[g[0]].index, "none"))
@@ -313,7 +310,7 @@ func (s *Store) makeGroup(ctx context.Context, t targets, g group) error {
 
 // create makes an index by its template; one that is there is fine.
 func (s *Store) create(ctx context.Context, name string) error {
-	err := s.client.call(ctx, http.MethodPut, "/"+name, nil, nil)
+	err := s.client.call(ctx, createRequest(name), nil, nil)
 	if e, ok := err.(*answerError); ok && e.Type == "resource_already_exists_exception" { //nolint:errorlint // call returns it as it is
 		return nil
 	}
@@ -325,7 +322,7 @@ func (s *Store) putTemplates(ctx context.Context) error {
 	return together(kinds(), func(kind string) error {
 		m := mapping(kind)
 		hash := hashIn(m)
-		path := "/_index_template/" + s.names.template(kind)
+		name := s.names.template(kind)
 		var there struct {
 			Templates []struct {
 				Template struct {
@@ -335,7 +332,7 @@ func (s *Store) putTemplates(ctx context.Context) error {
 				} `json:"index_template"`
 			} `json:"index_templates"`
 		}
-		err := s.client.call(ctx, http.MethodGet, path, nil, &there)
+		err := s.client.call(ctx, getTemplateRequest(name), nil, &there)
 		if err != nil && !hasStatus(err, http.StatusNotFound) {
 			return err
 		}
@@ -343,9 +340,9 @@ func (s *Store) putTemplates(ctx context.Context) error {
 			return nil
 		}
 		template := object{
-			"index_patterns": []string{s.names.template(kind) + "-*"}, "priority": 500, "allow_auto_create": false,
+			"index_patterns": []string{name + "-*"}, "priority": 500, "allow_auto_create": false,
 			"template": object{"settings": settings(), "mappings": m}, "_meta": object{"hash": hash},
 		}
-		return s.client.call(ctx, http.MethodPut, path, template, nil)
+		return s.client.call(ctx, putTemplateRequest(name), template, nil)
 	})
 }

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/http"
-	"net/url"
 	"slices"
 	"time"
 
@@ -336,7 +334,7 @@ func (s *Store) refresh(ctx context.Context, index string) error {
 			Failed int `json:"failed"`
 		} `json:"_shards"`
 	}
-	err := s.client.call(ctx, http.MethodPost, "/"+url.PathEscape(index)+"/_refresh", nil, &told)
+	err := s.client.call(ctx, refreshRequest(index), nil, &told)
 	if err == nil && told.Shards.Failed > 0 {
 		err = fmt.Errorf("%d shards of %s were not refreshed", told.Shards.Failed, index)
 	}
