@@ -66,9 +66,15 @@ type addMany struct{ N int }
 
 func (addMany) Kind() string { return "add-many" }
 func (addMany) Check() error { return nil }
-func (a addMany) Decide(o domain.Order) ([]domain.Event, error) {
+func (addMany) Allowed(o domain.Order) error {
 	if o.Status != domain.Created {
-		return nil, fault.Errorf(fault.Refused, "The order of %d lines is %s.", len(o.Items), o.Status)
+		return fault.Errorf(fault.Refused, "The order of %d lines is %s.", len(o.Items), o.Status)
+	}
+	return nil
+}
+func (a addMany) Decide(o domain.Order) ([]domain.Event, error) {
+	if err := a.Allowed(o); err != nil {
+		return nil, err
 	}
 	var facts []domain.Event
 	for i := range a.N {
