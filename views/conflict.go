@@ -8,7 +8,7 @@ type ConflictPage struct {
 	Order     OrderName
 	Seen      int
 	Head      int
-	Since     []Happening   // versions Seen+1…Head, oldest first
+	Since     []TimelineEntry   // versions Seen+1…Head, oldest first
 	Earlier   int           // events between Seen and the first of Since, if there are too many to show
 	Changes   []Change      // from Seen to Head, field by field
 	Redecided domain.Action // what deciding the same command at Head gives

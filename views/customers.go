@@ -34,5 +34,5 @@ type CustomerPage struct {
 	Orders    []OrderRow
 	Next      string      // cursor of the next page of their orders
 	ListStamp Stamp       // of order_list, which Orders are read from
-	Timeline  []Happening // of the orders shown, merged, newest first
+	Timeline  []TimelineEntry // of the orders shown, merged, newest first
 }

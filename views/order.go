@@ -26,7 +26,7 @@ type OrderBody struct {
 	Order    domain.Order   // as of At, or the head, or the last version before a hold
 	Head     int            // the newest stored version
 	Hold     *Held          // not nil: an event cannot be applied
-	Timeline []Happening    // newest first
+	Timeline []TimelineEntry    // newest first
 	Earlier  int            // events older than Timeline
 	At       int
 	Zone     *time.Location
@@ -76,6 +76,6 @@ type Change struct {
 type OrderEventsPage struct {
 	Name   OrderName
 	Head   int
-	Events []Happening // newest first
+	Events []TimelineEntry // newest first
 	Next   string      // before= of the next page; empty at the end
 }

@@ -17,6 +17,6 @@ type OverviewPage struct {
 	PerMinute   []int                 // events stored in each minute, oldest first; the last is the running one
 	Stamp       Stamp                 // of order_list, which ByStatus and Value are read from
 	Projections []ProjectionCard
-	Latest      []Happening // newest first
+	Latest      []TimelineEntry // newest first
 	Problems    []string    // sentences about parts that could not be read; those parts are left empty
 }

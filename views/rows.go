@@ -73,11 +73,11 @@ func (b *markup) customerRow(m CustomerRow) {
 }
 
 // eventRows are events of several orders.
-func eventRows(list []Happening, zone *time.Location) templ.Component {
-	return written(list, func(b *markup, h Happening) { b.eventRow(h, zone) })
+func eventRows(list []TimelineEntry, zone *time.Location) templ.Component {
+	return written(list, func(b *markup, h TimelineEntry) { b.eventRow(h, zone) })
 }
 
-func (b *markup) eventRow(h Happening, zone *time.Location) {
+func (b *markup) eventRow(h TimelineEntry, zone *time.Location) {
 	b.put(`<tr><td class="col-time">`)
 	b.when(h.StoredAt, zone, shapeSecond)
 	b.add(`</td><td class="col-reference"><a href="`, string(nameHref(h.Order)))

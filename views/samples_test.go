@@ -56,10 +56,10 @@ func operations() []views.Operation {
 	}
 }
 
-func happenings() []views.Happening {
+func entries() []views.TimelineEntry {
 	name := views.OrderName{ID: lampID, Reference: "PO-1042"}
-	at := func(version int, event domain.Event, when time.Time, user string) views.Happening {
-		return views.Happening{
+	at := func(version int, event domain.Event, when time.Time, user string) views.TimelineEntry {
+		return views.TimelineEntry{
 			EventID: fmt.Sprintf("e0000000-0000-5000-8000-00000000000%d", version), Order: name, Version: version, Type: event.Type(), Schema: 2,
 			Facts: []domain.Event{event}, StoredAt: when, BusinessAt: when, UserID: user, Seen: version - 1,
 			Causation: fmt.Sprintf("c0000000-0000-4000-8000-00000000000%d", version), Correlation: "req-7f3a",
@@ -70,11 +70,11 @@ func happenings() []views.Happening {
 	confirmed := at(3, domain.OrderConfirmed{}, noon, "operator")
 	confirmed.Seen = 1
 	confirmed.Arrivals = []views.Arrival{{Projection: "order_list", Took: 38 * time.Millisecond}, {Projection: "customer_order_summary", Took: 51 * time.Millisecond}}
-	return []views.Happening{confirmed, at(2, domain.OrderItemAdded{Item: lampItems()[1]}, noon.Add(-time.Hour), "operator2"), created}
+	return []views.TimelineEntry{confirmed, at(2, domain.OrderItemAdded{Item: lampItems()[1]}, noon.Add(-time.Hour), "operator2"), created}
 }
 
-func cancelledHappening() views.Happening {
-	return views.Happening{
+func cancelledEntry() views.TimelineEntry {
+	return views.TimelineEntry{
 		EventID: "e0000000-0000-5000-8000-000000000009", Order: views.OrderName{ID: chairID}, Version: 8, Type: domain.TypeOrderCancelled, Schema: 2,
 		Facts: []domain.Event{domain.OrderCancelled{Reason: "Ordered twice"}}, StoredAt: noon.Add(-2 * time.Minute), BusinessAt: noon.Add(-2 * time.Minute),
 		UserID: "operator", Seen: 5, Causation: "c0000000-0000-4000-8000-000000000009", Correlation: "c0000000-0000-4000-8000-000000000009",
@@ -151,7 +151,7 @@ func cards() []views.ProjectionCard {
 }
 
 func body() views.OrderBody {
-	return views.OrderBody{ID: lampID, Order: lampOrder(), Head: 3, Timeline: happenings(), Zone: zone}
+	return views.OrderBody{ID: lampID, Order: lampOrder(), Head: 3, Timeline: entries(), Zone: zone}
 }
 
 func forms() []views.Form {
@@ -202,7 +202,7 @@ func customerRows() []views.CustomerRow {
 }
 
 func oneEvent() views.EventPage {
-	list := happenings()
+	list := entries()
 	return views.EventPage{
 		Event: list[2], Head: 3, Stored: `{"customerId":"Katherine Johnson","items":[{"sku":"LAMP-1","price":1299.00}]}`,
 		UpcastSchema: 2, Upcast: "{\n  \"customerId\": \"Katherine Johnson\",\n  \"currency\": \"USD\"\n}",
@@ -213,11 +213,11 @@ func oneEvent() views.EventPage {
 func conflict() views.ConflictPage {
 	before := lampOrder()
 	before.Version, before.Status, before.ConfirmedAt, before.Items, before.Total = 1, domain.Created, time.Time{}, lampItems()[:1], eur(259800)
-	list := happenings()
+	list := entries()
 	cancel := forms()[2]
 	cancel.CommandID, cancel.Seen, cancel.Typed = "d0000000-0000-4000-8000-000000000009", 1, map[string]string{"reason": "Ordered twice"}
 	return views.ConflictPage{
-		Order: views.OrderName{ID: lampID, Reference: "PO-1042"}, Seen: 1, Head: 3, Since: []views.Happening{list[1], list[0]},
+		Order: views.OrderName{ID: lampID, Reference: "PO-1042"}, Seen: 1, Head: 3, Since: []views.TimelineEntry{list[1], list[0]},
 		Changes: views.Changes(before, lampOrder()), Redecided: domain.Action{Allowed: true}, Form: cancel,
 	}
 }
@@ -269,28 +269,28 @@ func samples() []sample {
 	held := body()
 	held.Head, held.Order.Version = 5, 3
 	held.Hold = &views.Held{Version: 4, Type: "OrderTeleported", Schema: 9, Reason: "There is no event type OrderTeleported of schema 9.", Raw: `{"where":"the moon"}`}
-	unread := views.Happening{
+	unread := views.TimelineEntry{
 		EventID: "e0000000-0000-5000-8000-000000000004", Order: views.OrderName{ID: lampID}, Version: 4, Type: "OrderTeleported", Schema: 9,
 		StoredAt: noon.Add(time.Minute), BusinessAt: noon.Add(time.Minute),
 	}
-	held.Timeline = append([]views.Happening{unread}, happenings()...)
+	held.Timeline = append([]views.TimelineEntry{unread}, entries()...)
 	heldForms := forms()
 	blocked := domain.Blocked("This order is held at version 4: there is no event type OrderTeleported of schema 9.")
 	for i := range heldForms {
 		heldForms[i].Action = blocked[i]
 	}
-	nothing := views.OrderBody{ID: deskID, Head: 1, Hold: &views.Held{Version: 1, Type: "OrderCreated", Schema: 7, Reason: "Schema 7 is not known.", Raw: "{}"}, Timeline: []views.Happening{unread}}
+	nothing := views.OrderBody{ID: deskID, Head: 1, Hold: &views.Held{Version: 1, Type: "OrderCreated", Schema: 7, Reason: "Schema 7 is not known.", Raw: "{}"}, Timeline: []views.TimelineEntry{unread}}
 	mistaken := openForms()
 	mistaken[0].Typed = map[string]string{"sku": "PEN-2", "name": "Fountain pen", "quantity": "0", "price": "1.999"}
 	mistaken[0].Errors = []fault.FieldError{{Field: "quantity", Message: "The quantity must be from 1 to 1,000,000."}}
 	cancelled := body()
 	cancelled.Order.Status, cancelled.Order.CancelledAt, cancelled.Order.CancelReason = domain.Cancelled, noon, "Ordered twice"
-	cancelled.Timeline, cancelled.Earlier = append([]views.Happening{cancelledHappening()}, cancelled.Timeline...), 120
+	cancelled.Timeline, cancelled.Earlier = append([]views.TimelineEntry{cancelledEntry()}, cancelled.Timeline...), 120
 
 	event := oneEvent()
-	unreadable := views.EventPage{Event: unread, Head: 4, Stored: `{"where":"the moon"}`, Unreadable: "There is no event type OrderTeleported of schema 9.", Effects: []views.Happening{unread}}
+	unreadable := views.EventPage{Event: unread, Head: 4, Stored: `{"where":"the moon"}`, Unreadable: "There is no event type OrderTeleported of schema 9.", Effects: []views.TimelineEntry{unread}}
 	census := []views.Census{{"OrderCreated", 1, 400}, {"OrderCreated", 2, 300}, {"OrderConfirmed", 2, 290}, {"OrderTeleported", 9, 1}}
-	events := append([]views.Happening{unread, cancelledHappening()}, happenings()...)
+	events := append([]views.TimelineEntry{unread, cancelledEntry()}, entries()...)
 	perMinute := make([]int, 60)
 	for i := range perMinute {
 		perMinute[i] = i * i % 23
@@ -331,7 +331,7 @@ func samples() []sample {
 		{"order-at", views.Order(order, views.OrderPage{Body: past, At: &views.TimeTravel{Version: 2, Head: 3, Changes: conflict().Changes}})},
 		{"order-held", views.Order(order, views.OrderPage{Body: held, Forms: heldForms})},
 		{"order-unreadable", views.Order(order, views.OrderPage{Body: nothing, Forms: heldForms})},
-		{"order-events", views.OrderEvents(order, views.OrderEventsPage{Name: views.OrderName{ID: lampID, Reference: "PO-1042"}, Head: 3, Events: happenings(), Next: "MQ"})},
+		{"order-events", views.OrderEvents(order, views.OrderEventsPage{Name: views.OrderName{ID: lampID, Reference: "PO-1042"}, Head: 3, Events: entries(), Next: "MQ"})},
 		{"event", views.Event(order, event)},
 		{"event-unreadable", views.Event(order, unreadable)},
 		{"events", views.Events(frame("Events", views.NavEvents), views.EventsPage{Rows: events, Next: "bmV4dA", Census: census, CensusOf: 1000})},

@@ -10,7 +10,7 @@ import (
 )
 
 // Sentence says in words what an event did and who did it: "operator confirmed the order".
-func Sentence(h Happening) string {
+func Sentence(h TimelineEntry) string {
 	who := h.UserID
 	if who == "" {
 		who = "somebody"
@@ -45,7 +45,7 @@ func deed(fact domain.Event) string {
 
 // Evidence says that somebody decided on an older version than the head, and nothing if they saw the head or it is not known:
 // "while looking at v5; the head was v7".
-func Evidence(h Happening) string {
+func Evidence(h TimelineEntry) string {
 	head := h.Version - 1
 	if h.Seen <= 0 || h.Seen >= head {
 		return ""
@@ -54,7 +54,7 @@ func Evidence(h Happening) string {
 }
 
 // storedLater tells whether the store wrote an event long after its business time, as an import does.
-func storedLater(h Happening) bool {
+func storedLater(h TimelineEntry) bool {
 	return !h.StoredAt.IsZero() && !h.BusinessAt.IsZero() && h.StoredAt.Sub(h.BusinessAt).Abs() > time.Minute
 }
 

@@ -25,7 +25,7 @@ type timelineOf struct {
 	travel bool // link to the order as of each version
 }
 
-func timeline(list []Happening, o timelineOf) templ.Component {
+func timeline(list []TimelineEntry, o timelineOf) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -109,8 +109,8 @@ func timeline(list []Happening, o timelineOf) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			for _, h := range day.Happenings {
-				templ_7745c5c3_Err = happening(h, o).Render(ctx, templ_7745c5c3_Buffer)
+			for _, h := range day.Entries {
+				templ_7745c5c3_Err = timelineEntry(h, o).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -128,7 +128,7 @@ func timeline(list []Happening, o timelineOf) templ.Component {
 	})
 }
 
-func happening(h Happening, o timelineOf) templ.Component {
+func timelineEntry(h TimelineEntry, o timelineOf) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -454,7 +454,7 @@ func happening(h Happening, o timelineOf) templ.Component {
 }
 
 // eventsTable is a list of events across orders.
-func eventsTable(caption string, list []Happening, zone *time.Location) templ.Component {
+func eventsTable(caption string, list []TimelineEntry, zone *time.Location) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -505,7 +505,7 @@ func eventsTable(caption string, list []Happening, zone *time.Location) templ.Co
 }
 
 // nodeType is the type that the style sheet draws: that of the first fact, "retired" if there is none, or "unread".
-func nodeType(h Happening) string {
+func nodeType(h TimelineEntry) string {
 	switch {
 	case h.Facts == nil:
 		return "unread"

@@ -61,14 +61,14 @@ func count(n int, noun string) string {
 	return number(n) + " " + noun + "s"
 }
 
-// Day is a run of happenings of one calendar day.
+// Day is a run of entries of one calendar day.
 type Day struct {
 	Start      time.Time
-	Happenings []Happening
+	Entries []TimelineEntry
 }
 
 // Days cuts a list where the calendar day of the business time changes in the zone. The order stays as it is.
-func Days(list []Happening, zone *time.Location) []Day {
+func Days(list []TimelineEntry, zone *time.Location) []Day {
 	var days []Day
 	last := ""
 	for _, h := range list {
@@ -77,7 +77,7 @@ func Days(list []Happening, zone *time.Location) []Day {
 			days, last = append(days, Day{Start: at}), date
 		}
 		day := &days[len(days)-1]
-		day.Happenings = append(day.Happenings, h)
+		day.Entries = append(day.Entries, h)
 	}
 	return days
 }

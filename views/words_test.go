@@ -40,19 +40,19 @@ func TestOrderNameIsTheReferenceIfThereIsOne(t *testing.T) {
 func TestSentence(t *testing.T) {
 	for _, c := range []struct {
 		rule string
-		h    views.Happening
+		h    views.TimelineEntry
 		want string
 	}{
-		{"creating names the customer and counts lines", views.Happening{UserID: "import", Facts: []domain.Event{domain.OrderCreated{CustomerID: "ACME", Items: lampItems()}}}, "import created the order for ACME with 2 lines"},
-		{"one line is one line", views.Happening{UserID: "import", Facts: []domain.Event{domain.OrderCreated{CustomerID: "ACME", Items: lampItems()[:1]}}}, "import created the order for ACME with 1 line"},
-		{"adding says how many, what and at which price", views.Happening{UserID: "operator", Facts: []domain.Event{domain.OrderItemAdded{Item: domain.Item{Name: "Bulb", Quantity: 1200, Price: eur(499)}}}}, "operator added 1,200 × Bulb at 4.99 EUR"},
-		{"confirming", views.Happening{UserID: "operator", Facts: []domain.Event{domain.OrderConfirmed{}}}, "operator confirmed the order"},
-		{"cancelling gives the reason", views.Happening{UserID: "operator", Facts: []domain.Event{domain.OrderCancelled{Reason: "Ordered twice"}}}, "operator cancelled the order: Ordered twice"},
-		{"nobody known is somebody", views.Happening{Facts: []domain.Event{domain.OrderConfirmed{}}}, "somebody confirmed the order"},
-		{"an event that was split tells each of its facts", views.Happening{UserID: "operator",
+		{"creating names the customer and counts lines", views.TimelineEntry{UserID: "import", Facts: []domain.Event{domain.OrderCreated{CustomerID: "ACME", Items: lampItems()}}}, "import created the order for ACME with 2 lines"},
+		{"one line is one line", views.TimelineEntry{UserID: "import", Facts: []domain.Event{domain.OrderCreated{CustomerID: "ACME", Items: lampItems()[:1]}}}, "import created the order for ACME with 1 line"},
+		{"adding says how many, what and at which price", views.TimelineEntry{UserID: "operator", Facts: []domain.Event{domain.OrderItemAdded{Item: domain.Item{Name: "Bulb", Quantity: 1200, Price: eur(499)}}}}, "operator added 1,200 × Bulb at 4.99 EUR"},
+		{"confirming", views.TimelineEntry{UserID: "operator", Facts: []domain.Event{domain.OrderConfirmed{}}}, "operator confirmed the order"},
+		{"cancelling gives the reason", views.TimelineEntry{UserID: "operator", Facts: []domain.Event{domain.OrderCancelled{Reason: "Ordered twice"}}}, "operator cancelled the order: Ordered twice"},
+		{"nobody known is somebody", views.TimelineEntry{Facts: []domain.Event{domain.OrderConfirmed{}}}, "somebody confirmed the order"},
+		{"an event that was split tells each of its facts", views.TimelineEntry{UserID: "operator",
 			Facts: []domain.Event{domain.OrderConfirmed{}, domain.OrderCancelled{Reason: "Ordered twice"}}}, "operator confirmed the order and cancelled the order: Ordered twice"},
-		{"a retired type is named", views.Happening{UserID: "x", Type: "OrderPrinted", Schema: 1, Facts: []domain.Event{}}, "x stored OrderPrinted, which means nothing any more"},
-		{"what cannot be read is named", views.Happening{UserID: "x", Type: "OrderTeleported", Schema: 9}, "x stored OrderTeleported of schema 9, which cannot be read"},
+		{"a retired type is named", views.TimelineEntry{UserID: "x", Type: "OrderPrinted", Schema: 1, Facts: []domain.Event{}}, "x stored OrderPrinted, which means nothing any more"},
+		{"what cannot be read is named", views.TimelineEntry{UserID: "x", Type: "OrderTeleported", Schema: 9}, "x stored OrderTeleported of schema 9, which cannot be read"},
 	} {
 		if got := views.Sentence(c.h); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.rule, got, c.want)
@@ -71,7 +71,7 @@ func TestEvidence(t *testing.T) {
 		{"a create saw nothing", 1, 0, ""},
 		{"what is not known is not claimed", 8, 0, ""},
 	} {
-		if got := views.Evidence(views.Happening{Version: c.version, Seen: c.seen}); got != c.want {
+		if got := views.Evidence(views.TimelineEntry{Version: c.version, Seen: c.seen}); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.rule, got, c.want)
 		}
 	}
@@ -227,7 +227,7 @@ func TestAnOrderIsNamedOnce(t *testing.T) {
 
 func TestDaysAreThoseOfTheZone(t *testing.T) {
 	late := time.Date(2026, 3, 14, 23, 30, 0, 0, time.UTC)
-	list := []views.Happening{{Version: 2, BusinessAt: late}, {Version: 1, BusinessAt: late.Add(-2 * time.Hour)}}
+	list := []views.TimelineEntry{{Version: 2, BusinessAt: late}, {Version: 1, BusinessAt: late.Add(-2 * time.Hour)}}
 	if got := len(views.Days(list, time.UTC)); got != 1 {
 		t.Errorf("in UTC both are of one day, not %d", got)
 	}

@@ -34,7 +34,7 @@ func mutations() []mutation {
 			"errors.Join(w.do.rollbackTo.exec(ctx), w.do.release.exec(ctx))", "w.do.release.exec(ctx)", "eventstore/sqlite", "TestNeighboursInOneTransaction"},
 
 		// What is worked on at once.
-		{"a slow page keeps the others waiting", "pages", "cmd/web/console/turns.go", "late := time.AfterFunc(pageTurn, give)", "late := time.AfterFunc(turnWait, give)", "cmd/web/console", "TestPagesTakeTurns"},
+		{"a slow page keeps the others waiting", "pages", "cmd/web/console/limiter.go", "late := time.AfterFunc(pageHold, release)", "late := time.AfterFunc(limiterWait, release)", "cmd/web/console", "TestPagesAreLimited"},
 		{"a row that one batch writes twice is not found", "6", "projections/sqlite/write.go", "if row.fresh {", "if row.fresh && row.version < 2 {",
 			"projections/sqlite", "TestANumberFollowsTheStatus"},
 		{"a row keeps the number of its old status", "6", "projections/sqlite/write.go", "row := stored{inPlace(old.no, r.Status),", "row := stored{max(old.no, inPlace(old.no, \"\")),",
@@ -134,8 +134,8 @@ func mutations() []mutation {
 			"TestWhoCannotResumeIsToldToResync"},
 		{"the log's queue has no end", "12", "eventstore/sqlite/queue.go", "case len(q.waiting) >= MaxQueue || q.bytes+c.bytes > MaxQueueBytes:", "case false:", "eventstore/sqlite", "TestQueue"},
 		{"a body has no end", "12", "cmd/web/console/security.go", "r.Body = http.MaxBytesReader(w, r.Body, MaxBodyBytes)\n", "", "cmd/web/console", "TestBadJSON"},
-		{"a crowd of requests has no end", "12", "cmd/web/console/turns.go", "make(turns, MaxRequests)", "make(turns, 100*MaxRequests)", "cmd/web/console", "TestRequestsWaitTheirTurn"},
-		{"a slow sender holds up the others", "12", "cmd/web/console/turns.go", "r.Body = readAhead(r.Body)", "_ = readAhead", "cmd/web/console", "TestRequestsWaitTheirTurn"},
+		{"a crowd of requests has no end", "12", "cmd/web/console/limiter.go", "make(limiter, MaxRequests)", "make(limiter, 100*MaxRequests)", "cmd/web/console", "TestRequestsAreLimited"},
+		{"a slow sender holds up the others", "12", "cmd/web/console/limiter.go", "r.Body = readAhead(r.Body)", "_ = readAhead", "cmd/web/console", "TestRequestsAreLimited"},
 		{"the names in a body have no end", "12", "cmd/web/console/input/body.go", "if len(at) > maxName {", "if false {", "cmd/web/console/input", "TestNamesAreBounded"},
 
 		// Strangers.

@@ -48,14 +48,14 @@ func (s *Server) page(h handler) http.Handler {
 		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 		defer cancel()
 		if r.Method != http.MethodPost {
-			done, ok := s.pages.briefly(ctx)
+			done, ok := s.pages.acquireBriefly(ctx)
 			if !ok {
 				s.fail(w, r, tooBusy())
 				return
 			}
 			defer done()
 		}
-		r = r.WithContext(s.freshness.looking(ctx))
+		r = r.WithContext(s.freshness.sharingStatuses(ctx))
 		seq := ""
 		if !input.WantsJSON(r) {
 			seq = s.hub.Seq()

@@ -52,7 +52,7 @@ func auditParams() []input.Param {
 func (s *Server) auditFilter(q *input.Query) operations.Filter {
 	f := operations.Filter{
 		Who: q.Get("who"), What: operations.What(q.Get("what")), Outcome: operations.Outcome(q.Get("outcome")),
-		From: q.Moment("from", s.zone), To: q.Moment("to", s.zone),
+		From: q.Time("from", s.zone), To: q.Time("to", s.zone),
 	}
 	if f.What != "" && !slices.Contains(operations.Whats(), f.What) {
 		q.Complain("what", "“%s” is not a kind of operation; those are %s.", input.Clip(string(f.What)), joined(operations.Whats()))

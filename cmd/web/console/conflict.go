@@ -39,7 +39,7 @@ func (s *Server) conflict(ctx context.Context, in *input.Body, c command, req or
 		Changes: views.Changes(orders.Fold(s.codec, stream.Records[:min(seen, head)]).Order, stream.Order), Redecided: redecided,
 	}
 	for _, r := range since {
-		m.Since = append(m.Since, s.timeline.happening(r, stream.Order.Reference))
+		m.Since = append(m.Since, s.timeline.entry(r, stream.Order.Reference))
 	}
 	// A new command id, because it is a new wish; the version first seen stays, because it is the evidence. The order must have it.
 	m.Form = c.formOn(stream)

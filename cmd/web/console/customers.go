@@ -32,7 +32,7 @@ func (s *Server) customers(r *http.Request, q *input.Query) (answer, error) {
 		page: func(f views.Frame) templ.Component { return views.Customers(f, m) }}
 	stamp, stampOf := s.freshness.customerStamps(r.Context())
 	m.Stamp = stamp
-	version := s.moments.next()
+	version := s.sequence.next()
 	page, err := s.read.Customers(r.Context(), query)
 	if fault.KindOf(err) == fault.Malformed && err != nil {
 		return answer{}, err
@@ -82,9 +82,9 @@ func (s *Server) customer(r *http.Request, q *input.Query) (answer, error) {
 			if err != nil {
 				break // the order list says more than half a timeline
 			}
-			m.Timeline = append(m.Timeline, wire.ListOf(records, func(e eventstore.Record) views.Happening { return s.timeline.happening(e, o.Reference) })...)
+			m.Timeline = append(m.Timeline, wire.ListOf(records, func(e eventstore.Record) views.TimelineEntry { return s.timeline.entry(e, o.Reference) })...)
 		}
-		slices.SortStableFunc(m.Timeline, func(a, b views.Happening) int {
+		slices.SortStableFunc(m.Timeline, func(a, b views.TimelineEntry) int {
 			return cmp.Or(b.StoredAt.Compare(a.StoredAt), b.Version-a.Version)
 		})
 		m.Timeline = m.Timeline[:min(len(m.Timeline), mergedEvents)]

@@ -44,7 +44,7 @@ func (s *Server) allEvents(r *http.Request, q *input.Query) (answer, error) {
 		}
 		return answer{}, s.listError(a, err, nil, &m.Problem)
 	}
-	m.Rows, m.Next = s.happenings(r.Context(), records), string(next)
+	m.Rows, m.Next = s.entries(r.Context(), records), string(next)
 	if !input.WantsJSON(r) {
 		newest := records
 		if eventType != "" || text != "" || before != "" {
@@ -117,11 +117,11 @@ func census(events []countedEvent) []views.Census {
 	return list
 }
 
-// happenings are records as pages tell them, with the references of their orders where the read store knows them.
-func (s *Server) happenings(ctx context.Context, records []eventstore.Record) []views.Happening {
+// entries are records as pages tell them, with the references of their orders where the read store knows them.
+func (s *Server) entries(ctx context.Context, records []eventstore.Record) []views.TimelineEntry {
 	known := s.references.of(ctx, s.read, wire.ListOf(records, func(r eventstore.Record) domain.OrderID { return orders.IDOf(r.Stream) }))
-	return wire.ListOf(records, func(r eventstore.Record) views.Happening {
-		return s.timeline.happening(r, known[orders.IDOf(r.Stream)])
+	return wire.ListOf(records, func(r eventstore.Record) views.TimelineEntry {
+		return s.timeline.entry(r, known[orders.IDOf(r.Stream)])
 	})
 }
 
@@ -171,7 +171,7 @@ func (s *Server) correlation(r *http.Request, q *input.Query) (answer, error) {
 	if err != nil {
 		return answer{}, cursorField(err, "before")
 	}
-	m := views.CorrelationPage{ID: id, Rows: s.happenings(r.Context(), records), Before: q.Get("before"), Next: string(next)}
+	m := views.CorrelationPage{ID: id, Rows: s.entries(r.Context(), records), Before: q.Get("before"), Next: string(next)}
 	return answer{
 		title: "Correlation", nav: views.NavEvents,
 		page: func(f views.Frame) templ.Component { return views.Correlation(f, m) },
@@ -210,7 +210,7 @@ func (s *Server) orderEvents(r *http.Request, q *input.Query) (answer, error) {
 	}
 	m := views.OrderEventsPage{Name: views.OrderName{ID: id, Reference: stream.Order.Reference}, Head: stream.Head(), Next: next}
 	for _, r := range page {
-		m.Events = append(m.Events, s.timeline.happening(r, stream.Order.Reference))
+		m.Events = append(m.Events, s.timeline.entry(r, stream.Order.Reference))
 	}
 	return answer{
 		title: "Events of order " + m.Name.String(), nav: views.NavOrders,
@@ -235,7 +235,7 @@ func (s *Server) event(r *http.Request, _ *input.Query) (answer, error) {
 	}
 	record := stream.Records[version-1]
 	m := views.EventPage{
-		Event: s.timeline.happening(record, stream.Order.Reference), Head: stream.Head(), Stored: string(record.Data), CommandHash: record.Metadata.CommandHash,
+		Event: s.timeline.entry(record, stream.Order.Reference), Head: stream.Head(), Stored: string(record.Data), CommandHash: record.Metadata.CommandHash,
 	}
 	var upcast *wire.Event
 	if schema, data, err := s.codec.Upcast(orders.RawOf(record)); err != nil {
@@ -249,7 +249,7 @@ func (s *Server) event(r *http.Request, _ *input.Query) (answer, error) {
 	}
 	for _, other := range stream.Records {
 		if other.Metadata.CausationID != "" && other.Metadata.CausationID == record.Metadata.CausationID {
-			m.Effects = append(m.Effects, s.timeline.happening(other, stream.Order.Reference))
+			m.Effects = append(m.Effects, s.timeline.entry(other, stream.Order.Reference))
 		}
 	}
 	if c := record.Metadata.CorrelationID; c != "" && !input.WantsJSON(r) {

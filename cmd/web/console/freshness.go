@@ -16,8 +16,8 @@ import (
 	"headway/views"
 )
 
-// lookWait is how long a page waits to learn how the projections are; then that is unknown, and the page shows what needs no projection.
-const lookWait = 2500 * time.Millisecond
+// statusWait is how long a page waits to learn how the projections are; then that is unknown, and the page shows what needs no projection.
+const statusWait = 2500 * time.Millisecond
 
 // freshness is how current the projections and their rows are.
 type freshness struct {
@@ -29,27 +29,27 @@ type freshness struct {
 	clock   func() time.Time
 }
 
-type lookKey struct{}
+type statusesKey struct{}
 
-// look asks how the projections are; of one request it asks once.
-func (f *freshness) look(ctx context.Context) []projections.Status {
-	once, _ := ctx.Value(lookKey{}).(func() []projections.Status)
+// statuses asks how the projections are; of one request it asks once.
+func (f *freshness) statuses(ctx context.Context) []projections.Status {
+	once, _ := ctx.Value(statusesKey{}).(func() []projections.Status)
 	if once != nil {
 		return once()
 	}
-	ctx, cancel := context.WithTimeout(ctx, lookWait)
+	ctx, cancel := context.WithTimeout(ctx, statusWait)
 	defer cancel()
 	statuses, _ := f.monitor.Look(ctx, f.clock()) // the error is the context's: nobody waits for the answer
 	return statuses
 }
 
-// looking makes every look within ctx the same.
-func (f *freshness) looking(ctx context.Context) context.Context {
-	return context.WithValue(ctx, lookKey{}, sync.OnceValue(func() []projections.Status { return f.look(ctx) }))
+// sharingStatuses makes statuses within ctx the same.
+func (f *freshness) sharingStatuses(ctx context.Context) context.Context {
+	return context.WithValue(ctx, statusesKey{}, sync.OnceValue(func() []projections.Status { return f.statuses(ctx) }))
 }
 
 func (f *freshness) status(ctx context.Context, projection string) projections.Status {
-	for _, st := range f.look(ctx) {
+	for _, st := range f.statuses(ctx) {
 		if st.Name == projection {
 			return st
 		}
@@ -59,7 +59,7 @@ func (f *freshness) status(ctx context.Context, projection string) projections.S
 
 // cards is what each projection does now, in the order in which pages show them.
 func (f *freshness) cards(ctx context.Context) []views.ProjectionCard {
-	return wire.ListOf(f.look(ctx), func(st projections.Status) views.ProjectionCard {
+	return wire.ListOf(f.statuses(ctx), func(st projections.Status) views.ProjectionCard {
 		return views.ProjectionCard{
 			Name: st.Name, State: views.ProjectionState(st.State), Reason: st.Reason, Stamp: projections.StampList(st), Share: f.share(ctx, st),
 			Lag: st.Lag, Rate: st.Rate, HeartbeatAt: st.HeartbeatAt, Holds: len(st.Holds), Zone: f.zone,

@@ -21,7 +21,7 @@ const alikeShown = 5
 // orders is GET /orders.
 func (s *Server) orders(r *http.Request, q *input.Query) (answer, error) {
 	query := projections.OrderQuery{
-		Text: q.Get("q"), Statuses: q.Statuses(), Customer: q.Get("customer"), From: q.Moment("from", s.zone), To: q.Moment("to", s.zone),
+		Text: q.Get("q"), Statuses: q.Statuses(), Customer: q.Get("customer"), From: q.Time("from", s.zone), To: q.Time("to", s.zone),
 		Sort: q.Sort("created", "total", "customer", "status", "items"), Cursor: q.Get("cursor"),
 	}
 	m := views.OrdersPage{

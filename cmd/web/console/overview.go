@@ -52,7 +52,7 @@ func (s *Server) overview(r *http.Request, q *input.Query) (answer, error) {
 	m := views.OverviewPage{
 		ByStatus: totals.ByStatus, Today: now, Value: totals.Value, PerMinute: perMinute(counts, now), Problems: problems,
 		Stamp: stamp, Projections: s.freshness.cards(r.Context()),
-		Latest: s.happenings(r.Context(), newest[:min(len(newest), latestShown)]),
+		Latest: s.entries(r.Context(), newest[:min(len(newest), latestShown)]),
 	}
 	list := s.projectionsOf(r.Context())
 	return answer{

@@ -37,7 +37,7 @@ func (s *Server) projection(r *http.Request, q *input.Query) (answer, error) {
 		return answer{}, fault.Errorf(fault.NotFound, "There is no projection “%s”.", input.Clip(name))
 	}
 	i := slices.Index(projections.Names(), name) // which is also the order of a look
-	st, list := s.freshness.look(r.Context())[i], s.projectionsOf(r.Context())
+	st, list := s.freshness.statuses(r.Context())[i], s.projectionsOf(r.Context())
 	m := views.ProjectionPage{
 		Card: s.freshness.cards(r.Context())[i], Holder: st.Holder, Cursor: string(st.Cursor), Holds: st.Holds, MoreHolds: len(st.Holds) == projections.MaxHolds,
 	}
@@ -50,5 +50,5 @@ func (s *Server) projection(r *http.Request, q *input.Query) (answer, error) {
 
 // projectionsOf is every projection with its cursor and holds.
 func (s *Server) projectionsOf(ctx context.Context) []wire.Projection {
-	return wire.ListOf(s.freshness.look(ctx), wire.ProjectionOf)
+	return wire.ListOf(s.freshness.statuses(ctx), wire.ProjectionOf)
 }

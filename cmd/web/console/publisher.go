@@ -32,7 +32,7 @@ type publisher struct {
 	read      projections.Reader
 	timeline  timeline
 	freshness *freshness
-	moments   *moments
+	sequence  *rowSequence
 	zone      *time.Location
 	clock     func() time.Time
 	log       *slog.Logger
@@ -131,7 +131,7 @@ func (p *publisher) customerRow(ctx context.Context, customer string) {
 		p.hub.Publish(live.Message{Topics: topics, Key: key})
 		return
 	}
-	version := p.moments.next()
+	version := p.sequence.next()
 	row, err := p.read.Customer(ctx, customer)
 	if err != nil {
 		p.hub.Publish(live.Message{Topics: topics, Key: key})
@@ -190,18 +190,18 @@ func (p *publisher) tellStates(ctx context.Context) {
 	}
 }
 
-// moments stand for the version that a customer's row has not: microseconds by this process's clock, each later than the one before. A row that is read
-// after its moment was taken has everything that was written before it.
-type moments struct {
+// rowSequence gives the version that a customer's row has not: microseconds by this process's clock, each later than the one before. A row that is read
+// after next has everything that was written before it.
+type rowSequence struct {
 	clock func() time.Time
 
 	mu   sync.Mutex
 	last int
 }
 
-func (m *moments) next() int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.last = max(m.last+1, int(m.clock().UnixMicro()))
-	return m.last
+func (s *rowSequence) next() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = max(s.last+1, int(s.clock().UnixMicro()))
+	return s.last
 }

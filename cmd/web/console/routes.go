@@ -13,7 +13,7 @@ import (
 
 // Handler is everything the server answers: the chain from the outside in, then the list of routes.
 func (s *Server) Handler() http.Handler {
-	h := s.inTurn(s.routed(muxOf(s.list)))
+	h := s.limited(s.routed(muxOf(s.list)))
 	h = input.JSONSuffix(h, static.Prefix, openapiPath)
 	h = s.sameOrigin(h)
 	h = s.knownHost(h)

@@ -14,7 +14,6 @@ import (
 	"headway/domain"
 	"headway/eventstore"
 	"headway/live"
-	"headway/operations"
 	"headway/orders"
 	"headway/projections"
 	"headway/projections/runner"
@@ -50,7 +49,7 @@ type Server struct {
 	hub        *live.Hub
 	news       *news
 	publisher  *publisher
-	moments    *moments
+	sequence   *rowSequence
 	codec      domain.Codec
 	zone       *time.Location
 	clock      func() time.Time
@@ -58,9 +57,9 @@ type Server struct {
 	static     *static.Assets
 	build      string
 	demo       bool
-	taken      chan leaseTaken // leases that are to be put on record
-	pages      turns           // of GET
-	buffers    sync.Pool       // of *bytes.Buffer
+	leases     *leases
+	pages      limiter   // of GET
+	buffers    sync.Pool // of *bytes.Buffer
 	list       []route
 	document   func() []byte // of /openapi.json
 }
@@ -69,19 +68,19 @@ type Server struct {
 func New(o Options) *Server {
 	s := &Server{
 		read: o.Read, codec: o.Codec, zone: o.Zone, clock: o.Clock, log: o.Log, static: o.Assets, demo: o.Demo,
-		moments: &moments{clock: o.Clock}, taken: make(chan leaseTaken, maxTaken),
+		sequence: &rowSequence{clock: o.Clock}, leases: newLeases(o.Events, o.Clock, o.Log),
 	}
 	if s.static == nil {
 		s.static = static.New()
 	}
 	if o.NoNetwork {
-		s.pages = pageTurns()
+		s.pages = pageLimiter()
 	}
 	s.build = o.Version + "-" + s.static.Build()
 	s.hub = live.New(live.Options{Build: s.build})
 	s.news = newNews(s.hub, o.Log)
 	s.projector = runner.New(o.Events, o.Read, runner.Options{Codec: o.Codec, Clock: o.Clock,
-		Log: o.Log, Alone: o.Alone, OnMoved: s.news.movedAll, OnRows: s.news.arrived, OnHold: s.news.held, OnLease: s.tookLease})
+		Log: o.Log, Alone: o.Alone, OnMoved: s.news.movedAll, OnRows: s.news.arrived, OnHold: s.news.held, OnLease: s.leases.changed})
 	s.events = announcing{o.Events, func(r eventstore.Record) {
 		head := eventstore.Head{Stream: r.Stream, Version: r.Version, At: r.StoredAt}
 		s.news.moved(head)
@@ -93,7 +92,7 @@ func New(o Options) *Server {
 	}
 	s.timeline = timeline{codec: o.Codec, zone: o.Zone, positions: s.projector.Positions}
 	s.publisher = &publisher{
-		news: s.news, hub: s.hub, commands: s.commands, read: s.read, timeline: s.timeline, freshness: s.freshness, moments: s.moments,
+		news: s.news, hub: s.hub, commands: s.commands, read: s.read, timeline: s.timeline, freshness: s.freshness, sequence: s.sequence,
 		zone: o.Zone, clock: o.Clock, log: o.Log,
 	}
 	s.list = s.routes()
@@ -122,7 +121,7 @@ func (s *Server) Events() eventstore.Store { return s.events }
 
 // Begin is called once, before the first page is read.
 func (s *Server) Begin(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, lookWait)
+	ctx, cancel := context.WithTimeout(ctx, statusWait)
 	defer cancel()
 	s.projector.Begin(ctx)
 }
@@ -135,46 +134,10 @@ func (s *Server) Run(ctx context.Context) {
 			s.log.Error("the projector ended", "error", err)
 		}
 	})
-	running.Go(func() { s.recordLeases(ctx) })
+	running.Go(func() { s.leases.run(ctx) })
 	running.Go(func() { s.publisher.run(ctx) })
 	running.Go(func() { s.publisher.tellStates(ctx) })
 	running.Wait()
-}
-
-// maxTaken is how many leases wait to be put on record; the log has those beyond it.
-const maxTaken = 8
-
-// leaseTaken is a lease that changed hands.
-type leaseTaken struct {
-	lease  projections.Lease
-	before string // who had it
-}
-
-// tookLease is called by the elector and never blocks.
-func (s *Server) tookLease(lease projections.Lease, before string) {
-	select {
-	case s.taken <- leaseTaken{lease, before}:
-	default:
-		s.log.Warn("a change of lease is not on record", "holder", lease.Holder)
-	}
-}
-
-// recordLeases puts changes of the lease on record until ctx ends. They stand whatever becomes of that.
-func (s *Server) recordLeases(ctx context.Context) {
-	recorder := operations.Recorder{Log: s.events, Clock: s.clock}
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case t := <-s.taken:
-			err := recorder.Note(ctx, operations.Start{
-				Who: "system", What: operations.Lease, On: "read store", Before: map[string]any{"holder": t.before},
-			}, map[string]any{"holder": t.lease.Holder, "epoch": t.lease.Epoch})
-			if err != nil && ctx.Err() == nil {
-				s.log.Warn("a change of lease is not on record", "error", err)
-			}
-		}
-	}
 }
 
 // HTTP is a server of connections with the bounds of this one.

@@ -323,12 +323,12 @@ func TestStampIsNotNewerThanRows(t *testing.T) {
 // A row of a customer is numbered so that a page never goes back to an older one, nor misses the next.
 func TestCustomerRowsHaveAnOrder(t *testing.T) {
 	c := openConsole(t)
-	if earlier, later := c.s.moments.next(), c.s.moments.next(); earlier >= later {
+	if earlier, later := c.s.sequence.next(), c.s.sequence.next(); earlier >= later {
 		t.Error("two readings at one moment look like one")
 	}
 	c.newOrder("R-1")
 	c.project()
-	written := c.s.moments.next()
+	written := c.s.sequence.next()
 	row := regexp.MustCompile(`data-live="customer_order_summary"[^>]*data-version="(\d+)"`).FindStringSubmatch(c.Get("/customers").Body)
 	if len(row) != 2 {
 		t.Fatal("the list has no row")

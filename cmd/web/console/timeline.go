@@ -32,14 +32,14 @@ func (t timeline) body(stream orders.Stream) views.OrderBody {
 	}
 	b.Earlier = max(len(stream.Records)-maxTimeline, 0)
 	for _, r := range slices.Backward(stream.Records[b.Earlier:]) {
-		b.Timeline = append(b.Timeline, t.happening(r, stream.Order.Reference))
+		b.Timeline = append(b.Timeline, t.entry(r, stream.Order.Reference))
 	}
 	return b
 }
 
-// happening is a record as pages tell it.
-func (t timeline) happening(r eventstore.Record, reference string) views.Happening {
-	h := views.Happening{
+// entry is a record as pages tell it.
+func (t timeline) entry(r eventstore.Record, reference string) views.TimelineEntry {
+	h := views.TimelineEntry{
 		EventID: r.EventID, Order: views.OrderName{ID: orders.IDOf(r.Stream), Reference: reference}, Version: r.Version, Type: r.EventType, Schema: r.SchemaVersion,
 		StoredAt: r.StoredAt, BusinessAt: r.Metadata.Timestamp, UserID: r.Metadata.UserID, Causation: string(r.Metadata.CausationID),
 		Correlation: r.Metadata.CorrelationID, Seen: r.Metadata.SeenVersion,

@@ -188,7 +188,7 @@ func FuzzQuery(f *testing.F) {
 		q := ParseQuery(&http.Request{URL: &url.URL{RawQuery: raw}}, Param{Name: "q"}, Param{Name: "from"}, Param{Name: "to"}, Param{Name: "sort"},
 			Param{Name: "cursor"}, Param{Name: "limit"}, Param{Name: "after"}, Param{Name: "status", Many: true})
 		limit, _ := q.Number("limit")
-		r := read{q.Get("q"), q.Get("cursor"), q.Moment("from", time.UTC), q.Moment("to", time.UTC), q.Statuses(), string(q.Sort("created", "total")),
+		r := read{q.Get("q"), q.Get("cursor"), q.Time("from", time.UTC), q.Time("to", time.UTC), q.Statuses(), string(q.Sort("created", "total")),
 			limit, q.After(aCommand)}
 		return r, q.Err()
 	}

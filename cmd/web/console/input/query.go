@@ -88,8 +88,8 @@ func (q *Query) Err() error {
 	return &fault.Error{Kind: fault.Malformed, Message: q.wrong[0].Message, Fields: q.wrong}
 }
 
-// Moment reads a day in the zone, or an RFC 3339 time.
-func (q *Query) Moment(name string, zone *time.Location) time.Time {
+// Time reads a day in the zone, or an RFC 3339 time.
+func (q *Query) Time(name string, zone *time.Location) time.Time {
 	text := q.Get(name)
 	if text == "" {
 		return time.Time{}

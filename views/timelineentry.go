@@ -6,8 +6,8 @@ import (
 	"headway/domain"
 )
 
-// Happening is one stored event as pages tell it.
-type Happening struct {
+// TimelineEntry is one stored event as pages tell it.
+type TimelineEntry struct {
 	EventID     string
 	Order       OrderName // Reference may be empty where it is not known
 	Version     int

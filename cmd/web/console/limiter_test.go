@@ -14,17 +14,17 @@ import (
 	"time"
 )
 
-// Pages get their turns in the order in which they came, as many at once as there are turns, and none keeps the others waiting for longer than pageTurn.
-func TestPagesTakeTurns(t *testing.T) {
+// Pages get their places in the order in which they came, as many at once as there are places, and none keeps the others waiting for longer than pageHold.
+func TestPagesAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pages, began := make(turns, 2), time.Now()
+		pages, began := make(limiter, 2), time.Now()
 		var mu sync.Mutex
 		var got []string
 		ask := func(name string, work time.Duration) {
 			go func() {
-				done, ok := pages.briefly(t.Context())
+				done, ok := pages.acquireBriefly(t.Context())
 				if !ok {
-					t.Errorf("%s has no turn", name)
+					t.Errorf("%s has no place", name)
 					return
 				}
 				mu.Lock()
@@ -48,17 +48,17 @@ func TestPagesTakeTurns(t *testing.T) {
 			t.Errorf("%q, want %q", got, want)
 		}
 		if len(pages) != 0 {
-			t.Errorf("%d turns are never given back", len(pages))
+			t.Errorf("%d places are never given back", len(pages))
 		}
 	})
 }
 
-// A crowd of requests takes a bounded amount of memory: beyond the bounds they wait for their turn, and then are told to come again. Those who
+// A crowd of requests takes a bounded amount of memory: beyond the bounds they wait for a place, and then are told to come again. Those who
 // send slowly hold up nobody but others with large bodies.
-func TestRequestsWaitTheirTurn(t *testing.T) {
+func TestRequestsAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, busy := &Server{log: slog.New(slog.DiscardHandler)}, make(chan struct{})
-		h := s.inTurn(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		h := s.limited(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			if r.URL.Path == "/busy" {
 				<-busy
@@ -90,19 +90,19 @@ func TestRequestsWaitTheirTurn(t *testing.T) {
 		}
 		synctest.Wait()
 		want("slow senders keep nobody waiting", "/orders", smallBody, 200, 0)
-		want("but those with large bodies, too", "/orders", smallBody+1, 503, turnWait)
+		want("but those with large bodies, too", "/orders", smallBody+1, 503, limiterWait)
 		_ = sent.Close()
 		synctest.Wait()
-		want("who has sent everything gives the turn back", "/orders", smallBody+1, 200, 0)
+		want("who has sent everything gives the place back", "/orders", smallBody+1, 200, 0)
 
 		for range MaxRequests {
 			go send("/busy", strings.NewReader(""), 0)
 		}
 		synctest.Wait()
-		want("one more than the bound waits, and is told to come again", "/orders", 0, 503, turnWait)
+		want("one more than the bound waits, and is told to come again", "/orders", 0, 503, limiterWait)
 		want("that the server lives is said at once", "/healthz", 0, 200, 0)
 		close(busy)
 		synctest.Wait()
-		want("and then everybody has a turn", "/orders", 0, 200, 0)
+		want("and then everybody has a place", "/orders", 0, 200, 0)
 	})
 }
