@@ -35,7 +35,7 @@ TIMES    ?= 5
 ORDERS   ?= 100000
 
 .PHONY: help run generate fresh check js test go race lint e2e distributed backends e2e-distributed node_modules need need-engines bench size benchmarks fuzz \
-  fitting mutations soak vuln screenshots
+  fitting budgets mutations soak vuln screenshots
 
 help: ## What can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | column -t -s '|'
@@ -67,7 +67,7 @@ js:
 fitting:
 	go run -C tools ./mutations -check
 
-test: need check lint race fuzz e2e distributed ## Everything; what .ci/run calls. Installs what is missing: Chromium, strace, Playwright, Java
+test: need check lint race fuzz e2e distributed budgets ## Everything; what .ci/run calls. Installs what is missing: Chromium, strace, Playwright, Java
 
 race: ## The packages in which goroutines meet, under the race detector
 	@./tools/race $(RACED)
@@ -119,6 +119,9 @@ soak: need-engines node_modules ## Outages and pauses at their full length; then
 
 vuln: $(VULN) ## Known vulnerabilities in what is called; needs the network for the database, which the Go project also serves as a module
 	GOTOOLCHAIN=$(RELEASE_GO) $(VULN) -db "file://$$(go mod download -json $(VULNDB) | sed -nE 's/.*"Dir": "(.*)".*/\1/p')/data/osv" ./...
+
+budgets: ## What a build, a start and a page may cost, beside the ceilings of budgets.json
+	go run -C tools ./budgets
 
 mutations: need-engines ## Break the code on purpose, once in each way of tools/mutations/list.go, and want the test that is named for it to turn red
 	$(ENGINES) go run -C tools ./mutations $(ARGS)
