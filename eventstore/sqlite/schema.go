@@ -26,8 +26,8 @@ const (
 	notHeadways   = " is not an event store of Headway."
 )
 
-// The only truth is the table events, and the only other table is that of snapshots; seq is the order of commits. What a person writes into it by hand is seen by every reader, as long
-// as it follows the stream. storedAt and timestamp are microseconds since 1970; their bounds are what a date on the wire can say.
+// The only truth is the table events; log names it, and snapshots can be emptied at any time. seq is the order of commits. What a person writes
+// into it by hand is seen by every reader, as long as it follows the stream. storedAt and timestamp are microseconds since 1970; their bounds are what a date on the wire can say.
 //
 // events_follow also keeps INSERT OR REPLACE, which fires no DELETE trigger, from changing history. It is one trigger because each costs every insert.
 const schema = `

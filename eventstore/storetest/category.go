@@ -72,7 +72,9 @@ func categories(t *testing.T, p Place) {
 }
 
 // checkCategory wants the walk and the listings of a category to have its records, and no others.
-func checkCategory(t *testing.T, s eventstore.Store, category string, records []eventstore.Record, heads map[eventstore.StreamID]eventstore.Head) {
+func checkCategory(
+	t *testing.T, s eventstore.Store, category string, records []eventstore.Record, heads map[eventstore.StreamID]eventstore.Head,
+) {
 	t.Helper()
 	for _, limit := range []int{2, 1000} {
 		walked, total := walkIn(t, s, category, limit)
@@ -83,7 +85,9 @@ func checkCategory(t *testing.T, s eventstore.Store, category string, records []
 			got := allPages(t, typePageIn(t.Context(), s, category, eventType), limit)
 			checkRecords(t, "the type "+eventType+" in "+category, got, newestFirst(ofType(records, eventType)))
 		}
-		related := slices.DeleteFunc(slices.Clone(records), func(r eventstore.Record) bool { return r.Metadata.CorrelationID != "one conversation" })
+		related := slices.DeleteFunc(slices.Clone(records), func(r eventstore.Record) bool {
+			return r.Metadata.CorrelationID != "one conversation"
+		})
 		got := allPages(t, correlationPageIn(t.Context(), s, category, "one conversation"), limit)
 		checkRecords(t, "the correlation in "+category, got, newestFirst(related))
 	}
@@ -144,7 +148,9 @@ func names(t *testing.T, p Place) {
 		want++
 	}
 	wrong := []eventstore.StreamID{{}, {Category: order}, {Category: invoice}, {ID: "x"}}
-	for _, category := range []string{"-", "-a", "A", "Order", "aB", "a1", "1", "a b", "a#", "#a", "a_b", "ä", "a\n", "\na", strings.Repeat("z", 33)} {
+	for _, category := range []string{
+		"-", "-a", "A", "Order", "aB", "a1", "1", "a b", "a#", "#a", "a_b", "ä", "a\n", "\na", strings.Repeat("z", 33),
+	} {
 		wrong = append(wrong, newStreamIn(category))
 	}
 	for _, id := range wrong {

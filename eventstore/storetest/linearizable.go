@@ -20,24 +20,24 @@ import (
 	"headway/fault"
 )
 
-// CheckTimeout is how long the history of all orders may be thought about; one that is not explained by then fails.
+// CheckTimeout is how long the history of all streams may be thought about; one that is not explained by then fails.
 const CheckTimeout = time.Minute
 
-// History is what the clients of stores asked about orders, when, and what they heard. The zero History is not ready: NewHistory makes one. It
-// is safe for concurrent use.
+// History is what the clients of stores asked about streams, when, and what they heard. The zero History is not ready: NewHistory makes one.
+// It is safe for concurrent use.
 type History struct {
 	began time.Time
 
-	mu     sync.Mutex
-	orders map[eventstore.StreamID][]porcupine.Operation
+	mu      sync.Mutex
+	streams map[eventstore.StreamID][]porcupine.Operation
 }
 
 // NewHistory is a history of nothing.
 func NewHistory() *History {
-	return &History{began: time.Now(), orders: map[eventstore.StreamID][]porcupine.Operation{}}
+	return &History{began: time.Now(), streams: map[eventstore.StreamID][]porcupine.Operation{}}
 }
 
-// asked is one call: an append of so many events, or a read of the whole order.
+// asked is one call: an append of so many events, or a read of the whole stream.
 type asked struct {
 	command string // empty: a read
 	expect  int
@@ -53,7 +53,7 @@ type heard struct {
 	unknown     bool
 }
 
-// stream is the order as far as the contract speaks of it: the command of each version, a line each.
+// stream is a stream as far as the contract speaks of it: the command of each version, a line each.
 type stream string
 
 func (s stream) commands() []string { return strings.Fields(string(s)) }
@@ -92,7 +92,7 @@ func (h *History) Append(
 	return records, err
 }
 
-// Read asks a store for a whole order; only an answer is noted.
+// Read asks a store for a whole stream; only an answer is noted.
 func (h *History) Read(ctx context.Context, s eventstore.Store, id eventstore.StreamID) ([]eventstore.Record, error) {
 	call := time.Since(h.began)
 	records, err := s.Read(ctx, id, 0)
@@ -114,21 +114,21 @@ func (h *History) note(id eventstore.StreamID, call time.Duration, q asked, a he
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.orders[id] = append(h.orders[id], porcupine.Operation{Input: q, Output: a, Call: int64(call), Return: end})
+	h.streams[id] = append(h.streams[id], porcupine.Operation{Input: q, Output: a, Call: int64(call), Return: end})
 }
 
-// Check complains of each order whose history is not that of one call after the other, each somewhere between its beginning and its end.
+// Check complains of each stream whose history is not that of one call after the other, each somewhere between its beginning and its end.
 func (h *History) Check(t *testing.T) {
 	t.Helper()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	deadline := time.Now().Add(CheckTimeout)
-	for _, id := range slices.SortedFunc(maps.Keys(h.orders), byKey) {
-		switch porcupine.CheckOperationsTimeout(oneOrder(), h.orders[id], max(time.Until(deadline), time.Millisecond)) {
+	for _, id := range slices.SortedFunc(maps.Keys(h.streams), byKey) {
+		switch porcupine.CheckOperationsTimeout(oneStream(), h.streams[id], max(time.Until(deadline), time.Millisecond)) {
 		case porcupine.Illegal:
-			t.Errorf("order %s: one after the other, these cannot have been heard:\n%s", id, describe(h.orders[id]))
+			t.Errorf("stream %s: one after the other, these cannot have been heard:\n%s", id, describe(h.streams[id]))
 		case porcupine.Unknown:
-			t.Errorf("order %s: its %d calls were not explained in %v", id, len(h.orders[id]), CheckTimeout)
+			t.Errorf("stream %s: its %d calls were not explained in %v", id, len(h.streams[id]), CheckTimeout)
 		}
 	}
 }
@@ -137,7 +137,7 @@ func (h *History) Check(t *testing.T) {
 func (h *History) Calls() (all, conflicts, unknown int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, operations := range h.orders {
+	for _, operations := range h.streams {
 		for _, o := range operations {
 			all++
 			if a := o.Output.(heard); a.conflict {
@@ -150,8 +150,8 @@ func (h *History) Calls() (all, conflicts, unknown int) {
 	return all, conflicts, unknown
 }
 
-// oneOrder is the contract of Append and Read, for one order.
-func oneOrder() porcupine.Model {
+// oneStream is the contract of Append and Read, for one stream.
+func oneStream() porcupine.Model {
 	return porcupine.Model{
 		Init: func() any { return stream("") },
 		Step: func(state, input, output any) (bool, any) {
@@ -210,8 +210,8 @@ const (
 	CrowdOrders  = 8
 )
 
-// Crowd lets CrowdWriters work on CrowdOrders orders, each for some rounds, spread over handles on the same storage, and gives the history. In
-// a round a writer adds to an order, in as many attempts as it takes: it goes on at the head that a conflict told, with a new command, as a
+// Crowd lets CrowdWriters work on CrowdOrders streams, each for some rounds, spread over handles on the same storage, and gives the history.
+// In a round a writer adds to an order, in as many attempts as it takes: it goes on at the head that a conflict told, with a new command, as a
 // person does; when the outcome is not known it sends the same command again; and now and then it sends one again that was stored. The seed
 // decides the choices, not the order in which the writers come.
 func Crowd(t *testing.T, seed uint64, rounds int, stores ...eventstore.Store) *History {
@@ -234,7 +234,7 @@ func Crowd(t *testing.T, seed uint64, rounds int, stores ...eventstore.Store) *H
 		records := w.read(id)
 		for i, r := range records[min(1, len(records)):] {
 			if !r.StoredAt.After(records[i].StoredAt) {
-				t.Errorf("order %s: version %d is stored at %v, version %d at %v", id, i+1, records[i].StoredAt, r.Version, r.StoredAt)
+				t.Errorf("stream %s: version %d is stored at %v, version %d at %v", id, i+1, records[i].StoredAt, r.Version, r.StoredAt)
 			}
 		}
 	}
@@ -274,7 +274,7 @@ func (w writer) round(id eventstore.StreamID) bool {
 			return false
 		}
 	}
-	w.t.Errorf("after %d attempts order %s has not taken a command", maxAttempts, id)
+	w.t.Errorf("after %d attempts stream %s has not taken a command", maxAttempts, id)
 	return false
 }
 

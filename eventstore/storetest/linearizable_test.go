@@ -50,7 +50,7 @@ func TestHistory(t *testing.T) {
 		"an open outcome that is there and gone again":    {false, []porcupine.Operation{open(0, "a", 0), read(2, 3, "a"), empty(4, 5)}},
 		"an append that heard nothing":                    {false, []porcupine.Operation{call(0, 1, "a", 0, 1, heard{})}},
 	} {
-		if got := porcupine.CheckOperations(oneOrder(), c.calls); got != c.legal {
+		if got := porcupine.CheckOperations(oneStream(), c.calls); got != c.legal {
 			t.Errorf("%s: %t, want %t\n%s", rule, got, c.legal, describe(c.calls))
 		}
 	}

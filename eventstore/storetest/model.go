@@ -169,7 +169,8 @@ func model(t *testing.T, newPlace func(t *testing.T) Place) {
 				compare(r, records, stream[min(after, len(stream)):], err)
 			},
 			"heads": func(r *rapid.T) {
-				ids := append(rapid.SliceOfN(rapid.SampledFrom(append(m.made, eventstore.StreamID{Category: order, ID: "none"})), 0, 5).Draw(r, "ids"), newStream())
+				none := eventstore.StreamID{Category: order, ID: "none"}
+				ids := append(rapid.SliceOfN(rapid.SampledFrom(append(m.made, none)), 0, 5).Draw(r, "ids"), newStream())
 				got, err := some(r).Heads(t.Context(), ids...)
 				if err != nil {
 					r.Fatal(err)
