@@ -8,7 +8,6 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
-	"headway/fault"
 	"headway/orders"
 )
 
@@ -16,34 +15,29 @@ import (
 const CustomerOrderSummary = "customer_order_summary"
 
 func customerOrderSummary() Projection {
-	return Projection{
-		Name: CustomerOrderSummary, Short: "customers", Generation: 1, Fold: foldOf(FoldContribution),
-		Want: wantContribution, Contributions: &Contributions{Noun: "customer", Keys: customerOf, Plus: plusCustomer},
-	}
+	return adding[CustomerOrder, CustomerRow]{noun: "customer", apply: applyCustomer, want: wantCustomer, plus: CustomerRow.Plus}.declare(Projection{
+		Name: CustomerOrderSummary, Short: "customers", Generation: 2,
+	})
 }
 
-// Contribution is what one order adds to its customer's row.
-type Contribution struct {
-	ID         domain.OrderID
-	CustomerID string
-	Status     domain.Status
-	Total      domain.Money
-	CreatedAt  time.Time // business time
-	Version    int
-	StoredAt   time.Time
+// CustomerOrder is what an order adds to its customer.
+type CustomerOrder struct {
+	CustomerID string        `json:"customer"`
+	Status     domain.Status `json:"status"` // empty: the order is another customer's now
+	Total      domain.Money  `json:"total"`
+	CreatedAt  time.Time     `json:"createdAt"` // business time
 }
 
-// Order is the contribution's order.
-func (c Contribution) Order() domain.OrderID { return c.ID }
+// Key is the customer.
+func (c CustomerOrder) Key() string { return c.CustomerID }
 
-// At is the contribution's version.
-func (c Contribution) At() int { return c.Version }
+// Counts is Contribution's.
+func (c CustomerOrder) Counts() bool { return c.Status != "" }
 
-// Fields is Row's.
-func (c Contribution) Fields() []Field {
-	return []Field{
-		{"id", c.ID}, {"customerId", c.CustomerID}, {"status", c.Status}, {"total", c.Total}, {"createdAt", c.CreatedAt}, {"storedAt", c.StoredAt},
-	}
+// Fields is Contribution's.
+func (c CustomerOrder) Fields() []Field {
+	of := " of " + c.CustomerID
+	return []Field{{"status" + of, c.Status}, {"total" + of, c.Total}, {"createdAt" + of, c.CreatedAt}}
 }
 
 // CustomerRow is the sum of a customer's contributions.
@@ -68,53 +62,35 @@ func (r CustomerRow) Fields() []Field {
 	}
 }
 
-// FoldContribution is the fold of this projection; the zero row begins one.
-func FoldContribution(codec domain.Codec, row Contribution, records []eventstore.Record) (Contribution, *orders.Hold, error) {
-	hold, err := eachNew(codec, row.Version, records, func(r eventstore.Record, facts []domain.Event) error {
-		next := row
-		for _, fact := range facts {
-			if err := next.apply(r, fact); err != nil {
-				return err
-			}
-		}
-		next.ID, next.Version, next.StoredAt = orders.IDOf(r.Stream), r.Version, r.StoredAt.UTC()
-		row = next
-		return nil
-	})
-	return row, hold, err
-}
-
-func (c *Contribution) apply(record eventstore.Record, event domain.Event) (err error) {
-	switch e := event.(type) {
-	case domain.OrderCreated:
-		c.CustomerID, c.Status, c.CreatedAt = e.CustomerID, domain.Created, record.Metadata.Timestamp.UTC()
-		c.Total, err = addLines(domain.Money{Currency: e.Currency}, e.Items...)
-	case domain.OrderItemAdded:
-		c.Total, err = addLines(c.Total, e.Item)
-	case domain.OrderConfirmed:
-		c.Status = domain.Confirmed
-	case domain.OrderCancelled:
-		c.Status = domain.Cancelled
-	default:
-		err = fault.Errorf(fault.Invalid, "The customer summary does not know %s.", event.Type())
-	}
-	return err
-}
-
-// SumCustomer is the row of a customer: the sum of the contributions that name them, in any order. An amount that does not fit 64 bits
-// is shown as the largest that does: the customer's other orders are not to suffer for it.
-func SumCustomer(id string, contributions ...Contribution) CustomerRow {
-	row := CustomerRow{ID: id}
-	for _, c := range contributions {
-		if c.CustomerID == id {
-			row = row.Plus(c)
+func applyCustomer(row Contributed[CustomerOrder], record eventstore.Record, facts []domain.Event) []CustomerOrder {
+	all, status := row.Contributions, domain.Status("")
+	for _, fact := range facts {
+		switch e := fact.(type) {
+		case domain.OrderCreated:
+			all = []CustomerOrder{{CustomerID: e.CustomerID, Status: domain.Created, CreatedAt: record.Metadata.Timestamp.UTC()}}
+		case domain.OrderConfirmed:
+			status = domain.Confirmed
+		case domain.OrderCancelled:
+			status = domain.Cancelled
 		}
 	}
-	return row
+	for i, c := range all {
+		if c.Counts() {
+			all[i].Status, all[i].Total = cmp.Or(status, c.Status), row.Total
+		}
+	}
+	return all
 }
 
-// Plus adds one contribution to the row, and shares no memory with it. Adding in any order gives the same.
-func (r CustomerRow) Plus(c Contribution) CustomerRow {
+func wantCustomer(_ domain.Codec, stream orders.Stream) []CustomerOrder {
+	o := stream.Order
+	return []CustomerOrder{{CustomerID: o.CustomerID, Status: o.Status, Total: o.Total, CreatedAt: o.CreatedAt}}
+}
+
+// Plus adds one contribution to the row, and shares no memory with it. Adding in any order gives the same. An amount that does not fit 64 bits is
+// shown as the largest that does: the customer's other orders are not to suffer for it.
+func (r CustomerRow) Plus(c CustomerOrder) CustomerRow {
+	r.ID = c.CustomerID
 	r.TotalOrders++
 	switch c.Status {
 	case domain.Created:
@@ -147,25 +123,4 @@ func AddMoney(sums []domain.Money, m domain.Money) []domain.Money {
 	}
 	sums[at] = sum
 	return sums
-}
-
-// wantContribution is the row by the domain's fold.
-func wantContribution(stream orders.Stream) Row {
-	o := stream.Order
-	return Contribution{
-		ID: o.ID, CustomerID: o.CustomerID, Status: o.Status, Total: o.Total, CreatedAt: o.CreatedAt, Version: o.Version,
-		StoredAt: stream.Records[o.Version-1].StoredAt,
-	}
-}
-
-func customerOf(row Row) []string {
-	c, _ := row.(Contribution)
-	return []string{c.CustomerID}
-}
-
-func plusCustomer(sum Sum, id string, row Row) Sum {
-	r, _ := sum.(CustomerRow)
-	c, _ := row.(Contribution)
-	r.ID = id
-	return r.Plus(c)
 }

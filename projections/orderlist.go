@@ -95,7 +95,7 @@ func (r *OrderRow) addLines(items ...domain.Item) (err error) {
 }
 
 // wantOrderRow is the row by the domain's fold.
-func wantOrderRow(stream orders.Stream) Row {
+func wantOrderRow(_ domain.Codec, stream orders.Stream) Row {
 	o := stream.Order
 	return OrderRow{
 		ID: o.ID, Reference: o.Reference, CustomerID: o.CustomerID, Status: o.Status, ItemCount: len(o.Items), Total: o.Total, CreatedAt: o.CreatedAt,

@@ -19,18 +19,17 @@ type Projection struct {
 	// is the state before the hold, if there is one. The error is always a *Gap.
 	Fold func(codec domain.Codec, row Row, records []eventstore.Record) (Row, *orders.Hold, error)
 	// Want is the row that an order should have, by a fold of its own with domain.Order, to compare with what Fold made of the same events.
-	Want func(stream orders.Stream) Row
-	// Contributions say how rows add up to sums; nil if an order's row is all that there is.
+	Want func(codec domain.Codec, stream orders.Stream) Row
+	// Contributions say how rows add up to sums; nil if an order's row is all that there is. If not, every row is a Contributor.
 	Contributions *Contributions
 }
 
 // Contributions say how orders add up to something else, such as a customer.
 type Contributions struct {
 	Noun string // for people: what a sum is of
-	// Keys are those of the sums that a row adds to.
-	Keys func(row Row) []string
-	// Plus is the sum of this key with what the row adds to it, sharing no memory with either; nil begins one. Adding in any order gives the same.
-	Plus func(sum Sum, key string, row Row) Sum
+	// Add adds what a row contributes to sums by their keys; only to these, unless it is nil. Adding in any order gives the same, and never changes
+	// the memory of a sum.
+	Add func(sums map[string]Sum, row Row, only func(key string) bool)
 }
 
 // All lists the projections in the order in which pages show them.

@@ -14,7 +14,7 @@ func TestEveryProjectionIsDeclaredWhole(t *testing.T) {
 			t.Errorf("%q is declared whole, once: %+v", p.Name, p)
 		}
 		seen[p.Name] = true
-		if c := p.Contributions; c != nil && (c.Noun == "" || c.Keys == nil || c.Plus == nil) {
+		if c := p.Contributions; c != nil && (c.Noun == "" || c.Add == nil) {
 			t.Errorf("what %s adds up is declared whole: %+v", p.Name, c)
 		}
 		if named, err := projections.Named(p.Name); err != nil || named.Name != p.Name {

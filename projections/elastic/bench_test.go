@@ -21,8 +21,8 @@ func BenchmarkWrite(b *testing.B) {
 				contributions := projections.Batch{Projection: projections.CustomerOrderSummary, Checkpoint: "c"}
 				for range size {
 					n++
-					c := contribution(n, 1, fmt.Sprint("customer-", n%300))
-					contributions.Rows = append(contributions.Rows, c)
+					c := contributionOf(n, 1, fmt.Sprint("customer-", n%300))
+					contributions.Rows = append(contributions.Rows, c.row())
 					orders.Rows = append(orders.Rows, projections.OrderRow{
 						ID: c.ID, Reference: fmt.Sprint("A-", n), CustomerID: c.CustomerID, Status: domain.Created, ItemCount: 1, Total: c.Total,
 						CreatedAt: c.CreatedAt, Version: 1, StoredAt: c.StoredAt, Words: []string{"green", "tea"},

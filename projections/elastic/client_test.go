@@ -33,7 +33,7 @@ func storeOn(t *testing.T, node http.RoundTripper) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Store{client: c, names: names{"a"}, clock: time.Now, log: slog.New(slog.DiscardHandler), preparing: make(turn, 1), summing: make(turn, 1)}
+	s := &Store{client: c, names: names{"a"}, clock: time.Now, log: slog.New(slog.DiscardHandler), preparing: make(turn, 1)}
 	known := targets{}
 	for _, kind := range kinds() {
 		known[kind] = target{index: "a-" + kind, uuid: kind}

@@ -189,42 +189,59 @@ func (f *faults) bulk(r *http.Request) (*http.Response, error) {
 
 func through(f *faults) *http.Client { return &http.Client{Transport: f} }
 
-func contribution(n, version int, customer string) projections.Contribution {
-	return projections.Contribution{
-		ID: domain.OrderID(fmt.Sprintf("%08x-0000-5000-8000-000000000000", n)), CustomerID: customer, Status: domain.Statuses()[version%3],
-		Total: domain.Money{Minor: int64(1000*n + version), Currency: "EUR"}, CreatedAt: time.UnixMicro(int64(n)).UTC(), Version: version,
-		StoredAt: time.UnixMicro(int64(version)).UTC(),
+// contribution is what an order adds to a customer.
+type contribution struct {
+	projections.CustomerOrder
+	ID       domain.OrderID
+	Version  int
+	StoredAt time.Time
+	Before   []string // customers that it added to before
+}
+
+func contributionOf(n, version int, customer string, before ...string) contribution {
+	return contribution{
+		ID: domain.OrderID(fmt.Sprintf("%08x-0000-5000-8000-000000000000", n)), Version: version, StoredAt: time.UnixMicro(int64(version)).UTC(),
+		Before: before, CustomerOrder: projections.CustomerOrder{
+			CustomerID: customer, Status: domain.Statuses()[version%3], CreatedAt: time.UnixMicro(int64(n)).UTC(),
+			Total: domain.Money{Minor: int64(1000*n + version), Currency: "EUR"},
+		},
 	}
 }
 
-func write(ctx context.Context, s projections.Store, its ...projections.Contribution) error {
+func (c contribution) row() projections.Row {
+	r := projections.Contributed[projections.CustomerOrder]{ID: c.ID, Version: c.Version, StoredAt: c.StoredAt, Total: c.Total}
+	for _, customer := range c.Before {
+		if customer != c.CustomerID {
+			r.Contributions = append(r.Contributions, projections.CustomerOrder{CustomerID: customer})
+		}
+	}
+	r.Contributions = append(r.Contributions, c.CustomerOrder)
+	return r
+}
+
+func write(ctx context.Context, s projections.Store, its ...contribution) error {
 	b := projections.Batch{Projection: projections.CustomerOrderSummary}
 	for _, c := range its {
-		b.Rows = append(b.Rows, c)
+		b.Rows = append(b.Rows, c.row())
 	}
 	return s.Write(ctx, b)
 }
 
-// sums expects the rows of all customers to be the sums of their contributions as these are stored.
+// sums expects every sum to be that of the contributions as these are stored.
 func sums(t *testing.T, s projections.Store, orders int) {
 	t.Helper()
-	var all []projections.Contribution
-	want, got := map[string]projections.CustomerRow{}, map[string]projections.CustomerRow{}
-	err := errors.Join(
-		s.EachRow(t.Context(), projections.CustomerOrderSummary, func(row projections.Row) error {
-			c, _ := row.(projections.Contribution)
-			all = append(all, c)
+	n := 0
+	want, got := map[string]projections.Sum{}, map[string]projections.Sum{}
+	p, err := projections.Named(projections.CustomerOrderSummary)
+	err = errors.Join(err,
+		s.EachRow(t.Context(), p.Name, func(row projections.Row) error {
+			n++
+			p.Contributions.Add(want, row, nil)
 			return nil
 		}),
-		s.EachSum(t.Context(), projections.CustomerOrderSummary, func(r projections.Sum) error {
-			got[r.Key()], _ = r.(projections.CustomerRow)
-			return nil
-		}))
-	for _, c := range all {
-		want[c.CustomerID] = projections.SumCustomer(c.CustomerID, all...)
-	}
-	if err != nil || len(all) != orders || !reflect.DeepEqual(got, want) {
-		t.Errorf("of %d contributions there are %d; the customers are\n%+v, want\n%+v; %v", orders, len(all), got, want, err)
+		s.EachSum(t.Context(), p.Name, func(sum projections.Sum) error { got[sum.Key()] = sum; return nil }))
+	if err != nil || n != orders || !reflect.DeepEqual(got, want) {
+		t.Errorf("of %d orders there are %d; the customers are\n%+v, want\n%+v; %v", orders, n, got, want, err)
 	}
 }
 
@@ -239,10 +256,10 @@ func faultyWrites(t *testing.T, seed uint64) {
 	random := rand.New(rand.NewPCG(seed, 1))
 	s := open(t, elastic.Options{Prefix: prefix(t), HTTPClient: through(f)})
 	const orders, versions = 12, 5
-	var deliveries []projections.Contribution
+	var deliveries []contribution
 	for n := range orders {
 		for v := range versions {
-			deliveries = append(deliveries, contribution(n, v+1, fmt.Sprint("c-", n%4)))
+			deliveries = append(deliveries, contributionOf(n, v+1, fmt.Sprint("c-", n%4)))
 		}
 	}
 	random.Shuffle(len(deliveries), func(i, j int) { deliveries[i], deliveries[j] = deliveries[j], deliveries[i] })
@@ -263,9 +280,8 @@ func faultyWrites(t *testing.T, seed uint64) {
 	f.calm()
 	sums(t, s, orders)
 	err := s.EachRow(t.Context(), projections.CustomerOrderSummary, func(row projections.Row) error {
-		c, _ := row.(projections.Contribution)
-		if c.Version != versions {
-			return fmt.Errorf("%s is at %d", c.ID, c.Version)
+		if row.At() != versions {
+			return fmt.Errorf("%s is at %d", row.Order(), row.At())
 		}
 		return nil
 	})
@@ -280,7 +296,7 @@ func TestACrashBetweenContributionsAndSumsIsMendedByWhoeverWritesNext(t *testing
 	for crashAfter := range int64(8) {
 		f := &faults{}
 		s := open(t, elastic.Options{Prefix: name, HTTPClient: through(f)})
-		if err := write(t.Context(), s, contribution(100, 1, "ada")); err != nil {
+		if err := write(t.Context(), s, contributionOf(100, 1, "ada")); err != nil {
 			t.Fatal(err)
 		}
 		var dead atomic.Bool
@@ -295,7 +311,7 @@ func TestACrashBetweenContributionsAndSumsIsMendedByWhoeverWritesNext(t *testing
 			return now
 		}
 		n := int(crashAfter)
-		moved := []projections.Contribution{contribution(0, n+2, fmt.Sprint("c-", n%2)), contribution(n+1, 1, "ada")}
+		moved := []contribution{contributionOf(0, n+2, fmt.Sprint("c-", n%2), "c-0", "c-1"), contributionOf(n+1, 1, "ada")}
 		crashed := write(t.Context(), s, moved...) != nil
 		s.Close()
 
@@ -308,7 +324,7 @@ func TestACrashBetweenContributionsAndSumsIsMendedByWhoeverWritesNext(t *testing
 		var missing []projections.Row
 		for _, c := range moved {
 			if there[c.ID] < c.Version {
-				missing = append(missing, c)
+				missing = append(missing, c.row())
 			}
 		}
 		t.Logf("after %d requests: crashed %v, %d of 2 contributions missing", crashAfter, crashed, len(missing))
@@ -341,7 +357,7 @@ func TestAStoreWhoseNodeIsAwaySaysSoAndAsksSeldom(t *testing.T) {
 		"Versions":  func() error { _, err := s.Versions(ctx, projections.OrderList, id); return err },
 		"Rows":      func() error { _, err := s.Rows(ctx, projections.OrderList, id); return err },
 		"EachRow":   func() error { return s.EachRow(ctx, projections.OrderList, func(projections.Row) error { return nil }) },
-		"Write":     func() error { return write(ctx, s, contribution(1, 1, "ada")) },
+		"Write":     func() error { return write(ctx, s, contributionOf(1, 1, "ada")) },
 		"Beat":      func() error { return s.Beat(ctx, projections.State{Projection: projections.OrderList}) },
 		"checkpoint": func() error {
 			return s.Write(ctx, projections.Batch{Projection: projections.OrderList, Checkpoint: "c"})
@@ -386,7 +402,7 @@ func TestManyProcessesMayMakeTheIndicesAtOnce(t *testing.T) {
 			s, err := elastic.Open(t.Context(), elastic.Options{URL: node(t), Prefix: name})
 			if err == nil {
 				defer s.Close()
-				err = write(t.Context(), s, contribution(i, 1, "ada"))
+				err = write(t.Context(), s, contributionOf(i, 1, "ada"))
 			}
 			errs[i] = err
 		})
@@ -403,11 +419,11 @@ func TestManyProcessesMayMakeTheIndicesAtOnce(t *testing.T) {
 }
 
 func TestALostIndexIsMadeAgainAndForgetsItsCheckpoint(t *testing.T) {
-	for _, lost := range []string{"contributions", "customers"} {
+	for _, lost := range []string{"customer-orders", "customers"} {
 		name := prefix(t)
 		s := open(t, elastic.Options{Prefix: name})
 		batch := projections.Batch{
-			Projection: projections.CustomerOrderSummary, Rows: []projections.Row{contribution(1, 3, "ada")}, Checkpoint: "c-1",
+			Projection: projections.CustomerOrderSummary, Rows: []projections.Row{contributionOf(1, 3, "ada").row()}, Checkpoint: "c-1",
 		}
 		if err := s.Write(t.Context(), batch); err != nil {
 			t.Fatal(err)
@@ -420,8 +436,8 @@ func TestALostIndexIsMadeAgainAndForgetsItsCheckpoint(t *testing.T) {
 		for index := range there {
 			ask(t, http.MethodDelete, "/"+index, "", nil)
 		}
-		batch.Rows[0] = contribution(1, 2, "ada")
-		if err := s.Write(t.Context(), batch); lost == "contributions" && fault.KindOf(err) != fault.Unavailable {
+		batch.Rows[0] = contributionOf(1, 2, "ada").row()
+		if err := s.Write(t.Context(), batch); lost == "customer-orders" && fault.KindOf(err) != fault.Unavailable {
 			t.Errorf("%s: a write to an index that is gone is Unavailable, and makes none: %v", lost, err)
 		}
 		if _, err := s.Customer(t.Context(), "ada"); err == nil {
@@ -444,14 +460,14 @@ func TestALostIndexIsMadeAgainAndForgetsItsCheckpoint(t *testing.T) {
 func TestAnIndexThatTakesNoChangesIsWaitedFor(t *testing.T) {
 	name := prefix(t)
 	s := open(t, elastic.Options{Prefix: name})
-	if err := write(t.Context(), s, contribution(1, 1, "ada")); err != nil {
+	if err := write(t.Context(), s, contributionOf(1, 1, "ada")); err != nil {
 		t.Fatal(err)
 	}
 	blocks := func(on bool) {
-		ask(t, http.MethodPut, "/"+name+"-contributions/_settings", fmt.Sprintf(`{"index.blocks.write":%t}`, on), nil)
+		ask(t, http.MethodPut, "/"+name+"-customer-orders/_settings", fmt.Sprintf(`{"index.blocks.write":%t}`, on), nil)
 	}
 	blocks(true)
-	err := write(t.Context(), s, contribution(1, 2, "ada"))
+	err := write(t.Context(), s, contributionOf(1, 2, "ada"))
 	if fault.KindOf(err) != fault.Unavailable || fault.Sentence(err) != "The read store takes no changes at the moment." {
 		t.Errorf("%s: %v", fault.Sentence(err), err)
 	}
@@ -459,7 +475,7 @@ func TestAnIndexThatTakesNoChangesIsWaitedFor(t *testing.T) {
 		t.Errorf("it still answers: %+v, %v", row, err)
 	}
 	blocks(false)
-	if err := write(t.Context(), s, contribution(1, 2, "ada")); err != nil {
+	if err := write(t.Context(), s, contributionOf(1, 2, "ada")); err != nil {
 		t.Error(err)
 	}
 	sums(t, s, 1)
@@ -470,17 +486,17 @@ func TestIndicesThatAreNotOursAreRefusedUntouched(t *testing.T) {
 		"an index in the place of an alias": func(t *testing.T, name string) {
 			ask(t, http.MethodPut, "/"+name+"-orders", `{}`, nil)
 		},
-		"mappings of another Headway": func(t *testing.T, name string) {
-			open(t, elastic.Options{Prefix: name}).Close()
-			ask(t, http.MethodPut, "/"+name+"-orders/_mapping", `{"_meta":{"schema":1,"hash":"another"}}`, nil)
-		},
 		"a newer Headway": func(t *testing.T, name string) {
 			open(t, elastic.Options{Prefix: name}).Close()
-			ask(t, http.MethodPut, "/"+name+"-orders/_mapping", `{"_meta":{"schema":2,"hash":"another"}}`, nil)
+			ask(t, http.MethodPut, "/"+name+"-orders/_mapping", `{"_meta":{"schema":99,"hash":"another"}}`, nil)
+		},
+		"states whose mapping somebody changed": func(t *testing.T, name string) {
+			open(t, elastic.Options{Prefix: name}).Close()
+			ask(t, http.MethodPut, "/"+name+"-states/_mapping", `{"_meta":{"schema":2,"hash":"another"}}`, nil)
 		},
 		"two indices behind one alias": func(t *testing.T, name string) {
 			open(t, elastic.Options{Prefix: name}).Close()
-			ask(t, http.MethodPut, "/"+name+"-orders-v1-1", `{"aliases":{"`+name+`-orders":{}}}`, nil)
+			ask(t, http.MethodPut, "/"+name+"-orders-v2-1", `{"aliases":{"`+name+`-orders":{}}}`, nil)
 		},
 	} {
 		name := prefix(t)
@@ -499,18 +515,26 @@ func TestIndicesThatAreNotOursAreRefusedUntouched(t *testing.T) {
 	}
 }
 
-func TestAnOlderSchemaMakesNewIndicesBehindTheSameAliases(t *testing.T) {
+func TestAnotherSchemaMakesNewIndicesBehindTheSameAliases(t *testing.T) {
+	for rule, meta := range map[string]string{
+		"an older schema": `{"_meta":{"schema":0,"hash":"old"}}`, "another mapping of the same schema": `{"_meta":{"schema":2,"hash":"another"}}`,
+	} {
+		t.Run(rule, func(t *testing.T) { anotherSchema(t, meta) })
+	}
+}
+
+func anotherSchema(t *testing.T, meta string) {
 	name := prefix(t)
 	s := open(t, elastic.Options{Prefix: name})
-	if err := write(t.Context(), s, contribution(1, 7, "ada")); err != nil {
+	if err := write(t.Context(), s, contributionOf(1, 7, "ada")); err != nil {
 		t.Fatal(err)
 	}
-	ask(t, http.MethodPut, "/"+name+"-customers/_mapping", `{"_meta":{"schema":0,"hash":"old"}}`, nil)
+	ask(t, http.MethodPut, "/"+name+"-customers/_mapping", meta, nil)
 	again := open(t, elastic.Options{Prefix: name})
 	if _, err := again.Customer(t.Context(), "ada"); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("rows of another schema are not shown: %v", err)
 	}
-	if err := write(t.Context(), again, contribution(1, 2, "ada")); err != nil {
+	if err := write(t.Context(), again, contributionOf(1, 2, "ada")); err != nil {
 		t.Fatal(err)
 	}
 	sums(t, again, 1)
@@ -518,10 +542,10 @@ func TestAnOlderSchemaMakesNewIndicesBehindTheSameAliases(t *testing.T) {
 
 func TestSumsAreExactAboveWhatFloatingPointHolds(t *testing.T) {
 	s := open(t, elastic.Options{Prefix: prefix(t)})
-	var its []projections.Contribution
+	var its []contribution
 	var want int64
 	for n, minor := range []int64{1 << 62, 1<<53 + 1, 1<<53 + 3, 1, 7, 1<<42 - 1, 1<<21 - 1, 1 << 21} {
-		c := contribution(n, 3, "ada")
+		c := contributionOf(n, 3, "ada")
 		c.Total.Minor, c.Status, c.CreatedAt = minor, domain.Created, time.UnixMicro(-62_000_000_000_000_001+int64(n)).UTC()
 		its, want = append(its, c), want+minor
 	}
@@ -544,7 +568,7 @@ func TestACheckNamesWhatIsDerivedWronglyAndDriftsOfMappings(t *testing.T) {
 	if err := s.Write(t.Context(), projections.Batch{Projection: projections.OrderList, Rows: []projections.Row{row}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := write(t.Context(), s, contribution(1, 1, "ada")); err != nil {
+	if err := write(t.Context(), s, contributionOf(1, 1, "ada")); err != nil {
 		t.Fatal(err)
 	}
 	check := func() (names []string) {
@@ -578,9 +602,9 @@ func TestACheckNamesWhatIsDerivedWronglyAndDriftsOfMappings(t *testing.T) {
 // What the node itself says of a row that it cannot keep: here a term that is too long for it.
 func TestARowThatTheNodeCannotKeepIsRefusedByItsName(t *testing.T) {
 	s := open(t, elastic.Options{Prefix: prefix(t)})
-	var its []projections.Contribution
+	var its []contribution
 	for n := range 5 {
-		its = append(its, contribution(n, 1, "ada"))
+		its = append(its, contributionOf(n, 1, "ada"))
 	}
 	its[3].CustomerID = strings.Repeat("x", 40_000)
 	refusal, ok := errors.AsType[*projections.RejectedRow](write(t.Context(), s, its...))
@@ -615,11 +639,11 @@ func TestIndicesTakeNothingThatTheirTemplatesDoNotName(t *testing.T) {
 		}
 		return response.StatusCode, string(said)
 	}
-	for _, kind := range []string{"orders", "contributions", "customers", "holds", "states"} {
+	for _, kind := range []string{"orders", "customer-orders", "customers", "holds", "states"} {
 		if status, said := put("/"+name+"-"+kind+"/_doc/1", `{"stray":1}`); status != http.StatusBadRequest || !strings.Contains(said, "strict") {
 			t.Errorf("%s: a stray field: %d %s", kind, status, said)
 		}
-		if status, said := put("/"+name+"-"+kind+"-v1-another/_doc/1", `{}`); status != http.StatusNotFound {
+		if status, said := put("/"+name+"-"+kind+"-v2-another/_doc/1", `{}`); status != http.StatusNotFound {
 			t.Errorf("%s: an index that nobody made: %d %s", kind, status, said)
 		}
 	}

@@ -109,7 +109,9 @@ func FuzzBulkAnswer(f *testing.F) {
 func FuzzDocuments(f *testing.F) {
 	for _, seed := range []any{
 		orderDocOf(projections.OrderRow{ID: "a", Reference: "A-1", Total: domain.Money{Minor: 1<<62 + 12345, Currency: "EUR"}, Version: 7, Words: []string{"tea"}}),
-		contributionDoc{ID: "a", Customer: "Ada", Counted: []string{"Ada", "Bob"}, Version: 7}, customerDoc{ID: "Ada", Spent: []spent{{"EUR", -1}}},
+		customerOrders().document(projections.Contributed[projections.CustomerOrder]{
+			ID: "a", Version: 7, Contributions: []projections.CustomerOrder{{CustomerID: "Ada"}, {CustomerID: "Bob", Status: domain.Created}},
+		}), customerDoc{ID: "Ada", Spent: []moneyDoc{{"EUR", -1}}},
 		stateDoc{Kind: "lease", Holder: "h", Epoch: 7, Renewals: 8}, holdDoc{Projection: "order_list", Order: "a", Since: -1},
 	} {
 		text, err := json.Marshal(seed)
@@ -123,7 +125,7 @@ func FuzzDocuments(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, source []byte) {
 		again(t, source, orderDoc.row, orderDocOf)
-		again(t, source, contributionDoc.row, func(c projections.Contribution) contributionDoc { return contributionDocOf(c, nil) })
+		again(t, source, customerOrders().row, customerOrders().document)
 		again(t, source, customerDoc.row, customerDocOf)
 		again(t, source, stateDoc.lease, func(l projections.Lease) stateDoc {
 			return stateDoc{Kind: "lease", Holder: l.Holder, Epoch: l.Epoch, Renewals: l.Renewals}

@@ -1,7 +1,6 @@
 package elastic
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -9,10 +8,6 @@ import (
 
 	"headway/projections"
 )
-
-func oldestFirst(a, b holdDoc) int {
-	return cmp.Or(cmp.Compare(a.Since, b.Since), cmp.Compare(a.Projection, b.Projection), cmp.Compare(a.Order, b.Order))
-}
 
 // maxTerm is how long a text can be that a field of this kind holds, in bytes. A customer's id is much shorter.
 const maxTerm = 32766

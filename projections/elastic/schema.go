@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -17,76 +18,88 @@ import (
 	"headway/projections"
 )
 
-// schemaVersion is in the name of every index. Whoever changes a mapping raises it: rows are then made again in new indices.
-const schemaVersion = 1
+// schemaVersion is in the name of every index. It is raised when what lies in an index changes without its mapping, or another version of Headway is to leave
+// the indices alone. Rows of another mapping or generation are made again in new indices.
+const schemaVersion = 2
 
-// The kinds of index.
+// The kinds of index beside those of the projections.
 const (
-	orders        = "orders"
-	contributions = "contributions"
-	customers     = "customers"
-	holds         = "holds"
-	states        = "states"
+	holds  = "holds"
+	states = "states"
 )
 
-func kinds() []string { return []string{orders, contributions, customers, holds, states} }
+func kinds() []string {
+	var all []string
+	for _, k := range keepers() {
+		all = append(all, k.kinds()...)
+	}
+	return append(all, holds, states)
+}
 
-// group is indices that are only right together: customers are the sums of contributions.
+// group is indices that are only right together.
 type group []string
 
-func groups() []group { return []group{{orders}, {contributions, customers}} }
+func groups() (all []group) {
+	for _, k := range keepers() {
+		all = append(all, k.kinds())
+	}
+	return all
+}
 
-// mapping is the fields of a kind of index. It is written as Elasticsearch gives it back, so that the two can be compared.
-//
-// Times are microseconds since 1970. A total is kept once more in three parts of 21 bits, because sums of Elasticsearch are floating
-// point: the sums of the parts are exact for as many documents as an index can hold. find has the words of head and words; those are
-// made by projections.Words, as the words of a query are, and nothing analyzes them.
-func mapping(kind string) object {
-	word := object{"type": "keyword"}
-	number := object{"type": "long"}
-	searched := object{"type": "keyword", "doc_values": false}
-	kept := object{"type": "keyword", "index": false, "doc_values": false}
-	found := object{"type": "keyword", "index": false, "doc_values": false, "copy_to": []any{"find"}}
-	keptNumber := object{"type": "long", "index": false, "doc_values": false}
-	summed := object{"type": "long", "index": false}
-	opaque := object{"type": "object", "enabled": false}
-	var properties object
+// fieldsOf is the fields of a kind of index, and the generation of what lies in it.
+func fieldsOf(kind string) (fields object, generation int) {
+	f := fieldKinds()
 	switch kind {
-	case orders:
-		properties = object{
-			"id": word, "reference": kept, "customer": word, "status": word, "items": number, "total": number, "total0": summed,
-			"total1": summed, "total2": summed, "currency": word, "createdAt": number, "confirmedAt": keptNumber, "cancelledAt": keptNumber,
-			"version": keptNumber, "storedAt": keptNumber, "refKey": searched, "idKey": searched, "head": found, "words": found, "find": searched,
-		}
-	case contributions:
-		properties = object{
-			"id": kept, "customer": word, "counted": word, "status": word, "total": keptNumber, "total0": summed, "total1": summed,
-			"total2": summed, "currency": word, "createdAt": number, "version": summed, "storedAt": keptNumber,
-		}
-	case customers:
-		properties = object{
-			"id": word, "orders": number, "created": keptNumber, "confirmed": keptNumber, "cancelled": keptNumber, "last": number,
-			"spent": opaque, "words": found, "find": searched,
-		}
 	case holds:
-		properties = object{"projection": word, "order": word, "version": keptNumber, "reason": kept, "since": number}
+		return object{"projection": f.word, "order": f.word, "version": f.keptNumber, "reason": f.kept, "since": f.number}, 0
 	case states:
-		properties = object{
-			"kind": word, "phase": kept, "reason": kept, "heartbeatAt": keptNumber,
+		return object{
+			"kind": f.word, "projection": f.word, "phase": f.kept, "reason": f.kept, "heartbeatAt": f.keptNumber,
 			"rate":       object{"type": "double", "index": false, "doc_values": false},
-			"checkpoint": kept, "target": kept, "customers": opaque, "at": keptNumber, "stamp": kept,
-			"holder": kept, "epoch": keptNumber, "renewals": keptNumber,
+			"checkpoint": f.kept, "target": f.kept, "keys": f.opaque, "at": f.keptNumber, "stamp": f.kept,
+			"holder": f.kept, "epoch": f.keptNumber, "renewals": f.keptNumber,
+		}, 0
+	}
+	for _, k := range keepers() {
+		if fields, ok := k.fields[kind]; ok {
+			p, _ := projections.Named(k.projection) //nolint:errcheck // the test of keepers says that it is there
+			return fields, p.Generation
 		}
 	}
-	m := object{"dynamic": "strict", "properties": properties}
-	m["_meta"] = object{"hash": hashOf(object{"mapping": m, "settings": settings()}), "schema": float64(schemaVersion)}
+	return nil, 0
+}
+
+// mapping is the mapping of a kind of index. It is written as Elasticsearch gives it back, so that the two can be compared.
+//
+// Times are microseconds since 1970. A total is kept once more in three parts of 21 bits, because sums of Elasticsearch are floating
+// point: the sums of the parts are exact for as many documents as an index can hold.
+func mapping(kind string) object {
+	fields, generation := fieldsOf(kind)
+	m := object{"dynamic": "strict", "properties": fields}
+	m["_meta"] = object{
+		"hash": hashOf(object{"mapping": m, "settings": settings(), "generation": generation}), "schema": float64(schemaVersion),
+	}
 	return m
+}
+
+// fields are the kinds of field that there are.
+type fields struct{ word, number, flag, searched, kept, found, keptNumber, summed, opaque object }
+
+func fieldKinds() fields {
+	return fields{
+		word: object{"type": "keyword"}, number: object{"type": "long"}, flag: object{"type": "boolean"},
+		searched: object{"type": "keyword", "doc_values": false}, kept: object{"type": "keyword", "index": false, "doc_values": false},
+		found:      object{"type": "keyword", "index": false, "doc_values": false, "copy_to": []any{"find"}},
+		keptNumber: object{"type": "long", "index": false, "doc_values": false}, summed: object{"type": "long", "index": false},
+		opaque: object{"type": "object", "enabled": false},
+	}
 }
 
 // settings of every index. The refresh interval is explicit, because without one an index goes idle, and its first search is stale.
 func settings() object {
 	return object{"index": object{
 		"number_of_shards": "1", "auto_expand_replicas": "0-1", "refresh_interval": "1s",
+		"mapping.nested_objects.limit": strconv.Itoa(maxContributions), "max_inner_result_window": strconv.Itoa(projections.MaxPage + 1),
 	}}
 }
 
@@ -108,10 +121,10 @@ func (n names) template(kind string) string {
 	return fmt.Sprintf("%s-%s-v%d", n.prefix, kind, schemaVersion)
 }
 
-// index is the name of a concrete index. Those of holds and states have no stamp: there is one of each.
+// index is the name of a concrete index. Those of holds and states have no stamp, but the beginning of the hash of their mapping: there is one of each.
 func (n names) index(kind, stamp string) string {
 	if kind == holds || kind == states {
-		return n.template(kind) + "-0"
+		stamp = hashIn(mapping(kind))[:8]
 	}
 	return n.template(kind) + "-" + stamp
 }
@@ -121,15 +134,12 @@ type targets map[string]target
 
 type target struct{ index, uuid string }
 
-// of is where a projection keeps its rows, and what its checkpoint is true of: an order whose hold was lost is named by no feed again.
-func (t targets) of(projection string) (index, identity string, err error) {
-	switch projection {
-	case projections.OrderList:
-		return t[orders].index, t[orders].uuid + "." + t[holds].uuid, nil
-	case projections.CustomerOrderSummary:
-		return t[contributions].index, t[contributions].uuid + "." + t[customers].uuid + "." + t[holds].uuid, nil
+// of is what the checkpoint of a projection is true of: an order whose hold was lost is named by no feed again.
+func (t targets) of(k keeper) (identity string) {
+	for _, kind := range k.kinds() {
+		identity += t[kind].uuid + "."
 	}
-	return "", "", fault.Errorf(fault.NotFound, "There is no projection %s.", fmt.Sprintf("%.80q", projection))
+	return identity + t[holds].uuid
 }
 
 // found is an index as the node describes it.
@@ -206,11 +216,13 @@ func (s *Store) look(ctx context.Context) (t targets, missing []string, err erro
 				return nil, nil, fault.Errorf(fault.Refused, "The read store %s belongs to a newer Headway.", s.names.prefix)
 			}
 			t[kind] = target{name, index.Settings.Index.UUID}
-			if index.schema() < schemaVersion {
-				missing = append(missing, kind)
-			} else if index.hash() != hashIn(mapping(kind)) {
+			if index.schema() == schemaVersion && index.hash() == hashIn(mapping(kind)) {
+				continue
+			}
+			if name == s.names.index(kind, "") {
 				return nil, nil, fault.Errorf(fault.Refused, "The index %s has mappings that this Headway did not make.", name)
 			}
+			missing = append(missing, kind)
 		}
 		if _, ok := t[kind]; !ok {
 			if name := s.names.alias(kind); there[name].Mappings != nil {

@@ -45,9 +45,7 @@ type Store struct {
 	targets   atomic.Pointer[targets] // nil until the indices are known, and again after one was lost
 	preparing turn
 
-	summing  turn      // taken while customers are summed
-	unsummed bool      // a note of ours is left over; guarded by summing
-	lookedAt time.Time // when notes of any process were looked for; guarded by summing
+	summed map[string]*summed // by projection
 }
 
 var (
@@ -67,6 +65,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if err := unkept(); err != nil {
+		return nil, err
+	}
 	if !prefixes.MatchString(o.Prefix) {
 		return nil, fault.Errorf(fault.Refused, "The prefix of the read store is small letters, digits and minus, at most %d.", maxPrefix)
 	}
@@ -79,7 +80,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, &fault.Error{Kind: fault.Refused, Message: "The address of the read store cannot be used.", Cause: err}
 	}
 	s := &Store{client: c, names: names{o.Prefix}, clock: o.Clock, log: o.Log, id: uuid.NewString()}
-	s.preparing, s.summing = make(turn, 1), make(turn, 1)
+	s.preparing, s.summed = make(turn, 1), map[string]*summed{}
+	for _, k := range keepers() {
+		s.summed[k.projection] = &summed{turn: make(turn, 1)}
+	}
 	if _, err := s.ready(ctx); fault.KindOf(err) == fault.Unavailable {
 		o.Log.Warn("the read store cannot be reached; it is tried again", "error", err)
 	} else if err != nil {

@@ -21,8 +21,8 @@ func customers(t *testing.T, s *subject) {
 		t.Errorf("a customer without orders is not found: %v", err)
 	}
 	random := rand.New(rand.NewSource(1))
-	newest := map[domain.OrderID]projections.Contribution{}
-	var deliveries []projections.Contribution
+	newest := map[domain.OrderID]contribution{}
+	var deliveries []contribution
 	for n := range 30 {
 		c := aContribution(n)
 		c.CustomerID = []string{"ada", "bob", "Zoë & Söhne"}[n%3]
@@ -39,13 +39,13 @@ func customers(t *testing.T, s *subject) {
 		s.add(deliveries[:n]...)
 		deliveries = deliveries[n:]
 	}
-	var all []projections.Contribution
+	var all []contribution
 	for _, c := range newest {
 		all = append(all, c)
 	}
 	want := map[string]projections.CustomerRow{}
 	for _, c := range all {
-		want[c.CustomerID] = projections.SumCustomer(c.CustomerID, all...)
+		want[c.CustomerID] = customerOf(c.CustomerID, all...)
 	}
 	got := map[string]projections.CustomerRow{}
 	err := s.EachSum(t.Context(), projections.CustomerOrderSummary, func(r projections.Sum) error {
@@ -62,7 +62,7 @@ func customers(t *testing.T, s *subject) {
 	}
 
 	moved := newest[orderID(0)]
-	moved.Version, moved.CustomerID = moved.Version+1, "carol"
+	moved.Version, moved.CustomerID, moved.Before = moved.Version+1, "carol", []string{moved.CustomerID}
 	s.add(moved)
 	if carol, err := s.Customer(t.Context(), "carol"); err != nil || carol.TotalOrders != 1 {
 		t.Errorf("an order that changes its customer counts with the new one: %+v, %v", carol, err)
@@ -70,7 +70,7 @@ func customers(t *testing.T, s *subject) {
 	if ada, err := s.Customer(t.Context(), "ada"); err != nil || ada.TotalOrders != want["ada"].TotalOrders-1 {
 		t.Errorf("and with the old one no more: %+v, %v", ada, err)
 	}
-	moved.Version, moved.CustomerID = moved.Version+1, "dave"
+	moved.Version, moved.CustomerID, moved.Before = moved.Version+1, "dave", []string{moved.Before[0], "carol"}
 	s.add(moved)
 	if _, err := s.Customer(t.Context(), "carol"); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("a customer whose last order went is gone: %v", err)
@@ -78,7 +78,7 @@ func customers(t *testing.T, s *subject) {
 
 	last := aContribution(103)
 	last.CustomerID, last.Status, last.Total, last.CreatedAt = "rich", domain.Created, domain.Money{Minor: 5, Currency: "EUR"}, last.CreatedAt.Add(-time.Hour)
-	var huge []projections.Contribution
+	var huge []contribution
 	for n := range 3 {
 		c := aContribution(100 + n)
 		c.CustomerID, c.Status, c.Total = "rich", domain.Created, domain.Money{Minor: math.MaxInt64, Currency: "EUR"}
@@ -93,7 +93,7 @@ func customers(t *testing.T, s *subject) {
 		huge[i].Version, huge[i].Status = huge[i].Version+1, domain.Cancelled
 	}
 	s.add(huge...)
-	if rich, err := s.Customer(t.Context(), "rich"); err != nil || !reflect.DeepEqual(rich, projections.SumCustomer("rich", append(huge, last)...)) {
+	if rich, err := s.Customer(t.Context(), "rich"); err != nil || !reflect.DeepEqual(rich, customerOf("rich", append(huge, last)...)) {
 		t.Errorf("and is exact again when it fits: %+v, %v", rich, err)
 	}
 	huge = append(huge, last)
@@ -101,7 +101,7 @@ func customers(t *testing.T, s *subject) {
 		huge[i].Version, huge[i].CreatedAt = huge[i].Version+1, huge[i].CreatedAt.Add(-48*time.Hour)
 	}
 	s.add(huge...)
-	if rich, err := s.Customer(t.Context(), "rich"); err != nil || !reflect.DeepEqual(rich, projections.SumCustomer("rich", huge...)) {
+	if rich, err := s.Customer(t.Context(), "rich"); err != nil || !reflect.DeepEqual(rich, customerOf("rich", huge...)) {
 		t.Errorf("the last order is the newest, also when it turns out to be older: %+v, %v", rich, err)
 	}
 }
@@ -112,14 +112,14 @@ func customerPages(t *testing.T, s *subject) {
 		batch := projections.Batch{Projection: projections.CustomerOrderSummary}
 		for i := range size.n {
 			id := fmt.Sprintf("%s %04d", []string{"ada", "Bob", "Zoë", "ad"}[i%4], i)
-			var its []projections.Contribution
+			var its []contribution
 			for j := range 1 + i%3 {
 				c := aContribution(i*10 + j)
 				c.CustomerID, c.CreatedAt = id, start.Add(time.Duration(i%9)*time.Hour)
 				its = append(its, c)
-				batch.Rows = append(batch.Rows, c)
+				batch.Rows = append(batch.Rows, c.row())
 			}
-			all = append(all, projections.SumCustomer(id, its...))
+			all = append(all, customerOf(id, its...))
 		}
 		s.write(batch)
 		for _, text := range []string{"", "ad", "ZOE", "00 b", "nobody", "*"} {

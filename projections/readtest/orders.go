@@ -206,7 +206,9 @@ func farPages(t *testing.T, s *subject) {
 	// A name is known by the other projection, which may lag, and may be a word of something else.
 	for _, n := range []int{6, 9, 0} {
 		compare(projections.OrderQuery{Text: "zoe"}, "customer")
-		s.add(projections.Contribution{ID: all[n].ID, CustomerID: all[n].CustomerID, Status: domain.Created, Version: 1})
+		s.add(contribution{
+			CustomerOrder: projections.CustomerOrder{CustomerID: all[n].CustomerID, Status: domain.Created}, ID: all[n].ID, Version: 1,
+		})
 	}
 	compare(projections.OrderQuery{Text: "zoe"}, "customer")
 	compare(projections.OrderQuery{Text: "zoe l", Statuses: created, From: from}, "customer")
@@ -438,9 +440,9 @@ func malformed(t *testing.T, s *subject) {
 		r := anOrder(n)
 		r.Words = []string{"tea"}
 		s.put(r)
-		s.add(aContribution(n), projections.Contribution{
-			ID: orderID(50 + n), CustomerID: fmt.Sprint("c-", n), Status: domain.Created, Version: 1,
-		})
+		other := aContribution(50 + n)
+		other.CustomerID = fmt.Sprint("c-", n)
+		s.add(aContribution(n), other)
 	}
 	mine := s.orders(projections.OrderQuery{Limit: 2}).Next
 	customers, err := s.Customers(t.Context(), projections.CustomerQuery{Limit: 2})

@@ -38,7 +38,7 @@ func rows(t *testing.T, s *subject) {
 		t.Errorf("no ids have no rows: %v, %v", none, err)
 	}
 	all, err := s.Rows(t.Context(), projections.CustomerOrderSummary, orderID(1), orderID(3))
-	if err != nil || !reflect.DeepEqual(all, map[domain.OrderID]projections.Row{orderID(1): aContribution(1)}) {
+	if err != nil || !reflect.DeepEqual(all, map[domain.OrderID]projections.Row{orderID(1): aContribution(1).row()}) {
 		t.Errorf("each projection has rows of its own: %+v, %v", all, err)
 	}
 	at, err := s.Versions(t.Context(), projections.OrderList, full.ID, orderID(9))
@@ -272,7 +272,7 @@ func writers(t *testing.T, s *subject) {
 			r.Reference, c.Total.Minor = fmt.Sprint("at-", i+1), int64(i+1)
 			errs[i] = errors.Join(
 				s.Write(t.Context(), projections.Batch{Projection: projections.OrderList, Rows: []projections.Row{r}}),
-				s.Write(t.Context(), projections.Batch{Projection: projections.CustomerOrderSummary, Rows: []projections.Row{c}}))
+				s.Write(t.Context(), projections.Batch{Projection: projections.CustomerOrderSummary, Rows: []projections.Row{c.row()}}))
 		})
 	}
 	all.Wait()

@@ -87,11 +87,11 @@ func (s *subject) put(rows ...projections.OrderRow) {
 	s.write(b)
 }
 
-func (s *subject) add(contributions ...projections.Contribution) {
+func (s *subject) add(contributions ...contribution) {
 	s.t.Helper()
 	b := projections.Batch{Projection: projections.CustomerOrderSummary}
 	for _, c := range contributions {
-		b.Rows = append(b.Rows, c)
+		b.Rows = append(b.Rows, c.row())
 	}
 	s.write(b)
 }
@@ -121,11 +121,40 @@ func anOrder(n int) projections.OrderRow {
 	}
 }
 
-func aContribution(n int) projections.Contribution {
+// contribution is what an order adds to a customer.
+type contribution struct {
+	projections.CustomerOrder
+	ID       domain.OrderID
+	Version  int
+	StoredAt time.Time
+	Before   []string // customers that it added to before
+}
+
+func aContribution(n int) contribution {
 	r := anOrder(n)
-	return projections.Contribution{
-		ID: r.ID, CustomerID: r.CustomerID, Status: r.Status, Total: r.Total, CreatedAt: r.CreatedAt, Version: 1, StoredAt: r.StoredAt,
+	return contribution{
+		CustomerOrder: projections.CustomerOrder{CustomerID: r.CustomerID, Status: r.Status, Total: r.Total, CreatedAt: r.CreatedAt},
+		ID:            r.ID, Version: 1, StoredAt: r.StoredAt,
 	}
+}
+
+func (c contribution) row() projections.Row {
+	r := projections.Contributed[projections.CustomerOrder]{ID: c.ID, Version: c.Version, StoredAt: c.StoredAt, Total: c.Total}
+	for _, customer := range c.Before {
+		r.Contributions = append(r.Contributions, projections.CustomerOrder{CustomerID: customer})
+	}
+	r.Contributions = append(r.Contributions, c.CustomerOrder)
+	return r
+}
+
+// customerOf is the sum of the contributions to a customer.
+func customerOf(id string, its ...contribution) (row projections.CustomerRow) {
+	for _, c := range its {
+		if c.CustomerID == id {
+			row = row.Plus(c.CustomerOrder)
+		}
+	}
+	return row
 }
 
 func idsOf(rows []projections.OrderRow) []domain.OrderID {

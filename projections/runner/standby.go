@@ -218,7 +218,7 @@ func (s *standby) arrived(name string, ids []domain.OrderID, rows map[domain.Ord
 		if row != nil {
 			at = row.At()
 		}
-		_, summed := row.(projections.Contribution)
+		_, summed := row.(projections.Contributor)
 		switch {
 		case at >= e.version && summed && e.told.IsZero():
 			e.told, e.seen = now, at

@@ -55,8 +55,9 @@ func fill(tb testing.TB, s *sqlite.Store, n int) {
 		slices.Sort(r.Words)
 		r.Words = slices.Compact(r.Words)
 		orders.Rows = append(orders.Rows, r)
-		contributions.Rows = append(contributions.Rows, projections.Contribution{
-			ID: r.ID, CustomerID: r.CustomerID, Status: r.Status, Total: r.Total, CreatedAt: r.CreatedAt, Version: 1, StoredAt: at,
+		contributions.Rows = append(contributions.Rows, projections.Contributed[projections.CustomerOrder]{
+			ID: r.ID, Version: 1, StoredAt: at, Total: r.Total,
+			Contributions: []projections.CustomerOrder{{CustomerID: r.CustomerID, Status: r.Status, Total: r.Total, CreatedAt: r.CreatedAt}},
 		})
 		if len(orders.Rows) == projections.BatchOrders {
 			flush()

@@ -22,7 +22,11 @@ func (s *Store) Check(ctx context.Context, report func(projections.Difference)) 
 	if err := s.checkDerived(ctx, report); err != nil {
 		return err
 	}
-	for _, table := range []string{"orders_fts", "customers_fts"} {
+	searched, err := readAll(ctx, s, scanText, `SELECT name FROM sqlite_schema WHERE sql LIKE 'CREATE VIRTUAL TABLE%' ORDER BY name`)
+	if err != nil {
+		return err
+	}
+	for _, table := range searched {
 		// An INSERT to SQLite, but one that only reads.
 		_, err := s.writer.ExecContext(ctx, fmt.Sprintf(`INSERT INTO %[1]s (%[1]s, rank) VALUES ('integrity-check', 1)`, table))
 		switch {
@@ -43,11 +47,6 @@ func (s *Store) Check(ctx context.Context, report func(projections.Difference)) 
 }
 
 func (s *Store) checkDerived(ctx context.Context, report func(projections.Difference)) error {
-	type derived struct {
-		projections.OrderRow
-		no           int64
-		begins, head string
-	}
 	differ := func(id, field, want, got string) {
 		if want != got {
 			report(projections.Difference{
@@ -55,50 +54,36 @@ func (s *Store) checkDerived(ctx context.Context, report func(projections.Differ
 			})
 		}
 	}
-	err := each(ctx, s, `SELECT id, no, reference, customer, status, createdAt, begins, head FROM orders WHERE id > ? ORDER BY id LIMIT ?`,
-		func(rows *sql.Rows) (d derived, err error) {
-			var created int64
-			err = rows.Scan(&d.ID, &d.no, &d.Reference, &d.CustomerID, &d.Status, &created, &d.begins, &d.head)
-			d.CreatedAt = moment(created)
-			return d, err
-		},
-		func(d derived) string { return string(d.ID) },
-		func(d derived) error {
-			differ(string(d.ID), "number's status", string(d.Status), string(statusAt(d.no)))
-			differ(string(d.ID), "number's second", fmt.Sprint(secondAt(d.CreatedAt)), fmt.Sprint(secondOf(d.no)))
-			differ(string(d.ID), "begins", beginsOf(d.OrderRow), d.begins)
-			differ(string(d.ID), "head", headOf(d.OrderRow), d.head)
-			return nil
-		})
-	if err != nil {
-		return err
-	}
-	for field, query := range map[string]string{
-		"tally": `SELECT status, coalesce(s.n, 0), coalesce(t.n, 0) FROM (SELECT status, count(*) AS n FROM orders GROUP BY status) AS s
-			FULL JOIN tally AS t USING (status) WHERE coalesce(s.n, 0) <> coalesce(t.n, 0)`,
-		"n": `SELECT customer || ' ' || currency, coalesce(c.n, 'none'), coalesce(s.n, 'none')
-			FROM (SELECT customer, currency, count(*) AS n FROM contributions WHERE status <> 'cancelled' GROUP BY customer, currency) AS c
-			FULL JOIN spent AS s USING (customer, currency) WHERE c.n IS NOT s.n`,
-	} {
-		_, err := readAll(ctx, s, func(rows *sql.Rows) (id string, err error) {
-			var want, got string
-			err = rows.Scan(&id, &want, &got)
-			differ(id, field, want, got)
-			return id, err
-		}, query)
-		if err != nil {
+	for _, k := range keepers() {
+		if k.check == nil {
+			continue
+		}
+		if err := k.check(ctx, s, differ); err != nil {
 			return err
 		}
 	}
-	type customer struct{ id, words string }
-	return each(ctx, s, `SELECT id, words FROM customers WHERE id > ? ORDER BY id LIMIT ?`,
-		func(rows *sql.Rows) (c customer, err error) {
-			err = rows.Scan(&c.id, &c.words)
-			return c, err
-		},
-		func(c customer) string { return c.id },
-		func(c customer) error {
-			differ(c.id, "words", projections.Key(c.id), c.words)
-			return nil
+	return nil
+}
+
+// compare reports the rows of a query: what differs, and what it should be and is.
+func (s *Store) compare(ctx context.Context, differ differ, field, query string) error {
+	_, err := readAll(ctx, s, func(rows *sql.Rows) (id string, err error) {
+		var want, got string
+		err = rows.Scan(&id, &want, &got)
+		differ(id, field, want, got)
+		return id, err
+	}, query)
+	return err
+}
+
+// compareWords compares the words that a table is searched by with those of a text in it.
+func (s *Store) compareWords(ctx context.Context, differ differ, table, text string) error {
+	type row struct{ id, text, words string }
+	return each(func(r row) error { differ(r.id, "words", projections.Key(r.text), r.words); return nil }, func(r row) string { return r.id },
+		func(after *string) ([]row, error) {
+			return readAll(ctx, s, func(rows *sql.Rows) (r row, err error) {
+				err = rows.Scan(&r.id, &r.text, &r.words)
+				return r, err
+			}, `SELECT id, `+text+`, words FROM `+table+allAfter, after, rowsPerStep)
 		})
 }

@@ -1,6 +1,9 @@
 package sqlite
 
 import (
+	"database/sql"
+	"encoding/json"
+	"fmt"
 	"maps"
 	"math"
 	"math/bits"
@@ -10,168 +13,112 @@ import (
 	"headway/projections"
 )
 
-// contributions writes what orders add to their customers, and brings the customers' rows up with them: from each row goes what its orders added
-// as they are stored, and what they add now comes to it. So a customer costs the same however many orders they have, and the row is the sum of
-// the stored contributions at every commit.
-func (w *write) contributions(rows []projections.Contribution) error {
-	known, err := w.storedContributions(rows)
+// contributing is how a projection is kept that adds up. A table has all that an order contributes, as one text, at the order's version; the sums are in
+// tables of the projection's own. From each sum goes what its orders added as they are stored, and what they add now comes to it, in the
+// transaction that replaces it: so a sum costs the same however many orders it has, and is right at every commit.
+type contributing[C projections.Contribution] struct {
+	table string
+	// change changes the sum of a key. It may change none by two changes that take each other away.
+	change func(w *write, key string, changes []change[C]) error
+}
+
+// change is a contribution that comes to a sum, or goes from it.
+type change[C projections.Contribution] struct {
+	order domain.OrderID
+	of    C
+	times int64 // 1 or -1
+}
+
+// keep fills in how the orders are kept.
+func (c contributing[C]) keep(k keeper) keeper {
+	k.table, k.columns, k.scan, k.write = c.table, `id, version, storedAt, total, currency, contributions`, anyRow(scanContributed[C]), c.write
+	k.schema = fmt.Sprintf(contributedSchema, c.table) + k.schema
+	return k
+}
+
+const contributedSchema = `
+CREATE TABLE %s (
+	id            TEXT    PRIMARY KEY,
+	version       INTEGER NOT NULL,
+	storedAt      INTEGER NOT NULL,
+	total         INTEGER NOT NULL,
+	currency      TEXT    NOT NULL,
+	contributions TEXT    NOT NULL
+) STRICT, WITHOUT ROWID;
+`
+
+func scanContributed[C projections.Contribution](rows *sql.Rows) (r projections.Contributed[C], err error) {
+	var stored int64
+	var contributions sql.RawBytes
+	err = rows.Scan(&r.ID, &r.Version, &stored, &r.Total.Minor, &r.Total.Currency, &contributions)
+	r.StoredAt = moment(stored)
+	if err == nil {
+		err = json.Unmarshal(contributions, &r.Contributions)
+	}
+	return r, err
+}
+
+func (c contributing[C]) write(w *write, all []projections.Row) error {
+	rows, err := rowsOf[projections.Contributed[C]](all)
 	if err != nil {
 		return err
 	}
-	changes := map[string]*change{}
-	of := func(customer string) *change {
-		if changes[customer] == nil {
-			changes[customer] = &change{last: math.MinInt64, spent: map[domain.Currency]*sum{}}
-		}
-		return changes[customer]
-	}
-	for _, c := range rows {
-		old, found := known[c.ID]
-		if found && old.Version >= c.Version {
-			continue
-		}
-		if found {
-			from := of(old.CustomerID)
-			from.add(old, -1)
-			from.again = from.again || old.CustomerID != c.CustomerID || old.CreatedAt.After(c.CreatedAt)
-		}
-		to := of(c.CustomerID)
-		to.add(c, 1)
-		to.last = max(to.last, micros(c.CreatedAt))
-		err := w.exec(`INSERT INTO contributions (id, customer, status, total, currency, createdAt, version, storedAt) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT (id) DO UPDATE SET customer = excluded.customer, status = excluded.status, total = excluded.total, currency = excluded.currency,
-				createdAt = excluded.createdAt, version = excluded.version, storedAt = excluded.storedAt`,
-			string(c.ID), c.CustomerID, string(c.Status), c.Total.Minor, string(c.Total.Currency), micros(c.CreatedAt), c.Version, micros(c.StoredAt))
+	known := make(map[domain.OrderID]projections.Contributed[C], len(rows))
+	for chunk := range slices.Chunk(rows, idsPerQuery) {
+		stmt, err := w.prepared(`SELECT id, version, storedAt, total, currency, contributions FROM ` + c.table +
+			` WHERE id IN (SELECT value FROM json_each(?))`)
 		if err != nil {
 			return err
 		}
-		known[c.ID] = c
+		stored, err := stmt.QueryContext(w.ctx, list(idsOf(chunk)))
+		found, err := collect(stored, err, scanContributed[C])
+		if err != nil {
+			return err
+		}
+		for _, r := range found {
+			known[r.ID] = r
+		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(changes)) {
-		if err := w.customer(id, changes[id]); err != nil {
+	changes := map[string][]change[C]{}
+	for _, r := range rows {
+		old, found := known[r.ID]
+		if found && !isNewer(r, old.Version) {
+			continue
+		}
+		gone, come := old.Changes(r)
+		for _, of := range gone {
+			changes[of.Key()] = append(changes[of.Key()], change[C]{r.ID, of, -1})
+		}
+		for _, of := range come {
+			changes[of.Key()] = append(changes[of.Key()], change[C]{r.ID, of, 1})
+		}
+		text, err := json.Marshal(r.Contributions)
+		if err != nil {
+			return err
+		}
+		err = w.exec(`INSERT INTO `+c.table+` (id, version, storedAt, total, currency, contributions) VALUES (?, ?, ?, ?, ?, ?)
+			ON CONFLICT (id) DO UPDATE SET version = excluded.version, storedAt = excluded.storedAt, total = excluded.total,
+				currency = excluded.currency, contributions = excluded.contributions`,
+			string(r.ID), r.Version, micros(r.StoredAt), r.Total.Minor, string(r.Total.Currency), string(text))
+		if err != nil {
+			return err
+		}
+		known[r.ID] = r
+	}
+	for _, key := range slices.Sorted(maps.Keys(changes)) {
+		if err := c.change(w, key, changes[key]); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// storedContributions reads those that are there of these orders.
-func (w *write) storedContributions(of []projections.Contribution) (map[domain.OrderID]projections.Contribution, error) {
-	known := make(map[domain.OrderID]projections.Contribution, len(of))
-	for chunk := range slices.Chunk(of, idsPerQuery) {
-		stmt, err := w.prepared(`SELECT ` + contributionColumns + ` FROM contributions AS c WHERE c.id IN (SELECT value FROM json_each(?))`)
-		if err != nil {
-			return nil, err
-		}
-		rows, err := stmt.QueryContext(w.ctx, list(idsOf(chunk)))
-		found, err := collect(rows, err, scanContribution)
-		if err != nil {
-			return nil, err
-		}
-		for _, c := range found {
-			known[c.ID] = c
-		}
-	}
-	return known, nil
-}
-
-// change is how the row of a customer changes.
-type change struct {
-	orders, created, confirmed, cancelled int
-	last                                  int64 // the newest creation of what came
-	again                                 bool  // an order went, or is older now: the newest creation has to be looked for
-	spent                                 map[domain.Currency]*sum
 }
 
 // sum is how many amounts there are, and the sums of their upper and lower 32 bits: 2³¹ of them fit, and one can be taken away again.
 type sum struct{ n, high, low int64 }
 
-func (c *change) add(what projections.Contribution, times int64) {
-	n := int(times)
-	c.orders += n
-	switch what.Status {
-	case domain.Created:
-		c.created += n
-	case domain.Confirmed:
-		c.confirmed += n
-	case domain.Cancelled:
-		c.cancelled += n
-		return
-	}
-	s := c.spent[what.Total.Currency]
-	if s == nil {
-		s = &sum{}
-		c.spent[what.Total.Currency] = s
-	}
-	s.n, s.high, s.low = s.n+times, s.high+times*(what.Total.Minor>>32), s.low+times*(what.Total.Minor&math.MaxUint32)
-}
-
-// customer changes the row of a customer, makes it, or deletes it with its last order.
-func (w *write) customer(id string, c *change) error {
-	var no, last int64
-	var orders, created, confirmed, cancelled int
-	var words string
-	found, err := w.one(`SELECT no, orders, created, confirmed, cancelled, last, words FROM customers WHERE id = ?`, []any{id},
-		&no, &orders, &created, &confirmed, &cancelled, &last, &words)
-	if err != nil {
-		return err
-	}
-	if err := w.spent(id, c.spent); err != nil {
-		return err
-	}
-	if orders+c.orders == 0 {
-		if !found {
-			return nil
-		}
-		return w.dropCustomer(no, words)
-	}
-	switch {
-	case c.again:
-		if _, err := w.one(`SELECT max(createdAt) FROM contributions WHERE customer = ?`, []any{id}, &last); err != nil {
-			return err
-		}
-	case found:
-		last = max(last, c.last)
-	default:
-		last = c.last
-	}
-	values := []any{orders + c.orders, created + c.created, confirmed + c.confirmed, cancelled + c.cancelled, last}
-	if found {
-		return w.exec(`UPDATE customers SET orders = ?, created = ?, confirmed = ?, cancelled = ?, last = ? WHERE no = ?`, append(values, no)...)
-	}
-	words = projections.Key(id)
-	no, err = w.insert(`INSERT INTO customers (orders, created, confirmed, cancelled, last, id, words) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		append(values, id, words)...)
-	if err != nil {
-		return err
-	}
-	return w.exec(`INSERT INTO customers_fts (rowid, words) VALUES (?, ?)`, no, words)
-}
-
-// spent changes the sums of a customer. A currency without orders is none of theirs.
-func (w *write) spent(customer string, sums map[domain.Currency]*sum) error {
-	for currency, s := range sums {
-		if *s == (sum{}) {
-			continue
-		}
-		err := w.exec(`INSERT INTO spent (customer, currency, n, high, low) VALUES (?, ?, ?, ?, ?)
-			ON CONFLICT (customer, currency) DO UPDATE SET n = n + excluded.n, high = high + excluded.high, low = low + excluded.low`,
-			customer, string(currency), s.n, s.high, s.low)
-		if err == nil && s.n < 0 {
-			err = w.exec(`DELETE FROM spent WHERE customer = ? AND currency = ? AND n = 0`, customer, string(currency))
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (w *write) dropCustomer(no int64, words string) error {
-	if err := w.exec(`INSERT INTO customers_fts (customers_fts, rowid, words) VALUES ('delete', ?, ?)`, no, words); err != nil {
-		return err
-	}
-	return w.exec(`DELETE FROM customers WHERE no = ?`, no)
+// add adds an amount that is not negative, or takes it away.
+func (s *sum) add(amount, times int64) {
+	s.n, s.high, s.low = s.n+times, s.high+times*(amount>>32), s.low+times*(amount&math.MaxUint32)
 }
 
 // halves is high << 32 + low, or the largest int64 if that does not fit. Neither is negative.

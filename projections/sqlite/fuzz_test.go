@@ -92,7 +92,9 @@ func FuzzSearch(f *testing.F) {
 		version++
 		row := projections.OrderRow{ID: "7d1c9d0e-0000-4000-8000-000000000007", Reference: name, CustomerID: name, Status: domain.Created,
 			Total: domain.Money{Currency: "EUR"}, Version: version}
-		sum := projections.Contribution{ID: row.ID, CustomerID: name, Status: domain.Created, Total: row.Total, Version: version}
+		sum := projections.Contributed[projections.CustomerOrder]{ID: row.ID, Version: version, Contributions: []projections.CustomerOrder{
+			{CustomerID: name, Status: domain.Created, Total: row.Total},
+		}}
 		for projection, r := range map[string]projections.Row{projections.OrderList: row, projections.CustomerOrderSummary: sum} {
 			if err := s.Write(t.Context(), projections.Batch{Projection: projection, Rows: []projections.Row{r}}); err != nil {
 				t.Fatal(err)

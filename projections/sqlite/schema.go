@@ -30,98 +30,21 @@ const (
 // schemaVersion is the user_version of a file whose rows this program can use. It follows the schema by itself; rows of another one are made
 // again.
 func schemaVersion() int {
-	return int(crc32.ChecksumIEEE(fmt.Appendf(nil, "%d %s", rowsVersion, schema)) >> 1) // positive, as an int32
+	return int(crc32.ChecksumIEEE(fmt.Appendf(nil, "%d %s", rowsVersion, versionedBy())) >> 1) // positive, as an int32
 }
 
-// Times are microseconds since 1970; the zero time is year 1, so that nothing is NULL.
+// schema is of all tables: those of the projections, which their keepers describe, and these.
 //
-// no is the place of a row in the order of creation, but for the rows of one second, which lie in no order, and its status: so the full-text index,
-// which knows nothing but no, finds the newest rows first, and those of a time at once, and the matches of a status are counted without a look at a row.
-// Where very many rows share a second, the rest of them lie in a region of their own.
-//
-// head is the words of reference, id and customer, words those of the lines. They are made by projections.Words, and the full-text index takes
-// them as they are: its tokenizer splits at spaces only, as far as words go. Prefixes of up to twelve characters have an index of their own, which
-// can be followed from either end; without it a common word costs as much as there are rows that have it.
-//
-// The full-text index also knows, as tokens that no word can be, the status, so that it can count the matches of each status alone, and begins: the
-// reference and the id, each as one, so that it can find what is or begins so.
-//
-// The indexes come in both directions where many rows share a value, because ties are by id, ascending, either way. A status is one of three,
-// which are walked one after the other. tally has the number of rows of each status: the overview is not to scan an index for it.
-//
-// spent has a customer's orders that are not cancelled, by currency: how many, and the sums of the upper and the lower 32 bits of their totals, from which
-// one total can be taken again whatever the sum is. minor is that sum, or the largest number if it does not fit.
-// There are no triggers: one of them alone makes every INSERT flush the full-text index.
-const schema = `
-CREATE TABLE orders (
-	no          INTEGER PRIMARY KEY,
-	id          TEXT    NOT NULL UNIQUE,
-	reference   TEXT    NOT NULL,
-	customer    TEXT    NOT NULL,
-	status      TEXT    NOT NULL,
-	items       INTEGER NOT NULL,
-	total       INTEGER NOT NULL,
-	currency    TEXT    NOT NULL,
-	createdAt   INTEGER NOT NULL,
-	confirmedAt INTEGER NOT NULL,
-	cancelledAt INTEGER NOT NULL,
-	version     INTEGER NOT NULL,
-	storedAt    INTEGER NOT NULL,
-	begins      TEXT    NOT NULL,
-	head        TEXT    NOT NULL,
-	words       TEXT    NOT NULL
-) STRICT;
-CREATE INDEX orders_created      ON orders (createdAt DESC, id);
-CREATE INDEX orders_status       ON orders (status, createdAt DESC, id);
-CREATE INDEX orders_customer     ON orders (customer, createdAt DESC, id, status);
-CREATE INDEX orders_by_customer  ON orders (customer, id);
-CREATE INDEX orders_by_status    ON orders (status, id);
-CREATE INDEX orders_by_total     ON orders (currency, total, id);
-CREATE INDEX orders_by_totaldesc ON orders (currency, total DESC, id);
-CREATE INDEX orders_by_items     ON orders (items, id);
-CREATE INDEX orders_by_itemsdesc ON orders (items DESC, id);
-CREATE VIEW orders_text AS SELECT no, '§' || status || ' ' || begins AS marks, head, words FROM orders;
-CREATE VIRTUAL TABLE orders_fts USING fts5 (
-	marks, head, words, content='orders_text', content_rowid='no', tokenize='ascii', detail='none', columnsize=0, prefix='1 2 3 4 5 6 7 8 9 10 11 12'
-);
-CREATE TABLE tally (status TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+// Times are microseconds since 1970; the zero time is year 1, so that nothing is NULL. There are no triggers: one of them alone makes every INSERT
+// flush the full-text index.
+func schema() (all string) {
+	for _, k := range keepers() {
+		all += k.schema
+	}
+	return all + stateSchema
+}
 
-CREATE TABLE contributions (
-	id        TEXT    PRIMARY KEY,
-	customer  TEXT    NOT NULL,
-	status    TEXT    NOT NULL,
-	total     INTEGER NOT NULL,
-	currency  TEXT    NOT NULL,
-	createdAt INTEGER NOT NULL,
-	version   INTEGER NOT NULL,
-	storedAt  INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE customers (
-	no        INTEGER PRIMARY KEY,
-	id        TEXT    NOT NULL UNIQUE,
-	orders    INTEGER NOT NULL,
-	created   INTEGER NOT NULL,
-	confirmed INTEGER NOT NULL,
-	cancelled INTEGER NOT NULL,
-	last      INTEGER NOT NULL,
-	words     TEXT    NOT NULL
-) STRICT;
-CREATE INDEX customers_last   ON customers (last DESC, id);
-CREATE INDEX customers_orders ON customers (orders DESC, id);
-CREATE TABLE spent (
-	customer TEXT    NOT NULL,
-	currency TEXT    NOT NULL,
-	n        INTEGER NOT NULL,
-	high     INTEGER NOT NULL,
-	low      INTEGER NOT NULL,
-	minor    INTEGER NOT NULL AS (iif(high + (low >> 32) > 0x7fffffff, 0x7fffffffffffffff, (high + (low >> 32) << 32) + (low & 0xffffffff))),
-	PRIMARY KEY (customer, currency)
-) STRICT, WITHOUT ROWID;
-CREATE VIRTUAL TABLE customers_fts USING fts5 (
-	words, content='customers', content_rowid='no', tokenize='ascii', detail='none', columnsize=0, prefix='1 2 3 4 5 6 7 8 9 10 11 12'
-);
-
+const stateSchema = `
 CREATE TABLE projections (
 	name        TEXT    PRIMARY KEY,
 	phase       TEXT    NOT NULL DEFAULT '',
@@ -196,7 +119,7 @@ func prepare(ctx context.Context, conn *sql.Conn, path string) (dropped bool, er
 	application, version, tables, err := inspect(ctx, conn) // another process may have been faster
 	if err == nil && (application != applicationID || version != schemaVersion()) {
 		if err = dropAll(ctx, conn); err == nil {
-			_, err = conn.ExecContext(ctx, schema+fmt.Sprintf(`PRAGMA application_id = %d; PRAGMA user_version = %d;`,
+			_, err = conn.ExecContext(ctx, schema()+fmt.Sprintf(`PRAGMA application_id = %d; PRAGMA user_version = %d;`,
 				applicationID, schemaVersion()))
 		}
 		dropped = tables > 0

@@ -37,7 +37,9 @@ func sized(t *testing.T, path string, n int) *Store {
 			StoredAt: at, Words: words,
 		})
 		if customer := customers[i%len(customers)]; i < len(customers) {
-			sums.Rows = append(sums.Rows, projections.Contribution{ID: domain.OrderID(customer), CustomerID: customer, Status: domain.Created, CreatedAt: at, Version: 1})
+			sums.Rows = append(sums.Rows, projections.Contributed[projections.CustomerOrder]{
+				ID: domain.OrderID(customer), Version: 1, Contributions: []projections.CustomerOrder{{CustomerID: customer, Status: domain.Created, CreatedAt: at}},
+			})
 		}
 	}
 	if err := s.Write(t.Context(), sums); err != nil {

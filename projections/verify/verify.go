@@ -172,7 +172,7 @@ func (v *verification) order(p projections.Projection, head eventstore.Head, rec
 		if !ok {
 			return
 		}
-		v.sums.add(p, stream, nil)
+		v.sums.add(p, v.codec, stream, nil)
 	}
 	late := lateRow{p.Name, orders.IDOf(head.Stream)}
 	switch {
@@ -225,21 +225,26 @@ func heldDifference(codec domain.Codec, h projections.Hold, at int, records []ev
 
 // compare names each field in which a row is not its order.
 func (v *verification) compare(p projections.Projection, row projections.Row, stream orders.Stream) {
-	for _, d := range differences(p.Name, string(stream.Order.ID), p.Want(stream).Fields(), row.Fields()) {
+	for _, d := range differences(p.Name, string(stream.Order.ID), p.Want(v.codec, stream).Fields(), row.Fields()) {
 		v.differ(d)
 	}
 }
 
 // differences names the fields that are not what they should be.
 func differences(projection, id string, want, got []projections.Field) (found []projections.Difference) {
-	for i, w := range want {
-		g := projections.Field{}
-		if i < len(got) && got[i].Name == w.Name { // else the row is of another kind
-			g = got[i]
+	values := make(map[string]string, len(got))
+	for _, f := range got {
+		values[f.Name] = show(f.Value)
+	}
+	for _, f := range want {
+		value := values[f.Name]
+		if want := show(f.Value); want != value {
+			found = append(found, named(projection, id, f.Name, want, cmp.Or(value, nothing)))
 		}
-		if want, got := show(w.Value), show(g.Value); want != got {
-			found = append(found, named(projection, id, w.Name, want, got))
-		}
+		delete(values, f.Name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		found = append(found, named(projection, id, name, nothing, values[name]))
 	}
 	return found
 }
@@ -384,20 +389,15 @@ func (v *verification) lookAgainAt(late lateRow, row projections.Row, hold *proj
 // sums are what contributions add up to by the log, by projection and key.
 type sums map[string]map[string]projections.Sum
 
-// add adds an order to the sums of its keys; only to these if any are named.
-func (s sums) add(p projections.Projection, stream orders.Stream, only map[string]bool) {
+// add adds an order to the sums of its keys; only to these, unless it is nil.
+func (s sums) add(p projections.Projection, codec domain.Codec, stream orders.Stream, only func(key string) bool) {
 	if p.Contributions == nil || !stream.Order.Exists() {
 		return
 	}
 	if s[p.Name] == nil {
 		s[p.Name] = map[string]projections.Sum{}
 	}
-	row := p.Want(stream)
-	for _, key := range p.Contributions.Keys(row) {
-		if only == nil || only[key] {
-			s[p.Name][key] = p.Contributions.Plus(s[p.Name][key], key, row)
-		}
-	}
+	p.Contributions.Add(s[p.Name], p.Want(codec, stream), only)
 }
 
 // contributions compares the sums of every projection that has any.
@@ -463,7 +463,7 @@ func (v *verification) sumAgain(p projections.Projection, wrong map[string]bool)
 			return err
 		}
 		stream := orders.Fold(v.codec, records[:max(0, min(row.At(), len(records)))])
-		want.add(p, stream, wrong)
+		want.add(p, v.codec, stream, func(key string) bool { return wrong[key] })
 		return nil
 	})
 	if err != nil {

@@ -64,16 +64,20 @@ func TestVerifyNamesEveryCorruption(t *testing.T) {
 		{`INSERT INTO orders SELECT 99, 'stray', reference, customer, status, items, total, currency, createdAt, confirmedAt, cancelledAt,
 			version, storedAt, begins, head, words FROM orders` + one, orders, "stray", ""},
 
-		{`UPDATE contributions SET id = '99999999-9999-5999-8999-999999999999'` + one, summary, "99999999-9999-5999-8999-999999999999", ""},
-		{`UPDATE contributions SET customer = 'x'` + one, summary, string(order), "customerId"},
-		{`UPDATE contributions SET status = 'created'` + one, summary, string(order), "status"},
-		{`UPDATE contributions SET total = total + 1` + one, summary, string(order), "total"},
-		{`UPDATE contributions SET currency = 'USD'` + one, summary, string(order), "total"},
-		{`UPDATE contributions SET createdAt = createdAt + 1` + one, summary, string(order), "createdAt"},
-		{`UPDATE contributions SET version = version - 1` + one, summary, string(order), "version"},
-		{`UPDATE contributions SET storedAt = storedAt + 1` + one, summary, string(order), "storedAt"},
-		{`DELETE FROM contributions` + one, summary, string(order), ""},
-		{`INSERT INTO contributions SELECT 'stray', customer, status, total, currency, createdAt, version, storedAt FROM contributions` + one,
+		{`UPDATE customer_orders SET id = '99999999-9999-5999-8999-999999999999'` + one, summary, "99999999-9999-5999-8999-999999999999", ""},
+		{`UPDATE customer_orders SET contributions = json_set(contributions, '$[0].customer', 'x')` + one, summary, string(order), "status of x"},
+		{`UPDATE customer_orders SET contributions = json_set(contributions, '$[0].status', 'created')` + one, summary, string(order), "status of ada"},
+		{`UPDATE customer_orders SET contributions = json_set(contributions, '$[0].total.minor', 1)` + one, summary, string(order), "total of ada"},
+		{`UPDATE customer_orders SET contributions = json_set(contributions, '$[0].total.currency', 'USD')` + one, summary, string(order), "total of ada"},
+		{`UPDATE customer_orders SET contributions = json_set(contributions, '$[0].createdAt', '2000-01-01T00:00:00Z')` + one,
+			summary, string(order), "createdAt of ada"},
+		{`UPDATE customer_orders SET contributions = '[]'` + one, summary, string(order), "status of ada"},
+		{`UPDATE customer_orders SET total = total + 1` + one, summary, string(order), "total"},
+		{`UPDATE customer_orders SET currency = 'USD'` + one, summary, string(order), "total"},
+		{`UPDATE customer_orders SET version = version - 1` + one, summary, string(order), "version"},
+		{`UPDATE customer_orders SET storedAt = storedAt + 1` + one, summary, string(order), "storedAt"},
+		{`DELETE FROM customer_orders` + one, summary, string(order), ""},
+		{`INSERT INTO customer_orders SELECT 'stray', version, storedAt, total, currency, contributions FROM customer_orders` + one,
 			summary, "stray", ""},
 
 		{`UPDATE customers SET id = 'x' WHERE id = 'ada'`, summary, "ada", ""},
@@ -178,8 +182,8 @@ func TestAReportNamesABoundedNumberOfDifferences(t *testing.T) {
 	w := runnertest.New(t)
 	w.Create("ada", "A-1", 500)
 	w.Step(w.Projector())
-	w.Corrupt(`INSERT INTO contributions WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1010)
-		SELECT 'stray-' || i, 'nobody', 'cancelled', 0, 'EUR', 0, 1, 0 FROM n`)
+	w.Corrupt(`INSERT INTO customer_orders WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1010)
+		SELECT 'stray-' || i, 1, 0, 0, 'EUR', '[]' FROM n`)
 	report, err := verify.Run(t.Context(), w.Events, w.Read, domain.Codec{}, verify.Options{})
 	if err != nil || len(report.Differences) != verify.MaxDifferences || report.Unnamed != 10 {
 		t.Errorf("%d differences, %d unnamed, %v", len(report.Differences), report.Unnamed, err)

@@ -88,7 +88,7 @@ func (p *publisher) row(ctx context.Context, projection string, row projections.
 	switch row := row.(type) {
 	case projections.OrderRow:
 		head := p.news.headOf(id, version)
-		p.news.publish([]string{"orders", topic}, "row/order_list/"+string(id), func() any {
+		p.news.publish([]string{"orders", topic}, "row/"+projection+"/"+string(id), func() any {
 			stamp := projections.Stamp{Version: version, Head: head, State: projections.StampCurrent}
 			if head > version {
 				stamp.State, stamp.Behind.Events = projections.StampBehind, head-version
@@ -96,12 +96,16 @@ func (p *publisher) row(ctx context.Context, projection string, row projections.
 			return rowFrame{"row", projection, string(id), int64(version), head,
 				p.render(ctx, views.OrderRowLive(views.OrderRow{Row: row, Stamp: stamp, Zone: p.zone})), nil}
 		})
-	case projections.Contribution:
+	case projections.Contributor:
 		// For the receipts of this order; nothing on a page has this id in this projection.
-		p.news.publish([]string{topic}, "row/customer_order_summary/"+string(id), func() any {
+		p.news.publish([]string{topic}, "row/"+projection+"/"+string(id), func() any {
 			return rowFrame{"row", projection, string(id), int64(version), p.news.headOf(id, version), "", nil}
 		})
-		p.customerRow(ctx, row.CustomerID)
+		if projection == projections.CustomerOrderSummary {
+			for _, customer := range row.Keys() {
+				p.customerRow(ctx, customer)
+			}
+		}
 	}
 }
 

@@ -3,7 +3,6 @@ package simulation
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -19,15 +18,20 @@ import (
 // store without transactions writes it, and after any of them it may end: rows one by one, the sums of customers, holds, the checkpoint. What
 // customers must be summed again is kept until they are.
 type Table struct {
-	mu            sync.Mutex
-	orders        map[domain.OrderID]projections.OrderRow
-	words         map[domain.OrderID]orderWords
-	contributions map[domain.OrderID]projections.Contribution
-	customers     map[string]projections.CustomerRow
-	unsummed      map[string]bool
-	holds         map[heldOrder]projections.Hold
-	states        map[string]projections.State
-	lease         projections.Lease
+	mu     sync.Mutex
+	tables map[string]*table // by projection
+	words  map[domain.OrderID]orderWords
+	holds  map[heldOrder]projections.Hold
+	states map[string]projections.State
+	lease  projections.Lease
+}
+
+// table is what is kept of one projection.
+type table struct {
+	projections.Projection
+	rows    map[domain.OrderID]projections.Row
+	sums    map[string]projections.Sum
+	unadded map[string]bool // keys of sums that have to be added up again
 }
 
 // orderWords are what search finds an order by.
@@ -43,11 +47,13 @@ type heldOrder struct {
 
 // NewTable is an empty read store.
 func NewTable() *Table {
-	return &Table{
-		orders: map[domain.OrderID]projections.OrderRow{}, words: map[domain.OrderID]orderWords{},
-		contributions: map[domain.OrderID]projections.Contribution{}, customers: map[string]projections.CustomerRow{},
-		unsummed: map[string]bool{}, holds: map[heldOrder]projections.Hold{}, states: map[string]projections.State{},
+	t := &Table{
+		tables: map[string]*table{}, words: map[domain.OrderID]orderWords{}, holds: map[heldOrder]projections.Hold{}, states: map[string]projections.State{},
 	}
+	for _, p := range projections.All() {
+		t.tables[p.Name] = &table{p, map[domain.OrderID]projections.Row{}, map[string]projections.Sum{}, map[string]bool{}}
+	}
+	return t
 }
 
 // Open is one more handle on the rows, as another process has it.
@@ -89,10 +95,7 @@ func (h *rowsHandle) Write(ctx context.Context, b projections.Batch) error {
 
 // writeUpTo does the first steps of a batch, all if steps is negative.
 func (h *rowsHandle) writeUpTo(ctx context.Context, b projections.Batch, steps int) error {
-	if err := known(b.Projection); err != nil {
-		return err
-	}
-	if err := h.enter(ctx); err != nil {
+	if _, err := h.of(ctx, b.Projection); err != nil {
 		return err
 	}
 	defer h.mu.Unlock()
@@ -113,10 +116,11 @@ func (h *rowsHandle) writeUpTo(ctx context.Context, b projections.Batch, steps i
 
 func (r *Table) steps(b projections.Batch) []func() {
 	var do []func()
+	t := r.tables[b.Projection]
 	for _, row := range b.Rows {
-		do = append(do, func() { r.put(row) })
+		do = append(do, func() { r.put(t, row) })
 	}
-	do = append(do, r.sum, func() {
+	do = append(do, t.add, func() {
 		for _, hold := range b.Holds {
 			r.holds[heldOrder{b.Projection, hold.OrderID}] = hold
 		}
@@ -135,42 +139,48 @@ func (r *Table) steps(b projections.Batch) []func() {
 }
 
 // put keeps a row that is newer than the one that is there.
-func (r *Table) put(row projections.Row) {
-	switch row := row.(type) {
-	case projections.OrderRow:
-		if row.Version > r.orders[row.ID].Version {
-			row.Words = slices.Clone(row.Words)
-			r.orders[row.ID] = row
-			r.words[row.ID] = orderWords{
-				all:  slices.Concat(projections.Words(row.Reference), projections.Words(string(row.ID)), projections.Words(row.CustomerID), row.Words),
-				keys: []string{projections.Key(row.Reference), projections.Key(string(row.ID))},
+func (r *Table) put(t *table, row projections.Row) {
+	old, found := t.rows[row.Order()]
+	if found && row.At() <= old.At() {
+		return
+	}
+	t.rows[row.Order()] = unshared(row)
+	for _, version := range []projections.Row{old, row} {
+		if adds, ok := version.(projections.Contributor); ok {
+			for _, key := range adds.Keys() {
+				t.unadded[key] = true
 			}
 		}
-	case projections.Contribution:
-		old, found := r.contributions[row.ID]
-		if row.Version <= old.Version {
-			return
-		}
-		r.contributions[row.ID] = row
-		r.unsummed[row.CustomerID] = true
-		if found {
-			r.unsummed[old.CustomerID] = true
+	}
+	if row, ok := row.(projections.OrderRow); ok {
+		r.words[row.ID] = orderWords{
+			all:  slices.Concat(projections.Words(row.Reference), projections.Words(string(row.ID)), projections.Words(row.CustomerID), row.Words),
+			keys: []string{projections.Key(row.Reference), projections.Key(string(row.ID))},
 		}
 	}
 }
 
-func (r *Table) sum() {
-	for id := range r.unsummed {
-		delete(r.customers, id)
+// unshared is a row that shares no memory with another that somebody may change.
+func unshared(row projections.Row) projections.Row {
+	if r, ok := row.(projections.OrderRow); ok {
+		r.Words = slices.Clone(r.Words)
+		return r
 	}
-	for _, c := range r.contributions {
-		if r.unsummed[c.CustomerID] {
-			row := r.customers[c.CustomerID]
-			row.ID = c.CustomerID
-			r.customers[c.CustomerID] = row.Plus(c)
-		}
+	return row
+}
+
+// add adds up again what has to be.
+func (t *table) add() {
+	if t.Contributions == nil {
+		return
 	}
-	clear(r.unsummed)
+	for key := range t.unadded {
+		delete(t.sums, key)
+	}
+	for _, row := range t.rows {
+		t.Contributions.Add(t.sums, row, func(key string) bool { return t.unadded[key] })
+	}
+	clear(t.unadded)
 }
 
 // Beat is projections.Store's.
@@ -209,33 +219,27 @@ func (h *rowsHandle) SwapLease(ctx context.Context, old, lease projections.Lease
 	return nil
 }
 
-// known refuses what is no projection.
-func known(projection string) error {
-	if !slices.Contains(projections.Names(), projection) {
-		return fault.Errorf(fault.NotFound, "There is no projection %s.", fmt.Sprintf("%.80q", projection))
+// of is enter for one projection; NotFound if there is no such.
+func (h *rowsHandle) of(ctx context.Context, projection string) (*table, error) {
+	t, found := h.tables[projection] // it never changes
+	if !found {
+		_, err := projections.Named(projection)
+		return nil, err
 	}
-	return nil
+	return t, h.enter(ctx)
 }
 
 // Rows is projections.Store's.
 func (h *rowsHandle) Rows(ctx context.Context, projection string, ids ...domain.OrderID) (map[domain.OrderID]projections.Row, error) {
-	if err := known(projection); err != nil {
-		return nil, err
-	}
-	if err := h.enter(ctx); err != nil {
+	t, err := h.of(ctx, projection)
+	if err != nil {
 		return nil, err
 	}
 	defer h.mu.Unlock()
 	found := map[domain.OrderID]projections.Row{}
 	for _, id := range ids {
-		order, isOrder := h.orders[id]
-		contribution, isContribution := h.contributions[id]
-		switch {
-		case projection == projections.OrderList && isOrder:
-			order.Words = slices.Clone(order.Words)
-			found[id] = order
-		case projection == projections.CustomerOrderSummary && isContribution:
-			found[id] = contribution
+		if row, there := t.rows[id]; there {
+			found[id] = unshared(row)
 		}
 	}
 	return found, nil
@@ -270,11 +274,12 @@ func (h *rowsHandle) OrderRows(ctx context.Context, ids ...domain.OrderID) (map[
 }
 
 // each calls f with a copy of what is there now, in the order of ids.
-func each[K cmp.Ordered, R any](ctx context.Context, h *rowsHandle, of func() map[K]R, f func(R) error) error {
-	if err := h.enter(ctx); err != nil {
+func each[K cmp.Ordered, R any](ctx context.Context, h *rowsHandle, projection string, of func(t *table) map[K]R, f func(R) error) error {
+	t, err := h.of(ctx, projection)
+	if err != nil {
 		return err
 	}
-	all := maps.Clone(of())
+	all := maps.Clone(of(t))
 	h.mu.Unlock()
 	for _, id := range slices.Sorted(maps.Keys(all)) {
 		if err := f(all[id]); err != nil {
@@ -286,43 +291,27 @@ func each[K cmp.Ordered, R any](ctx context.Context, h *rowsHandle, of func() ma
 
 // EachRow is projections.Reader's.
 func (h *rowsHandle) EachRow(ctx context.Context, projection string, f func(projections.Row) error) error {
-	if err := known(projection); err != nil {
-		return err
-	}
-	if projection == projections.OrderList {
-		return h.eachOrder(ctx, func(row projections.OrderRow) error { return f(row) })
-	}
-	return each(ctx, h, func() map[domain.OrderID]projections.Contribution { return h.contributions }, func(c projections.Contribution) error { return f(c) })
-}
-
-func (h *rowsHandle) eachOrder(ctx context.Context, f func(projections.OrderRow) error) error {
-	return each(ctx, h, func() map[domain.OrderID]projections.OrderRow { return h.orders }, func(row projections.OrderRow) error {
-		row.Words = slices.Clone(row.Words)
-		return f(row)
+	return each(ctx, h, projection, func(t *table) map[domain.OrderID]projections.Row { return t.rows }, func(row projections.Row) error {
+		return f(unshared(row))
 	})
 }
 
-// EachSum is projections.Reader's.
-func (h *rowsHandle) EachSum(ctx context.Context, _ string, f func(projections.Sum) error) error {
-	return h.eachCustomer(ctx, func(row projections.CustomerRow) error { return f(row) })
-}
-
-func (h *rowsHandle) eachCustomer(ctx context.Context, f func(projections.CustomerRow) error) error {
-	return each(ctx, h, func() map[string]projections.CustomerRow { return h.customers }, func(row projections.CustomerRow) error {
-		row.TotalSpent = slices.Clone(row.TotalSpent)
-		return f(row)
-	})
+// EachSum is projections.Reader's. A sum is never changed.
+func (h *rowsHandle) EachSum(ctx context.Context, projection string, f func(projections.Sum) error) error {
+	return each(ctx, h, projection, func(t *table) map[string]projections.Sum { return t.sums }, f)
 }
 
 // Sums is projections.Reader's.
-func (h *rowsHandle) Sums(ctx context.Context, _ string, keys ...string) (map[string]projections.Sum, error) {
+func (h *rowsHandle) Sums(ctx context.Context, projection string, keys ...string) (map[string]projections.Sum, error) {
+	t, err := h.of(ctx, projection)
+	if err != nil {
+		return nil, err
+	}
+	defer h.mu.Unlock()
 	found := map[string]projections.Sum{}
 	for _, key := range keys {
-		row, err := h.Customer(ctx, key)
-		if err == nil {
-			found[key] = row
-		} else if fault.KindOf(err) != fault.NotFound {
-			return nil, err
+		if sum, there := t.sums[key]; there {
+			found[key] = sum
 		}
 	}
 	return found, nil
@@ -330,11 +319,11 @@ func (h *rowsHandle) Sums(ctx context.Context, _ string, keys ...string) (map[st
 
 // Customer is projections.Reader's.
 func (h *rowsHandle) Customer(ctx context.Context, id string) (projections.CustomerRow, error) {
-	if err := h.enter(ctx); err != nil {
+	sums, err := h.Sums(ctx, projections.CustomerOrderSummary, id)
+	if err != nil {
 		return projections.CustomerRow{}, err
 	}
-	defer h.mu.Unlock()
-	row, found := h.customers[id]
+	row, found := sums[id].(projections.CustomerRow)
 	if !found {
 		return row, fault.Errorf(fault.NotFound, "No order of this customer has arrived.")
 	}
@@ -345,7 +334,8 @@ func (h *rowsHandle) Customer(ctx context.Context, id string) (projections.Custo
 // Totals is projections.Reader's.
 func (h *rowsHandle) Totals(ctx context.Context, from, to time.Time) (projections.Totals, error) {
 	totals := projections.Totals{ByStatus: none()}
-	err := h.eachOrder(ctx, func(r projections.OrderRow) error {
+	err := h.EachRow(ctx, projections.OrderList, func(row projections.Row) error {
+		r, _ := row.(projections.OrderRow)
 		totals.ByStatus[r.Status]++
 		if r.Status != domain.Cancelled && !r.CreatedAt.Before(from) && r.CreatedAt.Before(to) {
 			totals.Value = projections.AddMoney(totals.Value, r.Total)
@@ -433,7 +423,8 @@ func (h *rowsHandle) Orders(ctx context.Context, q projections.OrderQuery) (proj
 	asked, key := projections.Words(q.Text), projections.Key(q.Text)
 	byStatus := none()
 	var found []placedOrder
-	for _, r := range h.orders {
+	for _, row := range h.tables[projections.OrderList].rows {
+		r, _ := row.(projections.OrderRow)
 		words := h.words[r.ID]
 		if q.Text != "" && !begin(asked, words.all) || !matches(q, r) {
 			continue
@@ -541,7 +532,9 @@ func (h *rowsHandle) Customers(ctx context.Context, q projections.CustomerQuery)
 	}
 	asked := projections.Words(q.Text)
 	var found []projections.CustomerRow
-	err = h.eachCustomer(ctx, func(r projections.CustomerRow) error {
+	err = h.EachSum(ctx, projections.CustomerOrderSummary, func(sum projections.Sum) error {
+		r, _ := sum.(projections.CustomerRow)
+		r.TotalSpent = slices.Clone(r.TotalSpent)
 		if q.Text == "" || begin(asked, projections.Words(r.ID)) {
 			found = append(found, r)
 		}
