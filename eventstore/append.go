@@ -1,8 +1,10 @@
 package eventstore
 
 import (
+	"bytes"
 	"regexp"
 	"strings"
+	"time"
 
 	"headway/fault"
 )
@@ -16,8 +18,24 @@ func looksForeign(id string) bool {
 	return found && categories.MatchString(category)
 }
 
-// CheckAppend refuses what no store takes: a stream without a name, no events or too many, data that is too large. Every engine asks it first.
-func CheckAppend(id StreamID, m Metadata, events []NewEvent) error {
+// Records are what an append is to store, without the times of storing; they share no memory with the events. Every engine makes them here. It
+// refuses what no store takes: a stream without a name, no events or too many, data that is too large.
+func Records(id StreamID, expect int, m Metadata, events []NewEvent) ([]Record, error) {
+	if err := checkAppend(id, m, events); err != nil {
+		return nil, err
+	}
+	m.Timestamp = m.Timestamp.UTC().Truncate(time.Microsecond)
+	records := make([]Record, len(events))
+	for i, e := range events {
+		records[i] = Record{
+			EventID: EventID(m.CausationID, i), Stream: id, Version: expect + i + 1, EventType: e.Type, SchemaVersion: e.Schema,
+			Data: bytes.Clone(e.Data), Metadata: m,
+		}
+	}
+	return records, nil
+}
+
+func checkAppend(id StreamID, m Metadata, events []NewEvent) error {
 	switch {
 	case !categories.MatchString(id.Category) || id.ID == "":
 		return fault.Errorf(fault.Internal, "A stream has a category and an id.")

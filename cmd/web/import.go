@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"headway/cmd/web/internal/csvimport"
 	"headway/cmd/web/internal/importer"
@@ -83,14 +82,4 @@ func (c ImportCmd) read(stdin io.Reader) ([]byte, error) {
 			"A file can have at most %d MiB. Split it; what is imported already is not imported twice.", csvimport.MaxBytes>>20)
 	}
 	return data, nil
-}
-
-// folderIsServed tells whether a server holds the data folder. It asks for a share of the lock and lets go of it at once.
-func folderIsServed(folder string) bool {
-	lock, err := os.Open(filepath.Join(folder, "server.lock"))
-	if err != nil {
-		return false // there has never been one
-	}
-	defer lock.Close()
-	return errors.Is(syscall.Flock(int(lock.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
 }

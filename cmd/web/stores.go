@@ -188,7 +188,7 @@ func (a *App) Close() error {
 func (a *App) projector() *runner.Projector {
 	files, err := a.Settings.usesFolder()
 	return runner.New(a.Events, a.Read, runner.Options{
-		Codec: a.Codec, Clock: a.Clock, Log: a.Log, Alone: err == nil && files && !folderIsServed(a.Settings.Folder()),
+		Codec: a.Codec, Clock: a.Clock, Log: a.Log, Alone: err == nil && files && !eventsqlite.DirIsLocked(a.Settings.Folder()),
 	})
 }
 

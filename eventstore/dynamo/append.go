@@ -1,7 +1,6 @@
 package dynamo
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -84,7 +83,8 @@ func (c *command) token(table string) string {
 
 // command makes the records and checks what can be checked without asking the engine.
 func (s *Store) command(id eventstore.StreamID, expect int, m eventstore.Metadata, events []eventstore.NewEvent) (*command, error) {
-	if err := eventstore.CheckAppend(id, m, events); err != nil {
+	records, err := eventstore.Records(id, expect, m, events)
+	if err != nil {
 		return nil, err
 	}
 	switch {
@@ -95,14 +95,7 @@ func (s *Store) command(id eventstore.StreamID, expect int, m eventstore.Metadat
 	case len(m.CorrelationID) > MaxKeyBytes:
 		return nil, fault.Errorf(fault.TooLarge, "A correlation id can have at most %d bytes.", MaxKeyBytes)
 	}
-	m.Timestamp = m.Timestamp.UTC().Truncate(time.Microsecond)
-	c := &command{stream: id, expect: expect}
-	for i, event := range events {
-		c.records = append(c.records, eventstore.Record{
-			EventID: eventstore.EventID(m.CausationID, i), Stream: id, Version: expect + i + 1, EventType: event.Type,
-			SchemaVersion: event.Schema, Data: bytes.Clone(event.Data), Metadata: m,
-		})
-	}
+	c := &command{stream: id, expect: expect, records: records}
 	c.stamp(s.clock().UnixMicro())
 	total := sizeOf(c.noteItem())
 	for _, r := range c.records {

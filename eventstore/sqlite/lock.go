@@ -15,6 +15,16 @@ import (
 // lockFile is the file in a data folder that the folder's server holds.
 const lockFile = "server.lock"
 
+// DirIsLocked tells whether a server holds the data folder. It asks for a share of the lock and lets go of it at once.
+func DirIsLocked(dir string) bool {
+	f, err := os.Open(filepath.Join(dir, lockFile))
+	if err != nil {
+		return false // there has never been one
+	}
+	defer f.Close()
+	return errors.Is(syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
+}
+
 // LockDir makes this process the only server on a data folder, until release or its end, however that comes. Refused, with a
 // sentence that names the other one, if there is a server already. It does not keep other programs, such as an import, from appending.
 func LockDir(dir string) (release func(), err error) {

@@ -4,7 +4,6 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -158,17 +157,13 @@ func (s *Store) Append(
 
 // command makes the records, outside of any transaction.
 func (s *Store) command(id eventstore.StreamID, expect int, m eventstore.Metadata, events []eventstore.NewEvent) (*command, error) {
-	if err := eventstore.CheckAppend(id, m, events); err != nil {
+	records, err := eventstore.Records(id, expect, m, events)
+	if err != nil {
 		return nil, err
 	}
-	m.Timestamp = m.Timestamp.UTC().Truncate(time.Microsecond)
-	c := &command{stream: id, expect: expect, metadata: m, answered: make(chan answer, 1)}
-	for i, event := range events {
-		c.bytes += len(event.Data)
-		c.records = append(c.records, eventstore.Record{
-			EventID: eventstore.EventID(m.CausationID, i), Stream: id, Version: expect + i + 1, EventType: event.Type,
-			SchemaVersion: event.Schema, Data: bytes.Clone(event.Data), Metadata: m,
-		})
+	c := &command{stream: id, expect: expect, metadata: records[0].Metadata, records: records, answered: make(chan answer, 1)}
+	for _, r := range records {
+		c.bytes += len(r.Data)
 	}
 	return c, nil
 }

@@ -156,7 +156,7 @@ func (h *logHandle) Close() error {
 func (h *logHandle) Append(
 	ctx context.Context, id eventstore.StreamID, expect int, m eventstore.Metadata, events ...eventstore.NewEvent,
 ) ([]eventstore.Record, error) {
-	records, err := encoded(id, expect, m, events)
+	records, err := eventstore.Records(id, expect, m, events)
 	if err != nil {
 		return nil, err
 	}
@@ -189,22 +189,6 @@ func (h *logHandle) Append(
 		kept := records[i]
 		kept.Data = bytes.Clone(kept.Data)
 		h.add(kept)
-	}
-	return records, nil
-}
-
-// encoded are the records of a command, as far as they can be made before it is stored.
-func encoded(id eventstore.StreamID, expect int, m eventstore.Metadata, events []eventstore.NewEvent) ([]eventstore.Record, error) {
-	if err := eventstore.CheckAppend(id, m, events); err != nil {
-		return nil, err
-	}
-	m.Timestamp = m.Timestamp.UTC().Truncate(time.Microsecond)
-	var records []eventstore.Record
-	for i, event := range events {
-		records = append(records, eventstore.Record{
-			EventID: eventstore.EventID(m.CausationID, i), Stream: id, Version: expect + i + 1, EventType: event.Type,
-			SchemaVersion: event.Schema, Data: bytes.Clone(event.Data), Metadata: m,
-		})
 	}
 	return records, nil
 }
