@@ -64,6 +64,7 @@ func Run(t *testing.T, newPlace func(t *testing.T) Place) {
 		{"parts", "The parts of a feed together name what the whole names, and no stream is in two of them.", parts},
 		{"feed", "The feed names every stream's last move, also while many append.", feed},
 		{"feed, resumed", "A feed goes on from its cursor after a restart, and misses nothing.", feedResumed},
+		{"feed, joined", "After the earlier of two cursors the feed names what it names after either.", earlier},
 		{"walk", "A walk sees each stream exactly once while appends go on, and knows the total at its start.", walk},
 		{"unknown events", "An event that nobody knows comes back byte for byte, in every listing.", unknownEvents},
 		{"schema 1", "An event of schema 1, which had no id, has one that follows from its stream and version.", historicEvents},

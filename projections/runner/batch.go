@@ -138,12 +138,12 @@ type flight struct {
 func (w *worker) launch(ctx context.Context, b prepared) *flight {
 	b.batch.After = w.checkpoint
 	f := &flight{prepared: b, ended: make(chan struct{})}
-	remaking := w.rebuilding
+	rebuilding := w.rebuilding
 	go func() {
 		defer close(f.ended)
 		f.err = w.write(ctx, &f.prepared)
 		if f.at = w.opts.Clock().UTC(); f.err == nil {
-			w.acknowledged(f.batch, f.at, remaking)
+			w.acknowledged(f.batch, f.at, rebuilding)
 		}
 	}()
 	return f
@@ -163,9 +163,9 @@ func (f *flight) has(heads []eventstore.Head) bool {
 }
 
 // acknowledged tells what was written. When a row of a log that is projected again first arrived is not known.
-func (w *worker) acknowledged(batch projections.Batch, at time.Time, remaking bool) {
+func (w *worker) acknowledged(batch projections.Batch, at time.Time, rebuilding bool) {
 	arrived := at
-	if remaking {
+	if rebuilding {
 		arrived = time.Time{}
 	}
 	w.positions.tell(w.name, batch.Rows, arrived)

@@ -54,7 +54,7 @@ func (w *worker) foldSome(ctx context.Context, work []job, results []folded) {
 		for i, j := range work {
 			after[i] = eventstore.Head{Stream: orders.StreamOf(j.id), Version: j.version()}
 		}
-		records, err := w.events.ReadMany(ctx, after, eventstore.MaxPage)
+		records, err := w.tail.events.ReadMany(ctx, after, eventstore.MaxPage)
 		if err != nil {
 			results[0].err = eventsFailed(err)
 			return
@@ -82,7 +82,7 @@ func (w *worker) foldOne(ctx context.Context, j job, records []eventstore.Record
 	for again := false; ; again, records = true, nil {
 		if records == nil {
 			var err error
-			if records, err = w.events.Read(ctx, orders.StreamOf(j.id), j.version()); err != nil {
+			if records, err = w.tail.events.Read(ctx, orders.StreamOf(j.id), j.version()); err != nil {
 				return folded{err: eventsFailed(err)}
 			}
 		}

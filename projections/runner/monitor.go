@@ -8,25 +8,25 @@ import (
 
 	"headway/domain"
 	"headway/eventstore"
-	"headway/fault"
 	"headway/orders"
 	"headway/projections"
 )
 
 // The bounds of a look.
 const (
-	MaxLagOrders = 1000             // orders that a projection lacks events of; with more the lag is a lower bound
-	maxAgeReads  = 20               // orders whose oldest missing event is looked up; of the others the newest counts
-	maxLookPages = 5                // of MaxLagOrders moves each; until the next look the lag is a lower bound
+	MaxLagOrders = 1000 // orders that a projection lacks events of; with more the lag is a lower bound
+	maxAgeReads  = 20   // orders whose oldest missing event is looked up; of the others the newest counts
+	maxLookMoves = 5000 // moves of one projection; until the next look the lag is a lower bound
+	maxLookPages = maxLookMoves / feedPage
 	lookAnew     = 30 * time.Second // what was learned by a look that is older is forgotten
 )
 
-// Monitor tells again and again how the projections are. Each look follows the feed from where the last one ended and remembers only what is
-// missing, so that it costs as much as what is new; those who look at once share one look. It is safe for concurrent use.
+// Monitor tells again and again how the projections are. Each look has the tail read on, follows it from where the last look ended and remembers
+// only what is missing, so that it costs as much as what is new; those who look at once share one look. It is safe for concurrent use.
 type Monitor struct {
-	events eventstore.Store
-	read   projections.Reader
-	turn   chan struct{} // has a token while nobody looks
+	tail *tail
+	read projections.Reader
+	turn chan struct{} // has a token while nobody looks
 
 	mu   sync.Mutex
 	next *look // of those who wait for the turn; nil if nobody does
@@ -45,8 +45,8 @@ type look struct {
 
 // lagging is what a projection lacks.
 type lagging struct {
-	cursor  eventstore.Cursor // where the feed goes on
-	ended   bool              // the feed was read to its end
+	cursor  eventstore.Cursor // how far the feed was followed
+	ended   bool              // which was its end
 	missing map[domain.OrderID]missing
 }
 
@@ -62,9 +62,13 @@ func Look(ctx context.Context, events eventstore.Store, read projections.Reader,
 	return NewMonitor(events, read).Look(ctx, now)
 }
 
-// NewMonitor is a monitor that has not looked yet: its first look begins at the checkpoints.
+// NewMonitor is a monitor without a projector: it reads the feed itself, from the checkpoints on.
 func NewMonitor(events eventstore.Store, read projections.Reader) *Monitor {
-	m := &Monitor{events: events, read: read, turn: make(chan struct{}, 1), lags: map[string]*lagging{}}
+	return newMonitor(newTail(events, read, Options{}.filled()), read)
+}
+
+func newMonitor(t *tail, read projections.Reader) *Monitor {
+	m := &Monitor{tail: t, read: read, turn: make(chan struct{}, 1), lags: map[string]*lagging{}}
 	m.turn <- struct{}{}
 	return m
 }
@@ -128,43 +132,40 @@ func (m *Monitor) look(ctx context.Context, now time.Time) []projections.Status 
 	if err != nil {
 		return unreachable("The read store cannot be reached.")
 	}
-	var all []projections.Status
 	pages := map[eventstore.Cursor]moves{}
+	failed := m.readOn(ctx)
+	var all []projections.Status
 	for _, name := range projections.Names() {
 		s := projections.StatusOf(name, states[name], now)
 		if s.Holds, err = m.read.Holds(ctx, name); err != nil {
 			s.State, s.Reason = projections.Unreachable, "The read store cannot be reached."
 			delete(m.lags, name)
 		} else {
-			m.count(ctx, &s, pages, now)
+			m.count(ctx, &s, pages, failed, now)
 		}
 		all = append(all, s)
 	}
-	m.join()
 	return all
 }
 
-// join has all projections follow the feed from the same place, once all are at its end: then it is asked once for all of them.
-func (m *Monitor) join() {
-	first := m.lags[projections.Names()[0]]
-	for _, name := range projections.Names() {
-		if l := m.lags[name]; first == nil || l == nil || !l.ended {
-			return
+// readOn has the tail read what is new.
+func (m *Monitor) readOn(ctx context.Context) error {
+	for range maxLookPages {
+		if more, err := m.tail.readOn(ctx); err != nil || !more {
+			return err
 		}
 	}
-	for _, l := range m.lags {
-		l.cursor = first.cursor // the oldest of them: what moved meanwhile is named again
-	}
+	return nil
 }
 
 // count learns what a projection lacks now. Without the event store that is not known.
-func (m *Monitor) count(ctx context.Context, s *projections.Status, pages map[eventstore.Cursor]moves, now time.Time) {
+func (m *Monitor) count(ctx context.Context, s *projections.Status, pages map[eventstore.Cursor]moves, failed error, now time.Time) {
 	l := m.lags[s.Name]
 	if l == nil || s.Cursor == "" {
 		l = &lagging{cursor: s.Cursor, missing: map[domain.OrderID]missing{}}
 		m.lags[s.Name] = l
 	}
-	c := counting{Monitor: m, lagging: l, name: s.Name, pages: pages}
+	c := counting{Monitor: m, lagging: l, name: s.Name, pages: pages, failed: failed}
 	err := c.catchUp(ctx)
 	if err == nil {
 		err = c.date(ctx)
@@ -190,24 +191,41 @@ func (m *Monitor) count(ctx context.Context, s *projections.Status, pages map[ev
 type counting struct {
 	*Monitor
 	*lagging
-	name  string
-	pages map[eventstore.Cursor]moves // what the feed answered in this look
+	name   string
+	pages  map[eventstore.Cursor]moves // what the feed answered in this look, beside the tail
+	failed error                       // of the tail
 }
 
-// moves is one page of the feed.
+// moves is an answer of the feed.
 type moves struct {
-	heads []eventstore.Head
-	next  eventstore.Cursor
-	err   error
+	page
+	err error
 }
 
-func (c *counting) feed(ctx context.Context) moves {
+// page is what moved after the cursor: of the ring, if it is there. Who has come to the end without the tail goes on with it, from where it was before.
+func (c *counting) page(ctx context.Context) (p page, ended bool, err error) {
+	p, more, synced := c.tail.after(c.cursor)
+	if synced {
+		_, ended = c.tail.end()
+		if !more && c.failed != nil {
+			err = c.failed
+		}
+		return p, ended && !more, err
+	}
 	m, asked := c.pages[c.cursor]
 	if !asked {
-		m.heads, m.next, m.err = c.events.Feed(ctx, orders.Category, eventstore.Whole, c.cursor, MaxLagOrders)
+		at, follows := c.tail.end()
+		m.page, m.err = c.tail.feed(ctx, c.cursor, MaxLagOrders)
+		switch {
+		case m.err != nil || len(m.heads) > 0:
+		case follows:
+			m.next = at
+		default:
+			m.next = c.tail.join(m.next)
+		}
 		c.pages[c.cursor] = m
 	}
-	return m
+	return m.page, len(m.heads) == 0, m.err
 }
 
 // catchUp compares what was missing before, and what has moved since.
@@ -220,25 +238,22 @@ func (c *counting) catchUp(ctx context.Context) error {
 	if err := c.compare(ctx, before); err != nil {
 		return err
 	}
-	for range maxLookPages {
-		m := c.feed(ctx)
-		if fault.KindOf(m.err) == fault.Malformed && c.cursor != "" {
-			c.cursor = "" // of another log: all of this one is missing
-			continue
-		}
+	for looked := 0; looked < maxLookMoves; {
+		p, ended, err := c.page(ctx)
 		switch {
-		case m.err != nil:
-			return eventsFailed(m.err)
-		case len(m.heads) == 0:
-			c.cursor, c.ended = m.next, true
+		case err != nil:
+			return err
+		case ended:
+			c.cursor, c.ended = p.next, true
 			return nil
-		case len(c.missing) >= MaxLagOrders:
+		case p.next == c.cursor || len(c.missing) >= MaxLagOrders:
 			return nil
 		}
-		if err := c.compare(ctx, m.heads); err != nil {
+		if err := c.compare(ctx, p.heads); err != nil {
 			return err
 		}
-		c.cursor = m.next
+		c.cursor = p.next
+		looked += max(len(p.heads), 1)
 	}
 	return nil
 }
@@ -297,7 +312,7 @@ func (c *counting) date(ctx context.Context) error {
 			return nil
 		}
 		reads++
-		records, err := c.events.Read(ctx, orders.StreamOf(id), m.at)
+		records, err := c.tail.events.Read(ctx, orders.StreamOf(id), m.at)
 		if err != nil {
 			return eventsFailed(err)
 		}

@@ -30,18 +30,35 @@ func (c *counted) Feed(
 	ctx context.Context, category string, part eventstore.Part, after eventstore.Cursor, limit int,
 ) ([]eventstore.Head, eventstore.Cursor, error) {
 	c.asked.Add(1)
-	named, own := 0, after
-	if place, ok := strings.CutPrefix(string(after), "again:"); ok {
-		number, rest, _ := strings.Cut(place, ":")
-		named, _ = strconv.Atoi(number)
-		own = eventstore.Cursor(rest)
-	}
+	named, own := c.split(after)
 	if rest := c.again[named:]; len(rest) > 0 {
 		heads := rest[:min(limit, len(rest))]
-		return heads, eventstore.Cursor(fmt.Sprintf("again:%d:%s", named+len(heads), own)), nil
+		return heads, c.join(named+len(heads), own), nil
 	}
-	heads, next, err := c.Store.Feed(ctx, orders.Category, eventstore.Whole, own, limit)
-	return heads, eventstore.Cursor(fmt.Sprintf("again:%d:%s", named, next)), err
+	heads, next, err := c.Store.Feed(ctx, category, part, own, limit)
+	return heads, c.join(named, next), err
+}
+
+func (c *counted) Earlier(category string, a, b eventstore.Cursor) (eventstore.Cursor, error) {
+	first, one := c.split(a)
+	second, other := c.split(b)
+	own, err := c.Store.Earlier(category, one, other)
+	return c.join(min(first, second), own), err
+}
+
+// split says how many of the moves were named again before a cursor, and gives the store's own.
+func (c *counted) split(at eventstore.Cursor) (named int, own eventstore.Cursor) {
+	rest, ok := strings.CutPrefix(string(at), "again:")
+	if !ok {
+		return 0, at
+	}
+	number, rest, _ := strings.Cut(rest, ":")
+	named, _ = strconv.Atoi(number)
+	return named, eventstore.Cursor(rest)
+}
+
+func (c *counted) join(named int, own eventstore.Cursor) eventstore.Cursor {
+	return eventstore.Cursor(fmt.Sprintf("again:%d:%s", named, own))
 }
 
 func lagOf(t *testing.T, o *runner.Monitor, now time.Time) [2]projections.Lag {

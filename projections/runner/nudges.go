@@ -29,6 +29,11 @@ func (n *nudges) add(heads []eventstore.Head) {
 		n.waiting[orders.IDOf(h.Stream)] = h
 	}
 	n.mu.Unlock()
+	n.poke()
+}
+
+// poke wakes whoever waits, though there may be nothing in the set.
+func (n *nudges) poke() {
 	select {
 	case n.wake <- struct{}{}:
 	default:

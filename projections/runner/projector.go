@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -25,11 +26,12 @@ const (
 	rateOver      = 10 * time.Second
 )
 
-// Options of a projector. The zero Options are ready to use. The callbacks are called by the projector's own goroutines, must not block
-// and may be nil.
+// Options of a projector. The zero Options are ready to use. The callbacks are called by whoever makes the news, must not block and may be
+// nil.
 type Options struct {
 	Codec domain.Codec
 	Clock func() time.Time // nil means time.Now
+	Part  eventstore.Part  // of the feed that this process follows; zero means all of it
 	Poll  time.Duration    // how often the feed is asked, and twice as often while others move orders; 0 means 1 s
 	Beat  time.Duration    // how often a state is stored with its heartbeat; 0 means 2 s
 	Log   *slog.Logger
@@ -64,25 +66,46 @@ type Projector struct {
 
 // New makes a projector. It does nothing until Run or Step is called.
 func New(events eventstore.Store, read projections.Store, opts Options) *Projector {
-	if opts.Clock == nil {
-		opts.Clock = time.Now
-	}
-	if opts.Poll == 0 {
-		opts.Poll = time.Second
-	}
-	if opts.Beat == 0 {
-		opts.Beat = 2 * time.Second
-	}
-	if opts.Log == nil {
-		opts.Log = slog.New(slog.DiscardHandler)
-	}
+	opts = opts.filled()
 	p := &Projector{opts: opts, read: read, positions: newPositions(opts.OnRows), elector: newElector(read, opts)}
 	p.standby = newStandby(read, p.positions, opts)
-	p.tail = &tail{events: events, read: read, opts: opts, nudges: newNudges(), standby: p.standby}
+	p.tail = newTail(events, read, opts)
+	p.tail.listen, p.tail.onMove = opts.OnMoved != nil || opts.OnRows != nil, p.moved
 	for _, declared := range projections.All() {
-		p.workers = append(p.workers, newWorker(declared, events, read, p.elector, p.positions, opts))
+		w := newWorker(declared, p.tail, read, p.elector, p.positions, opts)
+		p.workers, p.tail.onPage = append(p.workers, w), append(p.tail.onPage, w.nudges.poke)
 	}
 	return p
+}
+
+func (p *Projector) moved(heads []eventstore.Head) {
+	p.standby.expect(heads)
+	if p.opts.OnMoved != nil {
+		p.opts.OnMoved(heads)
+	}
+}
+
+// Monitor tells how the projections are, from what this process reads of the feed anyway.
+func (p *Projector) Monitor() *Monitor { return newMonitor(p.tail, p.read) }
+
+// filled has what was left open.
+func (o Options) filled() Options {
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Part == (eventstore.Part{}) {
+		o.Part = eventstore.Whole
+	}
+	if o.Poll == 0 {
+		o.Poll = time.Second
+	}
+	if o.Beat == 0 {
+		o.Beat = 2 * time.Second
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
 }
 
 // pollAfter is how long after an answer the feed is asked again. What others do comes in rows.
@@ -97,8 +120,8 @@ func (o Options) pollAfter(moving bool) time.Duration {
 // feed is the path that counts.
 func (p *Projector) Nudge(heads ...eventstore.Head) {
 	p.tail.nudges.add(heads)
-	for _, l := range p.workers {
-		l.nudges.add(heads)
+	for _, w := range p.workers {
+		w.nudges.add(heads)
 	}
 }
 
@@ -122,8 +145,8 @@ func (p *Projector) Run(ctx context.Context) error {
 	all.Go(func() { p.elector.run(ctx) })
 	all.Go(func() { p.tail.run(ctx) })
 	all.Go(func() { p.standby.run(ctx, p.elector) })
-	for _, l := range p.workers {
-		all.Go(func() { l.run(ctx) })
+	for _, w := range p.workers {
+		all.Go(func() { w.run(ctx) })
 	}
 	all.Wait()
 	p.Release(context.WithoutCancel(ctx))
@@ -139,13 +162,13 @@ func (p *Projector) Step(ctx context.Context) (moved int, err error) {
 	errs := []error{p.elector.check(ctx), p.tail.pass(ctx)}
 	r, _ := p.elector.now()
 	if r.epoch != 0 {
-		for _, l := range p.workers {
-			l.begin(r)
-			n, err := l.pass(ctx, true)
+		for _, w := range p.workers {
+			w.begin(r)
+			n, err := w.pass(ctx, true)
 			moved += n
 			errs = append(errs, err)
-			l.say(err, 0)
-			errs = append(errs, l.beat(ctx))
+			w.say(cmp.Or(err, w.tail.failure()), 0)
+			errs = append(errs, w.beat(ctx))
 		}
 	}
 	errs = append(errs, p.standby.pass(ctx, r.epoch == 0))

@@ -17,7 +17,7 @@ import (
 type worker struct {
 	name      string
 	fold      func(domain.Codec, projections.Row, []eventstore.Record) (projections.Row, *orders.Hold, error)
-	events    eventstore.Store
+	tail      *tail
 	read      projections.Store
 	opts      Options
 	elector   *elector
@@ -32,15 +32,14 @@ type worker struct {
 	reason     string
 	meter      meter
 	beatAt     time.Time
-	moving     bool      // the feed named something new when it was asked last
-	askedAt    time.Time // when the feed was, to its end; a nudge needs no answer of it
+	askedAt    time.Time // when the feed was read to its end, not by the tail
 	failures   int
 }
 
 func newWorker(
-	p projections.Projection, events eventstore.Store, read projections.Store, e *elector, at *positions, opts Options,
+	p projections.Projection, t *tail, read projections.Store, e *elector, at *positions, opts Options,
 ) *worker {
-	return &worker{name: p.Name, fold: p.Fold, events: events, read: read, opts: opts, elector: e, positions: at, nudges: newNudges()}
+	return &worker{name: p.Name, fold: p.Fold, tail: t, read: read, opts: opts, elector: e, positions: at, nudges: newNudges()}
 }
 
 // run works while the lease is held, and sleeps while it is not.
@@ -55,30 +54,27 @@ func (w *worker) run(ctx context.Context) {
 			}
 			continue
 		}
-		ask := !w.loaded || time.Since(w.askedAt) >= w.opts.pollAfter(w.moving)
-		moved, err := w.pass(ctx, ask)
+		_, err := w.pass(ctx, !w.loaded || time.Since(w.askedAt) >= w.opts.Poll/2)
 		if ctx.Err() != nil {
 			return
 		}
-		if ask {
-			w.moving = moved > 0
-		}
-		wait := w.opts.pollAfter(w.moving) - time.Since(w.askedAt)
-		if err != nil {
+		failed, wait := err != nil, w.opts.Poll
+		if failed {
 			w.failures++
 			wait = backoff(w.failures)
 		} else {
 			w.failures = 0
+			err = w.tail.failure() // there may be more than can be known
 		}
 		w.say(err, wait)
-		w.wait(ctx, wait, err != nil, changed)
+		w.wait(ctx, wait, failed, changed)
 	}
 }
 
 // begin goes on in a term. Whoever has just got the lease begins where the holder before left off.
 func (w *worker) begin(r term) {
 	if r.epoch != w.term.epoch {
-		w.loaded, w.retried, w.failures, w.beatAt = false, false, 0, time.Time{}
+		w.loaded, w.retried, w.failures, w.beatAt, w.askedAt = false, false, 0, time.Time{}, time.Time{}
 	}
 	w.term = r
 }
@@ -148,8 +144,8 @@ func (w *worker) doubt(err error) {
 	}
 }
 
-// pass brings the projection up with the nudges and, if it is to be asked, with the feed as it is now. After a failure the next one begins
-// at the stored checkpoint: the read store may have lost something.
+// pass brings the projection up with the nudges and with what the tail has read; who is behind the ring reads the feed to its end, if it is to be
+// asked. After a failure the next one begins at the stored checkpoint: the read store may have lost something.
 func (w *worker) pass(ctx context.Context, ask bool) (moved int, err error) {
 	defer func() {
 		if err != nil {
@@ -165,14 +161,17 @@ func (w *worker) pass(ctx context.Context, ask bool) (moved int, err error) {
 	}
 	n, err := w.catchUpAll(ctx, w.nudges.drain())
 	moved += n
-	if err != nil || !ask {
+	if err != nil {
 		return moved, err // the feed names these orders again
+	}
+	if _, _, synced := w.tail.after(w.checkpoint); !synced && !ask {
+		return moved, nil
 	}
 	n, err = w.followFeed(ctx)
 	return moved + n, err
 }
 
-// followFeed brings the projection up with the feed to its end. While a batch is written, the next one is read and folded.
+// followFeed brings the projection up with the end of the ring, or of the feed. While a batch is written, the next one is read and folded.
 func (w *worker) followFeed(ctx context.Context) (moved int, err error) {
 	var writing *flight
 	land := func() error {
@@ -212,8 +211,8 @@ func (w *worker) followFeed(ctx context.Context) (moved int, err error) {
 		}
 		if writing = w.launch(ctx, b); ended {
 			err := land()
-			if err == nil {
-				w.rebuilding, w.askedAt = false, time.Now()
+			if _, ok := w.tail.end(); ok && err == nil {
+				w.rebuilding = false
 			}
 			return moved, err
 		}
@@ -221,19 +220,37 @@ func (w *worker) followFeed(ctx context.Context) (moved int, err error) {
 	}
 }
 
-// gather reads the feed until a write is full, or the feed ends.
+// gather reads until a write is full, or there is no more.
 func (w *worker) gather(ctx context.Context, from eventstore.Cursor) (heads []eventstore.Head, next eventstore.Cursor, ended bool, err error) {
 	for next = from; len(heads) <= projections.BatchOrders-feedPage; {
-		var page []eventstore.Head
-		if page, next, err = w.feed(ctx, next); err != nil {
+		var p page
+		if p, ended, err = w.page(ctx, next); err != nil {
 			return nil, "", false, err
 		}
-		if len(page) == 0 {
-			return heads, next, true, nil
+		heads, next = w.unknown(append(heads, p.heads...)), p.next
+		if ended {
+			break
 		}
-		heads = w.unknown(append(heads, page...))
 	}
-	return heads, next, false, nil
+	return heads, next, ended, nil
+}
+
+// page is what moved after a cursor: of the ring, if it is there.
+func (w *worker) page(ctx context.Context, after eventstore.Cursor) (p page, ended bool, err error) {
+	p, more, synced := w.tail.after(after)
+	if !synced {
+		if p, err = w.tail.feed(ctx, after, feedPage); err != nil {
+			return page{}, false, err
+		}
+		if more = len(p.heads) > 0; !more {
+			p.next, w.askedAt = w.tail.join(p.next), time.Now()
+		}
+	}
+	if p.anew {
+		w.opts.Log.Warn("the checkpoint is of another log: beginning again", "projection", w.name)
+		w.rebuilding = true
+	}
+	return p, !more, nil
 }
 
 // load reads the checkpoint. One that is not what this worker left means that rows may be gone, or came from elsewhere: then none is taken to be
@@ -270,16 +287,6 @@ func (w *worker) load(ctx context.Context) (moved int, err error) {
 	}
 	w.retried = true
 	return moved, nil
-}
-
-func (w *worker) feed(ctx context.Context, after eventstore.Cursor) ([]eventstore.Head, eventstore.Cursor, error) {
-	heads, next, err := w.events.Feed(ctx, orders.Category, eventstore.Whole, after, feedPage)
-	if after != "" && fault.KindOf(err) == fault.Malformed {
-		w.opts.Log.Warn("the checkpoint is of another log: beginning again", "projection", w.name)
-		w.rebuilding = true
-		heads, next, err = w.events.Feed(ctx, orders.Category, eventstore.Whole, "", feedPage)
-	}
-	return heads, next, eventsFailed(err)
 }
 
 // catchUpAll catches up in batches, and leaves the checkpoint.

@@ -68,6 +68,10 @@ func mutations() []mutation {
 			"\tif b.batch.Checkpoint != \"\" {\n\t\t_ = w.read.Write(ctx, projections.Batch{Projection: w.name, Epoch: w.term.epoch, After: w.checkpoint, Checkpoint: b.batch.Checkpoint})\n\t}\n" +
 				"\tb.batch.After = w.checkpoint\n",
 			"projections/runner", "TestACrashBetweenAnyTwoWritesChangesNothing"},
+		{"the ring of the tail has no end", "12", "projections/runner/ring.go", "for len(r.pages) > 1 && (", "for false && (", "projections/runner", "TestTheRingKeepsTheNewestPages"},
+		{"who is behind the ring goes on at its end", "6", "projections/runner/ring.go", "return page{}, false, false\n}", "return page{after: at, next: r.end}, true, true\n}", "projections/runner",
+			"TestWhoIsBehindTheRingReadsTheStoreAndJoins"},
+		{"who joins the tail goes on at its own cursor", "6", "eventstore/sqlite/earlier.go", "if first.seq <= second.seq {", "if true {", "eventstore/sqlite", "TestStore/feed,_joined"},
 		{"a gap in what was read is folded over", "6", "projections/fold.go", "if r.Version != at+1 {", "if false {", "projections", "TestAGapIsAskedAgainAndNotHeld"},
 		{"verify reports no difference", "6", "projections/verify/verify.go", "if len(v.report.Differences) >= MaxDifferences {", "if true {", "projections/verify", "TestVerifyNamesEveryCorruption"},
 		{"an item the node refused counts as written", "6", "projections/elastic/bulk.go",

@@ -88,7 +88,7 @@ func New(o Options) *Server {
 	}}
 	s.commands = orders.Handler{Events: s.events, Codec: o.Codec}.WithSnapshots(o.Snapshots, orders.SnapshotPolicy{})
 	s.freshness = &freshness{
-		events: s.events, read: s.read, monitor: runner.NewMonitor(s.events, s.read), zone: o.Zone, clock: o.Clock,
+		events: s.events, read: s.read, monitor: s.projector.Monitor(), zone: o.Zone, clock: o.Clock,
 	}
 	s.timeline = timeline{codec: o.Codec, zone: o.Zone, positions: s.projector.Positions}
 	s.publisher = &publisher{

@@ -319,6 +319,22 @@ func (l *Log) mark(at int) int {
 	return int(crc32.ChecksumIEEE(fmt.Append(nil, last.Stream, last.Version, last.At.UnixMicro())))
 }
 
+// Earlier is eventstore.Store's.
+func (h *logHandle) Earlier(_ string, a, b eventstore.Cursor) (eventstore.Cursor, error) {
+	first, err := h.numbers("f", a, 0, 0)
+	if err != nil {
+		return "", err
+	}
+	second, err := h.numbers("f", b, 0, 0)
+	if err != nil {
+		return "", err
+	}
+	if first[0] <= second[0] {
+		return a, nil
+	}
+	return b, nil
+}
+
 // Walk is eventstore.Store's, oldest order first; those made after its start are not seen.
 func (h *logHandle) Walk(
 	ctx context.Context, category string, after eventstore.Cursor, limit int,
