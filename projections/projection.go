@@ -35,6 +35,9 @@ type Contributions struct {
 // All lists the projections in the order in which pages show them.
 func All() []Projection { return []Projection{orderList(), customerOrderSummary()} }
 
+// Key is the projection's, of one part that has the whole feed.
+func (p Projection) Key() Key { return Key{Projection: p.Name, Generation: p.Generation} }
+
 // Named is the projection of that name; NotFound if there is none.
 func Named(name string) (Projection, error) {
 	for _, p := range All() {

@@ -42,9 +42,29 @@ type Store interface {
 	Close() error
 }
 
+// Key names what has a checkpoint, holds and a state of its own.
+type Key struct {
+	Projection string
+	Generation int // of the projection; what another one left is not looked at
+	Part       int // of the feed, from 0
+}
+
+// String is the key in one word, as engines name things by it.
+func (k Key) String() string { return fmt.Sprintf("%s.%d.%d", k.Projection, k.Generation, k.Part) }
+
+// KeyOf is the key of a projection that has one part, as it is declared.
+func KeyOf(projection string) Key {
+	for _, p := range All() {
+		if p.Name == projection {
+			return p.Key()
+		}
+	}
+	return Key{Projection: projection}
+}
+
 // Batch is one write of one projection.
 type Batch struct {
-	Projection string
+	Key
 	Epoch      int64 // of the writer's lease; 0 is older than any
 	Rows       []Row
 	Holds      []Hold            // set aside, replacing an older hold of the same order
@@ -83,8 +103,8 @@ type Reader interface {
 	// created in [from, to).
 	Totals(ctx context.Context, from, to time.Time) (Totals, error)
 	// States returns the stored state of each projection that has one; one that only ever wrote has a checkpoint and no phase.
-	States(ctx context.Context) (map[string]State, error)
-	// Holds lists the holds of a projection (of all if empty), oldest first, at most MaxHolds; of these orders only if any are named.
+	States(ctx context.Context) (map[Key]State, error)
+	// Holds lists the holds of a projection's generation and all its parts (of all projections if empty), oldest first, at most MaxHolds; of these orders only if any are named.
 	Holds(ctx context.Context, projection string, ids ...domain.OrderID) ([]Hold, error)
 	// Versions returns the version of each row that a projection has of these orders: where it is in each.
 	Versions(ctx context.Context, projection string, ids ...domain.OrderID) (map[domain.OrderID]int, error)
@@ -173,7 +193,7 @@ const (
 
 // State is what a projection last said of itself.
 type State struct {
-	Projection  string
+	Key
 	Phase       Phase
 	Reason      string // for paused: by whom and why; for running: what it waits for, if anything
 	Checkpoint  eventstore.Cursor

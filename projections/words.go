@@ -52,8 +52,8 @@ func eachWord(s string) iter.Seq[string] {
 	}
 }
 
-// Key is a text as its words alone: what is the same in two texts that people would call the same reference.
-func Key(s string) string { return strings.Join(Words(s), " ") }
+// JoinedWords is a text as its words alone: what is the same in two texts that people would call the same reference.
+func JoinedWords(s string) string { return strings.Join(Words(s), " ") }
 
 // SearchText is what is searched of an order, one text: its reference, id and customer, and the words of its lines.
 func (r OrderRow) SearchText() string {

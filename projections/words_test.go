@@ -60,12 +60,12 @@ func TestWordsAreBounded(t *testing.T) {
 func TestWordsOfWordsAreTheSame(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := rapid.String().Draw(t, "text")
-		key := projections.Key(s)
-		if again := projections.Key(key); again != key {
-			t.Fatalf("Key(%q) = %q, but Key of that is %q", s, key, again)
+		key := projections.JoinedWords(s)
+		if again := projections.JoinedWords(key); again != key {
+			t.Fatalf("JoinedWords(%q) = %q, but that of it is %q", s, key, again)
 		}
 		if strings.ContainsAny(key, `"*():^-`) || !utf8.ValidString(key) {
-			t.Fatalf("Key(%q) = %q", s, key)
+			t.Fatalf("JoinedWords(%q) = %q", s, key)
 		}
 	})
 }

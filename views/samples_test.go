@@ -341,7 +341,7 @@ func samples() []sample {
 		{"customers-empty", views.Customers(frame("Customers", views.NavCustomers), views.CustomersPage{})},
 		{"customer", views.Customer(frame("Katherine Johnson", views.NavCustomers), customer)},
 		{"projections", views.Projections(frame("Projections", views.NavProjections), views.ProjectionsPage{Cards: cards()})},
-		{"projection", views.Projection(frame("Order list", views.NavProjections), views.ProjectionPage{Card: cards()[0], Holder: "till-2, process 4711, 1f0c9a52", Cursor: "MTIzNDU2Nzg5MDEyMzQ1Njc4OTA", Holds: []projections.Hold{{Projection: "order_list", OrderID: chairID, Version: 6, Reason: "There is no event type OrderTeleported of schema 9.", Since: noon}}, MoreHolds: true})},
+		{"projection", views.Projection(frame("Order list", views.NavProjections), views.ProjectionPage{Card: cards()[0], Holder: "till-2, process 4711, 1f0c9a52", Cursor: "MTIzNDU2Nzg5MDEyMzQ1Njc4OTA", Holds: []projections.Hold{{Key: projections.Key{Projection: "order_list"}, OrderID: chairID, Version: 6, Reason: "There is no event type OrderTeleported of schema 9.", Since: noon}}, MoreHolds: true})},
 		{"projection-noholds", views.Projection(frame("Order list", views.NavProjections), views.ProjectionPage{Card: cards()[1]})},
 		{"audit", views.Audit(frame("Record", views.NavNone), views.AuditPage{
 			Kinds: []views.AuditKind{{What: "import", Label: "Import"}, {What: "verify", Label: "Verification"}}, Rows: operations(), Next: "bmV4dA",

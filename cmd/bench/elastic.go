@@ -86,7 +86,7 @@ type rowBatches struct {
 }
 
 func (w *rowBatches) write(ctx context.Context, size int) error {
-	batch := projections.Batch{Projection: projections.OrderList, After: w.checkpoint}
+	batch := projections.Batch{Key: projections.KeyOf(projections.OrderList), After: w.checkpoint}
 	for range size {
 		w.written++
 		at := time.Now().UTC().Truncate(time.Microsecond)

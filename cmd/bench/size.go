@@ -124,7 +124,7 @@ func (b *bench) makeRows(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	b.out.say(own, "size_rebuild", float64(counted/len(projections.Names()))/took.Seconds(), "ev/s")
+	b.out.say(own, "size_rebuild", float64(counted/len(projections.All()))/took.Seconds(), "ev/s")
 	used, err := processOf(os.Getpid())
 	b.out.say(own, "size_rebuild_rss_max", used.most, "MiB")
 	b.out.say(own, "size_rebuild_cpu", used.cpu.Seconds(), "s")

@@ -189,8 +189,8 @@ func (f *field) behind(t *testing.T) (late, missing []domain.OrderID) {
 	t.Helper()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, projection := range projections.Names() {
-		rows, err := f.read.Rows(t.Context(), projection, f.orders...)
+	for _, projection := range projections.All() {
+		rows, err := f.read.Rows(t.Context(), projection.Name, f.orders...)
 		must(t, err)
 		for _, id := range f.orders {
 			h := f.heads[id]

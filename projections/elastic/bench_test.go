@@ -17,8 +17,8 @@ func BenchmarkWrite(b *testing.B) {
 			s := open(b, elastic.Options{Prefix: prefix(b)})
 			n := 0
 			for b.Loop() {
-				orders := projections.Batch{Projection: projections.OrderList, Checkpoint: "c"}
-				contributions := projections.Batch{Projection: projections.CustomerOrderSummary, Checkpoint: "c"}
+				orders := projections.Batch{Key: projections.KeyOf(projections.OrderList), Checkpoint: "c"}
+				contributions := projections.Batch{Key: projections.KeyOf(projections.CustomerOrderSummary), Checkpoint: "c"}
 				for range size {
 					n++
 					c := contributionOf(n, 1, fmt.Sprint("customer-", n%300))

@@ -220,7 +220,7 @@ func (c contribution) row() projections.Row {
 }
 
 func write(ctx context.Context, s projections.Store, its ...contribution) error {
-	b := projections.Batch{Projection: projections.CustomerOrderSummary}
+	b := projections.Batch{Key: projections.KeyOf(projections.CustomerOrderSummary)}
 	for _, c := range its {
 		b.Rows = append(b.Rows, c.row())
 	}
@@ -329,7 +329,7 @@ func TestACrashBetweenContributionsAndSumsIsMendedByWhoeverWritesNext(t *testing
 		}
 		t.Logf("after %d requests: crashed %v, %d of 2 contributions missing", crashAfter, crashed, len(missing))
 		err = next.Write(t.Context(), projections.Batch{
-			Projection: projections.CustomerOrderSummary, Rows: missing, Checkpoint: "after",
+			Key: projections.KeyOf(projections.CustomerOrderSummary), Rows: missing, Checkpoint: "after",
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -358,9 +358,9 @@ func TestAStoreWhoseNodeIsAwaySaysSoAndAsksSeldom(t *testing.T) {
 		"Rows":      func() error { _, err := s.Rows(ctx, projections.OrderList, id); return err },
 		"EachRow":   func() error { return s.EachRow(ctx, projections.OrderList, func(projections.Row) error { return nil }) },
 		"Write":     func() error { return write(ctx, s, contributionOf(1, 1, "ada")) },
-		"Beat":      func() error { return s.Beat(ctx, projections.State{Projection: projections.OrderList}) },
+		"Beat":      func() error { return s.Beat(ctx, projections.State{Key: projections.KeyOf(projections.OrderList)}) },
 		"checkpoint": func() error {
-			return s.Write(ctx, projections.Batch{Projection: projections.OrderList, Checkpoint: "c"})
+			return s.Write(ctx, projections.Batch{Key: projections.KeyOf(projections.OrderList), Checkpoint: "c"})
 		},
 	}
 	for _, known := range []bool{false, true} { // before its indices were ever seen, and after
@@ -423,12 +423,12 @@ func TestALostIndexIsMadeAgainAndForgetsItsCheckpoint(t *testing.T) {
 		name := prefix(t)
 		s := open(t, elastic.Options{Prefix: name})
 		batch := projections.Batch{
-			Projection: projections.CustomerOrderSummary, Rows: []projections.Row{contributionOf(1, 3, "ada").row()}, Checkpoint: "c-1",
+			Key: projections.KeyOf(projections.CustomerOrderSummary), Rows: []projections.Row{contributionOf(1, 3, "ada").row()}, Checkpoint: "c-1",
 		}
 		if err := s.Write(t.Context(), batch); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Write(t.Context(), projections.Batch{Projection: projections.OrderList, Checkpoint: "c-2"}); err != nil {
+		if err := s.Write(t.Context(), projections.Batch{Key: projections.KeyOf(projections.OrderList), Checkpoint: "c-2"}); err != nil {
 			t.Fatal(err)
 		}
 		var there map[string]any
@@ -446,7 +446,7 @@ func TestALostIndexIsMadeAgainAndForgetsItsCheckpoint(t *testing.T) {
 		}
 		again := open(t, elastic.Options{Prefix: name})
 		states, err := again.States(t.Context())
-		if err != nil || states[projections.CustomerOrderSummary].Checkpoint != "" || states[projections.OrderList].Checkpoint != "c-2" {
+		if err != nil || states[projections.KeyOf(projections.CustomerOrderSummary)].Checkpoint != "" || states[projections.KeyOf(projections.OrderList)].Checkpoint != "c-2" {
 			t.Errorf("%s: a checkpoint is of the indices it was written with: %+v, %v", lost, states, err)
 		}
 		if err := again.Write(t.Context(), batch); err != nil {
@@ -565,7 +565,7 @@ func TestACheckNamesWhatIsDerivedWronglyAndDriftsOfMappings(t *testing.T) {
 	row := projections.OrderRow{
 		ID: "00000001-0000-5000-8000-000000000000", Reference: "A-1", CustomerID: "ada", Status: domain.Created, Version: 1, Words: []string{"tea"},
 	}
-	if err := s.Write(t.Context(), projections.Batch{Projection: projections.OrderList, Rows: []projections.Row{row}}); err != nil {
+	if err := s.Write(t.Context(), projections.Batch{Key: projections.KeyOf(projections.OrderList), Rows: []projections.Row{row}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := write(t.Context(), s, contributionOf(1, 1, "ada")); err != nil {

@@ -131,7 +131,7 @@ func FuzzDocuments(f *testing.F) {
 			return stateDoc{Kind: "lease", Holder: l.Holder, Epoch: l.Epoch, Renewals: l.Renewals}
 		})
 		again(t, source, holdDoc.hold, func(h projections.Hold) holdDoc {
-			return holdDoc{Projection: h.Projection, Order: h.OrderID, Version: h.Version, Reason: h.Reason, Since: micros(h.Since)}
+			return holdDoc{Projection: h.Projection, Generation: h.Generation, Part: h.Part, Order: h.OrderID, Version: h.Version, Reason: h.Reason, Since: micros(h.Since)}
 		})
 	})
 }

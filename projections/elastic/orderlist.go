@@ -59,7 +59,7 @@ func orderDocOf(r projections.OrderRow) orderDoc {
 	return orderDoc{
 		ID: r.ID, Reference: r.Reference, Customer: r.CustomerID, Status: r.Status, Items: r.ItemCount, amount: amountOf(r.Total),
 		CreatedAt: micros(r.CreatedAt), ConfirmedAt: micros(r.ConfirmedAt), CancelledAt: micros(r.CancelledAt), Version: r.Version,
-		StoredAt: micros(r.StoredAt), RefKey: projections.Key(r.Reference), IDKey: projections.Key(string(r.ID)), Head: headOf(r), Words: r.Words,
+		StoredAt: micros(r.StoredAt), RefKey: projections.JoinedWords(r.Reference), IDKey: projections.JoinedWords(string(r.ID)), Head: headOf(r), Words: r.Words,
 	}
 }
 

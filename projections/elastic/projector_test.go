@@ -93,18 +93,18 @@ func lookout(t *testing.T, read projections.Reader, ids []domain.OrderID) (end f
 		newest, counted := map[string]map[domain.OrderID]int{}, map[string]int{}
 		looks := 0
 		for ; ctx.Err() == nil; looks++ {
-			for _, name := range projections.Names() {
-				versions, err := read.Versions(ctx, name, ids...)
+			for _, projection := range projections.All() {
+				versions, err := read.Versions(ctx, projection.Name, ids...)
 				if err != nil && ctx.Err() == nil {
 					t.Error(err)
 				}
-				for id, was := range newest[name] {
+				for id, was := range newest[projection.Name] {
 					if err == nil && versions[id] < was {
-						t.Errorf("the row of %s in %s went back from %d to %d", id, name, was, versions[id])
+						t.Errorf("the row of %s in %s went back from %d to %d", id, projection.Name, was, versions[id])
 					}
 				}
 				if err == nil {
-					newest[name] = versions
+					newest[projection.Name] = versions
 				}
 			}
 			page, err := read.Customers(ctx, projections.CustomerQuery{})
@@ -220,15 +220,15 @@ func TestARowThatTheNodeNeverTakesHoldsItsOrderAndNothingElse(t *testing.T) {
 			if err != nil || len(holds) != 1 || holds[0].Projection != held || holds[0].OrderID != poison || holds[0].Version != 1 {
 				t.Fatalf("one order is held: %+v, %v", holds, err)
 			}
-			for _, projection := range projections.Names() {
-				versions, err := read.Versions(t.Context(), projection, ids...)
+			for _, projection := range projections.All() {
+				versions, err := read.Versions(t.Context(), projection.Name, ids...)
 				for _, id := range ids {
 					want := 2
-					if id == poison && projection == held {
+					if id == poison && projection.Name == held {
 						want = 0
 					}
 					if err != nil || versions[id] != want {
-						t.Errorf("%s is at %d in %s, want %d; %v", id, versions[id], projection, want, err)
+						t.Errorf("%s is at %d in %s, want %d; %v", id, versions[id], projection.Name, want, err)
 					}
 				}
 			}
@@ -292,9 +292,9 @@ func TestIndicesDeletedUnderARunningProjectorAreMadeAgain(t *testing.T) {
 				t.Fatalf("%s: after %v it is not mended: %s", rule, patience, why)
 			}
 			why = ""
-			for _, projection := range projections.Names() {
-				if versions, err := read.Versions(t.Context(), projection, ids...); err != nil || !maps.Equal(versions, shop.versions) {
-					why += fmt.Sprintf("%s has %d of %d rows, %v. ", projection, len(versions), len(ids), err)
+			for _, projection := range projections.All() {
+				if versions, err := read.Versions(t.Context(), projection.Name, ids...); err != nil || !maps.Equal(versions, shop.versions) {
+					why += fmt.Sprintf("%s has %d of %d rows, %v. ", projection.Name, len(versions), len(ids), err)
 				}
 			}
 			_, err := read.Holds(t.Context(), "")
@@ -303,9 +303,9 @@ func TestIndicesDeletedUnderARunningProjectorAreMadeAgain(t *testing.T) {
 			if err := errors.Join(err, err2, err3); err != nil || customers.Total != 5 {
 				why += fmt.Sprintf("there are %d customers, %v. ", customers.Total, err)
 			}
-			for _, projection := range projections.Names() {
-				if states[projection].Checkpoint == "" || states[projection].HeartbeatAt.IsZero() {
-					why += projection + " has no checkpoint or no heartbeat. "
+			for _, projection := range projections.All() {
+				if states[projection.Key()].Checkpoint == "" || states[projection.Key()].HeartbeatAt.IsZero() {
+					why += projection.Name + " has no checkpoint or no heartbeat. "
 				}
 			}
 			if why == "" {

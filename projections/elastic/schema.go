@@ -51,7 +51,9 @@ func fieldsOf(kind string) (fields object, generation int) {
 	f := fieldKinds()
 	switch kind {
 	case holds:
-		return object{"projection": f.word, "order": f.word, "version": f.keptNumber, "reason": f.kept, "since": f.number}, 0
+		return object{
+			"projection": f.word, "generation": f.number, "part": f.number, "order": f.word, "version": f.keptNumber, "reason": f.kept, "since": f.number,
+		}, 0
 	case states:
 		return object{
 			"kind": f.word, "projection": f.word, "phase": f.kept, "reason": f.kept, "heartbeatAt": f.keptNumber,

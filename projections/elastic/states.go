@@ -14,14 +14,16 @@ import (
 )
 
 // States is projections.Reader's. A checkpoint of other indices than those that are written now is none.
-func (s *Store) States(ctx context.Context) (map[string]projections.State, error) {
-	all := map[string]projections.State{}
+func (s *Store) States(ctx context.Context) (map[projections.Key]projections.State, error) {
+	all := map[projections.Key]projections.State{}
 	err := s.ask(ctx, func(ctx context.Context, t targets) error {
-		var keys []string
+		var names []string
+		keys := map[string]projections.Key{}
 		for _, k := range keepers() {
-			keys = append(keys, "beat:"+k.projection, "checkpoint:"+k.projection)
+			key := projections.KeyOf(k.projection)
+			names, keys[key.String()] = append(names, "beat:"+key.String(), "checkpoint:"+key.String()), key
 		}
-		found, err := s.fetch(ctx, t[states].index, keys, true)
+		found, err := s.fetch(ctx, t[states].index, names, true)
 		if err != nil {
 			return err
 		}
@@ -31,13 +33,14 @@ func (s *Store) States(ctx context.Context) (map[string]projections.State, error
 				return err
 			}
 			_, name, _ := strings.Cut(f.ID, ":")
-			state := all[name]
-			state.Projection = name
+			key := keys[name]
+			state := all[key]
+			state.Key = key
 			if d.Kind == "beat" {
 				state.Phase, state.Reason, state.HeartbeatAt, state.Rate = d.Phase, d.Reason, moment(d.HeartbeatAt), d.Rate
 				state.Holder = d.Holder
 			} else {
-				k, err := keeperOf(name)
+				k, err := keeperOf(key.Projection)
 				if err != nil {
 					return err
 				}
@@ -45,7 +48,7 @@ func (s *Store) States(ctx context.Context) (map[string]projections.State, error
 					continue
 				}
 			}
-			all[name] = state
+			all[key] = state
 		}
 		return nil
 	})
@@ -59,10 +62,15 @@ func (s *Store) States(ctx context.Context) (map[string]projections.State, error
 func (s *Store) Holds(ctx context.Context, projection string, ids ...domain.OrderID) ([]projections.Hold, error) {
 	var all []projections.Hold
 	err := s.ask(ctx, func(ctx context.Context, t targets) error {
-		var conditions []object
-		if projection != "" {
-			conditions = append(conditions, object{"term": object{"projection": projection}})
+		var either []object // the generations that are written now
+		for _, p := range projections.All() {
+			if projection == "" || projection == p.Name {
+				either = append(either, object{"bool": object{"filter": []object{
+					{"term": object{"projection": p.Name}}, {"term": object{"generation": p.Generation}},
+				}}})
+			}
 		}
+		conditions := []object{{"bool": object{"should": either, "minimum_should_match": 1}}}
 		parts := slices.Collect(slices.Chunk(ids, idsPerRequest))
 		if len(ids) == 0 {
 			parts = [][]domain.OrderID{nil}
@@ -85,7 +93,7 @@ func (s *Store) Holds(ctx context.Context, projection string, ids ...domain.Orde
 				return err
 			}
 			for _, d := range docs {
-				seen[holdKey(d.Projection, d.Order)] = d
+				seen[holdKey(d.key(), d.Order)] = d
 			}
 		}
 		docs := slices.Collect(maps.Values(seen))
@@ -100,17 +108,23 @@ func (s *Store) Holds(ctx context.Context, projection string, ids ...domain.Orde
 
 type holdDoc struct {
 	Projection string         `json:"projection"`
+	Generation int            `json:"generation"`
+	Part       int            `json:"part"`
 	Order      domain.OrderID `json:"order"`
 	Version    int            `json:"version"`
 	Reason     string         `json:"reason"`
 	Since      int64          `json:"since"`
 }
 
-func (d holdDoc) hold() projections.Hold {
-	return projections.Hold{Projection: d.Projection, OrderID: d.Order, Version: d.Version, Reason: d.Reason, Since: moment(d.Since)}
+func (d holdDoc) key() projections.Key {
+	return projections.Key{Projection: d.Projection, Generation: d.Generation, Part: d.Part}
 }
 
-func holdKey(projection string, id domain.OrderID) string { return projection + ":" + string(id) }
+func (d holdDoc) hold() projections.Hold {
+	return projections.Hold{Key: d.key(), OrderID: d.Order, Version: d.Version, Reason: d.Reason, Since: moment(d.Since)}
+}
+
+func holdKey(key projections.Key, id domain.OrderID) string { return key.String() + ":" + string(id) }
 
 // stateDoc is one of several small things, by kind: a beat of a projection, its checkpoint, a note of sums to be made, the stamp
 // of a group of indices, or the lease.

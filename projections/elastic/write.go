@@ -17,7 +17,7 @@ func (s *Store) Write(ctx context.Context, b projections.Batch) error {
 	}
 	return s.with(ctx, func(t targets) error {
 		identity := t.of(k)
-		key := "checkpoint:" + b.Projection
+		key := "checkpoint:" + b.Key.String()
 		look := s.looking(ctx, t, key)
 		if err := k.write(ctx, s, t, b.Rows); err != nil {
 			return err
@@ -43,7 +43,7 @@ func (s *Store) Beat(ctx context.Context, state projections.State) error {
 	}
 	return s.with(ctx, func(t targets) error {
 		identity := t.of(k)
-		key, checkpoint := "beat:"+state.Projection, "checkpoint:"+state.Projection
+		key, checkpoint := "beat:"+state.Key.String(), "checkpoint:"+state.Key.String()
 		return s.guarded(ctx, t, state.Epoch, key, s.looking(ctx, t, key, checkpoint), func(now map[string]stateAt) (*stateDoc, error) {
 			stored := now[checkpoint].doc
 			if state.Checkpoint != "" && stored.Checkpoint != "" && stored.checkpoint(identity) == "" {
@@ -60,13 +60,13 @@ func (s *Store) Beat(ctx context.Context, state projections.State) error {
 func (s *Store) writeHolds(ctx context.Context, t targets, b projections.Batch) error {
 	held := map[string]item{}
 	for _, h := range b.Holds {
-		key := holdKey(b.Projection, h.OrderID)
+		key := holdKey(b.Key, h.OrderID)
 		held[key] = item{index: t[holds].index, id: key, doc: holdDoc{
-			Projection: b.Projection, Order: h.OrderID, Version: h.Version, Reason: h.Reason, Since: micros(h.Since),
+			Projection: b.Projection, Generation: b.Generation, Part: b.Part, Order: h.OrderID, Version: h.Version, Reason: h.Reason, Since: micros(h.Since),
 		}}
 	}
 	for _, id := range b.Released { // after the holds, so that of an order in both none stays
-		key := holdKey(b.Projection, id)
+		key := holdKey(b.Key, id)
 		held[key] = item{index: t[holds].index, id: key}
 	}
 	return s.client.bulk(ctx, slices.Collect(maps.Values(held)), true)

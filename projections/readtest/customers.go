@@ -109,7 +109,7 @@ func customers(t *testing.T, s *subject) {
 func customerPages(t *testing.T, s *subject) {
 	for _, size := range []struct{ n, limit int }{{40, 7}, {2300, 400}} {
 		var all []projections.CustomerRow
-		batch := projections.Batch{Projection: projections.CustomerOrderSummary}
+		batch := projections.Batch{Key: projections.KeyOf(projections.CustomerOrderSummary)}
 		for i := range size.n {
 			id := fmt.Sprintf("%s %04d", []string{"ada", "Bob", "Zoë", "ad"}[i%4], i)
 			var its []contribution
@@ -155,7 +155,7 @@ func compareCustomerPages(t *testing.T, s *subject, all []projections.CustomerRo
 func customerModel(all []projections.CustomerRow, q projections.CustomerQuery) []projections.CustomerRow {
 	var found []projections.CustomerRow
 	for _, r := range all {
-		matches := q.Text == "" || projections.Key(q.Text) != ""
+		matches := q.Text == "" || projections.JoinedWords(q.Text) != ""
 		for _, word := range projections.Words(q.Text) {
 			matches = matches && slices.ContainsFunc(projections.Words(r.ID), func(w string) bool { return strings.HasPrefix(w, word) })
 		}

@@ -69,11 +69,11 @@ func lease(t *testing.T, s *subject) {
 
 func epochs(t *testing.T, s *subject) {
 	first := s.swap(projections.Lease{}, projections.Lease{Holder: "ada", Epoch: 5})
-	order, hold := anOrder(1), projections.Hold{Projection: projections.OrderList, OrderID: orderID(2), Version: 1, Reason: "It broke.", Since: start}
+	order, hold := anOrder(1), projections.Hold{Key: projections.KeyOf(projections.OrderList), OrderID: orderID(2), Version: 1, Reason: "It broke.", Since: start}
 	state := projections.State{
-		Projection: projections.OrderList, Phase: projections.Running, HeartbeatAt: start, Holder: "ada", Epoch: 5,
+		Key: projections.KeyOf(projections.OrderList), Phase: projections.Running, HeartbeatAt: start, Holder: "ada", Epoch: 5,
 	}
-	s.write(projections.Batch{Projection: projections.OrderList, Epoch: 5, Rows: []projections.Row{order}, Holds: []projections.Hold{hold}, Checkpoint: "c-1"})
+	s.write(projections.Batch{Key: projections.KeyOf(projections.OrderList), Epoch: 5, Rows: []projections.Row{order}, Holds: []projections.Hold{hold}, Checkpoint: "c-1"})
 	if err := s.Beat(t.Context(), state); err != nil {
 		t.Fatal(err)
 	}
@@ -85,8 +85,8 @@ func epochs(t *testing.T, s *subject) {
 			s.place.Settle(t)
 		}
 		states, err := s.States(t.Context())
-		if err != nil || states[projections.OrderList] != want {
-			t.Errorf("%s: the state is\n%+v, want\n%+v; %v", rule, states[projections.OrderList], want, err)
+		if err != nil || states[projections.KeyOf(projections.OrderList)] != want {
+			t.Errorf("%s: the state is\n%+v, want\n%+v; %v", rule, states[projections.KeyOf(projections.OrderList)], want, err)
 		}
 		held, err := s.Holds(t.Context(), "")
 		if err != nil || !reflect.DeepEqual(held, []projections.Hold{hold}) {
@@ -104,22 +104,22 @@ func epochs(t *testing.T, s *subject) {
 	beat.Reason, beat.HeartbeatAt = "I am still here.", start.Add(time.Hour)
 	for rule, write := range map[string]func() error{
 		"a stale checkpoint": func() error {
-			return s.Write(t.Context(), projections.Batch{Projection: projections.OrderList, Epoch: 5, After: "c-1", Checkpoint: "c-2"})
+			return s.Write(t.Context(), projections.Batch{Key: projections.KeyOf(projections.OrderList), Epoch: 5, After: "c-1", Checkpoint: "c-2"})
 		},
 		"a stale hold": func() error {
-			return s.Write(t.Context(), projections.Batch{Projection: projections.OrderList, Epoch: 5, Holds: []projections.Hold{other}})
+			return s.Write(t.Context(), projections.Batch{Key: projections.KeyOf(projections.OrderList), Epoch: 5, Holds: []projections.Hold{other}})
 		},
 		"a stale release": func() error {
-			return s.Write(t.Context(), projections.Batch{Projection: projections.OrderList, Epoch: 5, Released: []domain.OrderID{hold.OrderID}})
+			return s.Write(t.Context(), projections.Batch{Key: projections.KeyOf(projections.OrderList), Epoch: 5, Released: []domain.OrderID{hold.OrderID}})
 		},
 		"a stale batch": func() error {
 			return s.Write(t.Context(), projections.Batch{
-				Projection: projections.OrderList, Epoch: 5, After: "c-1", Checkpoint: "c-2", Rows: []projections.Row{late}, Holds: []projections.Hold{other},
+				Key: projections.KeyOf(projections.OrderList), Epoch: 5, After: "c-1", Checkpoint: "c-2", Rows: []projections.Row{late}, Holds: []projections.Hold{other},
 			})
 		},
 		"a stale state": func() error { return s.Beat(t.Context(), beat) },
 		"a checkpoint that does not continue the stored one": func() error {
-			return s.Write(t.Context(), projections.Batch{Projection: projections.OrderList, Epoch: 6, After: "c-0", Checkpoint: "c-2"})
+			return s.Write(t.Context(), projections.Batch{Key: projections.KeyOf(projections.OrderList), Epoch: 6, After: "c-0", Checkpoint: "c-2"})
 		},
 	} {
 		if err := write(); !isConflict(err) {
@@ -136,7 +136,7 @@ func epochs(t *testing.T, s *subject) {
 		t.Errorf("the new holder's state is stored: %v", err)
 	}
 	s.write(projections.Batch{
-		Projection: projections.OrderList, Epoch: 6, After: "c-1", Checkpoint: "c-2", Released: []domain.OrderID{hold.OrderID}, Holds: []projections.Hold{other},
+		Key: projections.KeyOf(projections.OrderList), Epoch: 6, After: "c-1", Checkpoint: "c-2", Released: []domain.OrderID{hold.OrderID}, Holds: []projections.Hold{other},
 	})
 	want, hold = beat, other
 	want.Checkpoint, want.Epoch = "c-2", 0

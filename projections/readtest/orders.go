@@ -404,8 +404,8 @@ func model(all []projections.OrderRow, q projections.OrderQuery) ([]projections.
 }
 
 func rank(r projections.OrderRow, text string) int {
-	key := projections.Key(text)
-	keys := []string{projections.Key(r.Reference), projections.Key(string(r.ID))}
+	key := projections.JoinedWords(text)
+	keys := []string{projections.JoinedWords(r.Reference), projections.JoinedWords(string(r.ID))}
 	switch {
 	case key == "" || slices.Contains(keys, key):
 		return 0

@@ -109,11 +109,11 @@ func versions(t *testing.T, s *subject) {
 }
 
 func reopening(t *testing.T, s *subject) {
-	hold := projections.Hold{Projection: projections.OrderList, OrderID: orderID(2), Version: 3, Reason: "It broke.", Since: start}
+	hold := projections.Hold{Key: projections.KeyOf(projections.OrderList), OrderID: orderID(2), Version: 3, Reason: "It broke.", Since: start}
 	s.write(projections.Batch{
-		Projection: projections.OrderList, Rows: []projections.Row{anOrder(1)}, Holds: []projections.Hold{hold}, Checkpoint: "c-1",
+		Key: projections.KeyOf(projections.OrderList), Rows: []projections.Row{anOrder(1)}, Holds: []projections.Hold{hold}, Checkpoint: "c-1",
 	})
-	s.write(projections.Batch{Projection: projections.OrderList, Rows: []projections.Row{anOrder(2)}})
+	s.write(projections.Batch{Key: projections.KeyOf(projections.OrderList), Rows: []projections.Row{anOrder(2)}})
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -129,10 +129,10 @@ func reopening(t *testing.T, s *subject) {
 		t.Errorf("holds are kept: %+v, %v", kept, err)
 	}
 	states, err := s.States(t.Context())
-	if err != nil || states[projections.OrderList].Checkpoint != "c-1" {
+	if err != nil || states[projections.KeyOf(projections.OrderList)].Checkpoint != "c-1" {
 		t.Errorf("a checkpoint is kept, and a batch without one leaves it: %+v, %v", states, err)
 	}
-	if _, there := states[projections.CustomerOrderSummary]; there {
+	if _, there := states[projections.KeyOf(projections.CustomerOrderSummary)]; there {
 		t.Error("a projection that wrote nothing has no state")
 	}
 }
@@ -155,12 +155,12 @@ func memory(t *testing.T, s *subject) {
 
 func holds(t *testing.T, s *subject) {
 	hold := func(projection string, n, version int, since time.Time) projections.Hold {
-		return projections.Hold{Projection: projection, OrderID: orderID(n), Version: version, Reason: "It broke.", Since: since}
+		return projections.Hold{Key: projections.KeyOf(projection), OrderID: orderID(n), Version: version, Reason: "It broke.", Since: since}
 	}
 	first, second := hold(projections.OrderList, 1, 2, start.Add(time.Hour)), hold(projections.OrderList, 2, 1, start)
 	other := hold(projections.CustomerOrderSummary, 1, 2, start.Add(time.Minute))
-	s.write(projections.Batch{Projection: projections.OrderList, Holds: []projections.Hold{first, second}})
-	s.write(projections.Batch{Projection: projections.CustomerOrderSummary, Holds: []projections.Hold{other}})
+	s.write(projections.Batch{Key: projections.KeyOf(projections.OrderList), Holds: []projections.Hold{first, second}})
+	s.write(projections.Batch{Key: projections.KeyOf(projections.CustomerOrderSummary), Holds: []projections.Hold{other}})
 	expect := func(rule, projection string, ids []domain.OrderID, want ...projections.Hold) {
 		t.Helper()
 		got, err := s.Holds(t.Context(), projection, ids...)
@@ -174,11 +174,11 @@ func holds(t *testing.T, s *subject) {
 	expect("holds of an order without any", projections.OrderList, []domain.OrderID{orderID(5)})
 
 	again := hold(projections.OrderList, 1, 4, start.Add(2*time.Hour))
-	s.write(projections.Batch{Projection: projections.OrderList, Holds: []projections.Hold{again}, Released: []domain.OrderID{orderID(2), orderID(7)}})
+	s.write(projections.Batch{Key: projections.KeyOf(projections.OrderList), Holds: []projections.Hold{again}, Released: []domain.OrderID{orderID(2), orderID(7)}})
 	expect("a hold replaces the older one of its order, and a released order has none", projections.OrderList, nil, again)
 	expect("a release is of one projection", projections.CustomerOrderSummary, nil, other)
 
-	many := projections.Batch{Projection: projections.OrderList}
+	many := projections.Batch{Key: projections.KeyOf(projections.OrderList)}
 	for n := range projections.MaxHolds + 5 {
 		many.Holds = append(many.Holds, hold(projections.OrderList, 100+n, 1, start.Add(time.Duration(n)*time.Second)))
 	}
@@ -193,14 +193,14 @@ func states(t *testing.T, s *subject) {
 		t.Errorf("a new store has no states: %v, %v", got, err)
 	}
 	beat := projections.State{
-		Projection: projections.OrderList, Phase: projections.Running, Reason: "The event store cannot be reached.",
+		Key: projections.KeyOf(projections.OrderList), Phase: projections.Running, Reason: "The event store cannot be reached.",
 		Checkpoint: "of the loop", HeartbeatAt: start, Rate: 12.5,
 	}
 	expect := func(rule string, want projections.State) {
 		t.Helper()
 		got, err := s.States(t.Context())
-		if err != nil || got[want.Projection] != want {
-			t.Errorf("%s:\n%+v, want\n%+v; %v", rule, got[want.Projection], want, err)
+		if err != nil || got[want.Key] != want {
+			t.Errorf("%s:\n%+v, want\n%+v; %v", rule, got[want.Key], want, err)
 		}
 	}
 	if err := s.Beat(t.Context(), beat); err != nil {
@@ -209,7 +209,7 @@ func states(t *testing.T, s *subject) {
 	stored := beat
 	stored.Checkpoint = ""
 	expect("a beat stores the state, but a checkpoint is stored by a write alone", stored)
-	s.write(projections.Batch{Projection: projections.OrderList, Checkpoint: "c-1"})
+	s.write(projections.Batch{Key: projections.KeyOf(projections.OrderList), Checkpoint: "c-1"})
 	stored.Checkpoint = "c-1"
 	expect("a write stores its checkpoint and leaves the state", stored)
 	stored.Phase, stored.Reason, stored.HeartbeatAt = projections.Paused, "Paused by an administrator.", start.Add(time.Second)
@@ -248,9 +248,9 @@ func away(t *testing.T, s *subject) {
 		},
 		"Sums": func() error { _, err := s.Sums(ctx, projections.CustomerOrderSummary, "ada"); return err },
 		"Write": func() error {
-			return s.Write(ctx, projections.Batch{Projection: projections.OrderList, Rows: []projections.Row{anOrder(1)}})
+			return s.Write(ctx, projections.Batch{Key: projections.KeyOf(projections.OrderList), Rows: []projections.Row{anOrder(1)}})
 		},
-		"Beat":      func() error { return s.Beat(ctx, projections.State{Projection: projections.OrderList}) },
+		"Beat":      func() error { return s.Beat(ctx, projections.State{Key: projections.KeyOf(projections.OrderList)}) },
 		"Lease":     func() error { _, err := s.Lease(ctx); return err },
 		"SwapLease": func() error { return s.SwapLease(ctx, projections.Lease{}, projections.Lease{Holder: "ada"}) },
 	} {
@@ -271,8 +271,8 @@ func writers(t *testing.T, s *subject) {
 			r.Version, c.Version = i+1, i+1
 			r.Reference, c.Total.Minor = fmt.Sprint("at-", i+1), int64(i+1)
 			errs[i] = errors.Join(
-				s.Write(t.Context(), projections.Batch{Projection: projections.OrderList, Rows: []projections.Row{r}}),
-				s.Write(t.Context(), projections.Batch{Projection: projections.CustomerOrderSummary, Rows: []projections.Row{c.row()}}))
+				s.Write(t.Context(), projections.Batch{Key: projections.KeyOf(projections.OrderList), Rows: []projections.Row{r}}),
+				s.Write(t.Context(), projections.Batch{Key: projections.KeyOf(projections.CustomerOrderSummary), Rows: []projections.Row{c.row()}}))
 		})
 	}
 	all.Wait()

@@ -80,7 +80,7 @@ func (s *subject) write(b projections.Batch) {
 
 func (s *subject) put(rows ...projections.OrderRow) {
 	s.t.Helper()
-	b := projections.Batch{Projection: projections.OrderList}
+	b := projections.Batch{Key: projections.KeyOf(projections.OrderList)}
 	for _, r := range rows {
 		b.Rows = append(b.Rows, r)
 	}
@@ -89,7 +89,7 @@ func (s *subject) put(rows ...projections.OrderRow) {
 
 func (s *subject) add(contributions ...contribution) {
 	s.t.Helper()
-	b := projections.Batch{Projection: projections.CustomerOrderSummary}
+	b := projections.Batch{Key: projections.KeyOf(projections.CustomerOrderSummary)}
 	for _, c := range contributions {
 		b.Rows = append(b.Rows, c.row())
 	}

@@ -75,7 +75,7 @@ func (w *worker) prepare(ctx context.Context, heads []eventstore.Head, checkpoin
 		return prepared{}, err
 	}
 	b := prepared{
-		batch: projections.Batch{Projection: w.name, Epoch: w.term.epoch, Checkpoint: checkpoint}, work: work,
+		batch: projections.Batch{Key: w.key, Epoch: w.term.epoch, Checkpoint: checkpoint}, work: work,
 		reaches: make(map[domain.OrderID]int, len(work)),
 	}
 	results, err := w.foldAll(ctx, work)
@@ -180,7 +180,7 @@ func (w *worker) acknowledged(batch projections.Batch, at time.Time, rebuilding 
 // holdOf is a hold as it is stored; one that stays as it was keeps its time.
 func (w *worker) holdOf(j job, hold orders.Hold) projections.Hold {
 	h := projections.Hold{
-		Projection: w.name, OrderID: j.id, Version: hold.Version, Reason: hold.Reason,
+		Key: w.key, OrderID: j.id, Version: hold.Version, Reason: hold.Reason,
 		Since: w.opts.Clock().UTC().Truncate(time.Microsecond),
 	}
 	if j.held != nil && j.held.Version == h.Version {

@@ -112,7 +112,7 @@ func (g *gate) Beat(ctx context.Context, s projections.State) error {
 	return g.Store.Beat(ctx, s)
 }
 
-func (g *gate) States(ctx context.Context) (map[string]projections.State, error) {
+func (g *gate) States(ctx context.Context) (map[projections.Key]projections.State, error) {
 	if err := g.pass(ctx); err != nil {
 		return nil, err
 	}
@@ -306,13 +306,13 @@ func TestAStoppedHolderDoesNoHarmWhenItWakes(t *testing.T) {
 		if ada.runs() || !bob.runs() {
 			t.Errorf("she stands by: %v, %v", ada.runs(), bob.runs())
 		}
-		if holder, _ := ada.StandsBy(); holder != before[projections.OrderList].Holder {
-			t.Errorf("and knows for whom: %q, not %q", holder, before[projections.OrderList].Holder)
+		if holder, _ := ada.StandsBy(); holder != before[projections.KeyOf(projections.OrderList)].Holder {
+			t.Errorf("and knows for whom: %q, not %q", holder, before[projections.KeyOf(projections.OrderList)].Holder)
 		}
 		after, err := w.Read.States(t.Context())
-		for _, name := range projections.Names() {
-			if err != nil || after[name].Holder != before[name].Holder || after[name].Checkpoint != before[name].Checkpoint {
-				t.Errorf("what bob wrote of %s stays: %+v, not %+v, %v", name, after[name], before[name], err)
+		for _, projection := range projections.All() {
+			if err != nil || after[projection.Key()].Holder != before[projection.Key()].Holder || after[projection.Key()].Checkpoint != before[projection.Key()].Checkpoint {
+				t.Errorf("what bob wrote of %s stays: %+v, not %+v, %v", projection.Name, after[projection.Key()], before[projection.Key()], err)
 			}
 		}
 		if now, err := w.Read.Holds(t.Context(), ""); err != nil || !slices.Equal(now, holds) {
@@ -323,9 +323,9 @@ func TestAStoppedHolderDoesNoHarmWhenItWakes(t *testing.T) {
 		}
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
-		for _, name := range projections.Names() {
-			if told := ada.versionsOf(name, id); len(told) < 2 || told[len(told)-1] != 3 {
-				t.Errorf("her browsers learn what they missed of %s: %v", name, told)
+		for _, projection := range projections.All() {
+			if told := ada.versionsOf(projection.Name, id); len(told) < 2 || told[len(told)-1] != 3 {
+				t.Errorf("her browsers learn what they missed of %s: %v", projection.Name, told)
 			}
 		}
 		w.Do(id, 3, domain.CancelOrder{Reason: "no"})
@@ -534,8 +534,8 @@ func TestTwoProjectorsOverOneStoreUnderLoad(t *testing.T) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		for id, version := range heads {
-			for _, name := range projections.Names() {
-				if p.newest[name+" "+string(id)] != version {
+			for _, projection := range projections.All() {
+				if p.newest[projection.Name+" "+string(id)] != version {
 					return false
 				}
 			}

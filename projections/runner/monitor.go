@@ -117,8 +117,8 @@ func (m *Monitor) lead(ctx context.Context, l *look, now time.Time) {
 
 func unreachable(reason string) []projections.Status {
 	var all []projections.Status
-	for _, name := range projections.Names() {
-		all = append(all, projections.Status{Name: name, State: projections.Unreachable, Reason: reason})
+	for _, projection := range projections.All() {
+		all = append(all, projections.Status{Name: projection.Name, State: projections.Unreachable, Reason: reason})
 	}
 	return all
 }
@@ -135,11 +135,11 @@ func (m *Monitor) look(ctx context.Context, now time.Time) []projections.Status 
 	pages := map[eventstore.Cursor]moves{}
 	failed := m.readOn(ctx)
 	var all []projections.Status
-	for _, name := range projections.Names() {
-		s := projections.StatusOf(name, states[name], now)
-		if s.Holds, err = m.read.Holds(ctx, name); err != nil {
+	for _, projection := range projections.All() {
+		s := projections.StatusOf(projection.Name, states[projection.Key()], now)
+		if s.Holds, err = m.read.Holds(ctx, projection.Name); err != nil {
 			s.State, s.Reason = projections.Unreachable, "The read store cannot be reached."
-			delete(m.lags, name)
+			delete(m.lags, projection.Name)
 		} else {
 			m.count(ctx, &s, pages, failed, now)
 		}

@@ -162,7 +162,7 @@ func TestThoseWhoLookAtOnceShareALook(t *testing.T) {
 func (w *world) look() projections.Status {
 	w.T.Helper()
 	statuses, err := runner.Look(w.T.Context(), w.Events, w.Read, w.Now)
-	if err != nil || len(statuses) != len(projections.Names()) {
+	if err != nil || len(statuses) != len(projections.All()) {
 		w.T.Fatalf("%+v, %v", statuses, err)
 	}
 	return statuses[0]
@@ -209,7 +209,7 @@ func TestLagIsCountedFromTheLogAndTheRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Read.Write(t.Context(), projections.Batch{Projection: projections.OrderList, Epoch: w.Epoch(), Rows: []projections.Row{row}}); err != nil {
+	if err := w.Read.Write(t.Context(), projections.Batch{Key: projections.KeyOf(projections.OrderList), Epoch: w.Epoch(), Rows: []projections.Row{row}}); err != nil {
 		t.Fatal(err)
 	}
 	if s := w.look(); s.Lag.Events != 1 {

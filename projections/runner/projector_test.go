@@ -139,8 +139,8 @@ func TestHeldOrdersAreTriedAgainWhenTheProgramStarts(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Older code could not read version 2 of the second order.
-	old := projections.Hold{Projection: projections.OrderList, OrderID: mended, Version: 2, Reason: "Too new.", Since: w.Now}
-	if err := w.Read.Write(t.Context(), projections.Batch{Projection: projections.OrderList, Epoch: w.Epoch(), Holds: []projections.Hold{old}}); err != nil {
+	old := projections.Hold{Key: projections.KeyOf(projections.OrderList), OrderID: mended, Version: 2, Reason: "Too new.", Since: w.Now}
+	if err := w.Read.Write(t.Context(), projections.Batch{Key: projections.KeyOf(projections.OrderList), Epoch: w.Epoch(), Holds: []projections.Hold{old}}); err != nil {
 		t.Fatal(err)
 	}
 	w.Now = w.Now.Add(time.Hour)
@@ -299,7 +299,7 @@ func TestALostOrForeignCheckpointCostsTimeOnly(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := w.Read.Write(t.Context(), projections.Batch{
-			Projection: projections.OrderList, Epoch: w.Epoch(), After: states[projections.OrderList].Checkpoint, Checkpoint: checkpoint,
+			Key: projections.KeyOf(projections.OrderList), Epoch: w.Epoch(), After: states[projections.KeyOf(projections.OrderList)].Checkpoint, Checkpoint: checkpoint,
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -308,7 +308,7 @@ func TestALostOrForeignCheckpointCostsTimeOnly(t *testing.T) {
 			t.Errorf("%s: %d rows were written, want 2", checkpoint, moved)
 		}
 		states, err = w.Read.States(t.Context())
-		if err != nil || states[projections.OrderList].Checkpoint != states[projections.CustomerOrderSummary].Checkpoint {
+		if err != nil || states[projections.KeyOf(projections.OrderList)].Checkpoint != states[projections.KeyOf(projections.CustomerOrderSummary)].Checkpoint {
 			t.Errorf("%s: the checkpoint is ours again: %+v, %v", checkpoint, states, err)
 		}
 	}
@@ -359,9 +359,9 @@ func TestWaitForArrivals(t *testing.T) {
 	}()
 	got := p.WaitFor(t.Context(), id, 1)
 	<-stepped
-	for _, name := range projections.Names() {
-		if a := got[name]; a.Version != 1 || a.At.Sub(appended) != 38*time.Millisecond {
-			t.Errorf("%s arrived as %+v", name, a)
+	for _, projection := range projections.All() {
+		if a := got[projection.Name]; a.Version != 1 || a.At.Sub(appended) != 38*time.Millisecond {
+			t.Errorf("%s arrived as %+v", projection.Name, a)
 		}
 	}
 	again := w.Projector().WaitFor(t.Context(), id, 1)
@@ -414,7 +414,7 @@ func TestWhereAProjectionIsInAnOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := w.Read.Write(t.Context(), projections.Batch{
-		Projection: projections.OrderList, Epoch: w.Epoch(), After: states[projections.OrderList].Checkpoint, Checkpoint: "of another log",
+		Key: projections.KeyOf(projections.OrderList), Epoch: w.Epoch(), After: states[projections.KeyOf(projections.OrderList)].Checkpoint, Checkpoint: "of another log",
 	}); err != nil {
 		t.Fatal(err)
 	}

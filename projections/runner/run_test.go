@@ -86,10 +86,10 @@ func TestAQuietProjectorBeats(t *testing.T) {
 	run(t, func(t *testing.T, r *running) {
 		time.Sleep(20 * time.Second)
 		synctest.Wait()
-		for _, name := range projections.Names() {
+		for _, projection := range projections.All() {
 			states, err := r.Read.States(t.Context())
-			if silence := time.Since(states[name].HeartbeatAt); err != nil || silence > 3*time.Second || states[name].Phase != projections.Running {
-				t.Errorf("%s was silent for %v: %+v, %v", name, silence, states[name], err)
+			if silence := time.Since(states[projection.Key()].HeartbeatAt); err != nil || silence > 3*time.Second || states[projection.Key()].Phase != projections.Running {
+				t.Errorf("%s was silent for %v: %+v, %v", projection.Name, silence, states[projection.Key()], err)
 			}
 		}
 		if n := len(r.states()); n < 16 || n > 30 {
@@ -136,7 +136,7 @@ func TestFailuresAreRetriedLessAndLess(t *testing.T) {
 		if holds, err := r.Read.Holds(t.Context(), ""); err != nil || len(holds) > 0 {
 			t.Errorf("nothing was held: %v, %v", holds, err)
 		}
-		if states, err := r.Read.States(t.Context()); err != nil || states[projections.OrderList].Reason != "" {
+		if states, err := r.Read.States(t.Context()); err != nil || states[projections.KeyOf(projections.OrderList)].Reason != "" {
 			t.Errorf("and there is nothing to complain of: %+v, %v", states, err)
 		}
 	})
@@ -171,13 +171,13 @@ func TestTheRateIsOfTheLastTenSeconds(t *testing.T) {
 		time.Sleep(4 * time.Second)
 		synctest.Wait()
 		states, err := r.Read.States(t.Context())
-		if rate := states[projections.OrderList].Rate; err != nil || rate < 2 || rate > 20 {
+		if rate := states[projections.KeyOf(projections.OrderList)].Rate; err != nil || rate < 2 || rate > 20 {
 			t.Errorf("20 events a moment ago are a rate of %v, %v", rate, err)
 		}
 		time.Sleep(20 * time.Second)
 		synctest.Wait()
 		states, err = r.Read.States(t.Context())
-		if rate := states[projections.OrderList].Rate; err != nil || rate != 0 {
+		if rate := states[projections.KeyOf(projections.OrderList)].Rate; err != nil || rate != 0 {
 			t.Errorf("and long after that of %v, %v", rate, err)
 		}
 	})

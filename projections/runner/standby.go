@@ -69,8 +69,8 @@ func (e expected) isLate(now time.Time) bool { return now.Sub(e.since) >= standb
 func newStandby(read projections.Store, a *positions, opts Options) *standby {
 	s := &standby{read: read, opts: opts, positions: a, wake: make(chan struct{}, 1), expected: map[string]map[domain.OrderID]expected{}}
 	s.known = map[string]map[domain.OrderID]projections.Hold{}
-	for _, name := range projections.Names() {
-		s.expected[name] = map[domain.OrderID]expected{}
+	for _, projection := range projections.All() {
+		s.expected[projection.Name] = map[domain.OrderID]expected{}
 	}
 	return s
 }
@@ -144,23 +144,23 @@ func (s *standby) pass(ctx context.Context, standsBy bool) error {
 	if err := s.holds(ctx); err != nil {
 		return err
 	}
-	for _, name := range projections.Names() {
+	for _, projection := range projections.All() {
 		for {
-			ids := s.due(name, standsBy)
+			ids := s.due(projection.Name, standsBy)
 			if len(ids) == 0 {
 				break
 			}
-			rows, err := s.read.Rows(ctx, name, ids...)
+			rows, err := s.read.Rows(ctx, projection.Name, ids...)
 			if err != nil {
 				return readFailed(err)
 			}
-			came, late := s.arrived(name, ids, rows)
+			came, late := s.arrived(projection.Name, ids, rows)
 			if len(late) > 0 {
-				holds, err := s.read.Holds(ctx, name, late...)
+				holds, err := s.read.Holds(ctx, projection.Name, late...)
 				if err != nil {
 					return readFailed(err)
 				}
-				s.held(name, holds)
+				s.held(projection.Name, holds)
 			}
 			if !standsBy || came <= len(ids)/2 {
 				break
@@ -253,12 +253,12 @@ func (s *standby) holds(ctx context.Context) error {
 	if now.Sub(s.heldAt) < standbyHolds {
 		return nil
 	}
-	for _, name := range projections.Names() {
-		holds, err := s.read.Holds(ctx, name)
+	for _, projection := range projections.All() {
+		holds, err := s.read.Holds(ctx, projection.Name)
 		if err != nil {
 			return readFailed(err)
 		}
-		released := maps.Clone(s.known[name])
+		released := maps.Clone(s.known[projection.Name])
 		var news []projections.Hold
 		for _, h := range holds {
 			if old, known := released[h.OrderID]; !known || old.Version != h.Version {
@@ -267,22 +267,22 @@ func (s *standby) holds(ctx context.Context) error {
 			delete(released, h.OrderID)
 		}
 		if len(released) > 0 {
-			rows, err := s.read.Rows(ctx, name, slices.Collect(maps.Keys(released))...)
+			rows, err := s.read.Rows(ctx, projection.Name, slices.Collect(maps.Keys(released))...)
 			if err != nil {
 				return readFailed(err)
 			}
-			s.positions.tell(name, slices.Collect(maps.Values(rows)), time.Time{})
+			s.positions.tell(projection.Name, slices.Collect(maps.Values(rows)), time.Time{})
 		}
 		for id := range released {
-			delete(s.known[name], id)
+			delete(s.known[projection.Name], id)
 		}
-		if s.known[name] != nil {
-			s.held(name, news)
+		if s.known[projection.Name] != nil {
+			s.held(projection.Name, news)
 			continue
 		}
-		s.known[name] = map[domain.OrderID]projections.Hold{} // at first they are no news
+		s.known[projection.Name] = map[domain.OrderID]projections.Hold{} // at first they are no news
 		for _, h := range holds {
-			s.known[name][h.OrderID] = h
+			s.known[projection.Name][h.OrderID] = h
 		}
 	}
 	s.heldAt = now

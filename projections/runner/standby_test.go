@@ -86,7 +86,7 @@ func TestAHoldThatAnotherProcessReleasesIsTold(t *testing.T) {
 	row := w.Row(sick)
 	row.Version = 2 // by a process whose code can read it
 	err := w.Read.Write(t.Context(), projections.Batch{
-		Projection: projections.OrderList, Epoch: w.Epoch(), Rows: []projections.Row{row}, Released: []domain.OrderID{sick},
+		Key: projections.KeyOf(projections.OrderList), Epoch: w.Epoch(), Rows: []projections.Row{row}, Released: []domain.OrderID{sick},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -206,9 +206,9 @@ func TestAReadStoreThatComesBackIsFollowedAgain(t *testing.T) {
 		time.Sleep(time.Minute) // no backoff is longer than half of it
 		synctest.Wait()
 		for n, p := range all {
-			for _, name := range projections.Names() { // whoever writes the rows now
-				if told := slices.Compact(p.versionsOf(name, id)); !slices.Equal(told, []int{1}) {
-					t.Errorf("process %d told of %s: %v", n, name, told)
+			for _, projection := range projections.All() { // whoever writes the rows now
+				if told := slices.Compact(p.versionsOf(projection.Name, id)); !slices.Equal(told, []int{1}) {
+					t.Errorf("process %d told of %s: %v", n, projection.Name, told)
 				}
 			}
 		}

@@ -84,8 +84,8 @@ func (t *tail) begin(ctx context.Context) {
 	}
 	var from eventstore.Cursor
 	states, err := t.read.States(ctx)
-	for i, name := range projections.Names() {
-		if at := states[name].Checkpoint; i == 0 {
+	for i, projection := range projections.All() {
+		if at := states[projection.Key()].Checkpoint; i == 0 {
 			from = at
 		} else if err == nil {
 			from, err = t.events.Earlier(orders.Category, from, at)

@@ -129,9 +129,9 @@ func TestAFeedThatFailsIsSaidAndNudgesGoOn(t *testing.T) {
 			synctest.Wait()
 			mu.Lock()
 			defer mu.Unlock()
-			for _, name := range projections.Names() {
-				if !strings.Contains(said[name], want) || want == "" && said[name] != "" {
-					t.Errorf("%s says %q, not %q", name, said[name], want)
+			for _, p := range projections.All() {
+				if !strings.Contains(said[p.Name], want) || want == "" && said[p.Name] != "" {
+					t.Errorf("%s says %q, not %q", p.Name, said[p.Name], want)
 				}
 			}
 		}

@@ -15,7 +15,8 @@ import (
 
 // worker keeps one projection up with the log.
 type worker struct {
-	name      string
+	key       projections.Key
+	name      string // of the key
 	fold      func(domain.Codec, projections.Row, []eventstore.Record) (projections.Row, *orders.Hold, error)
 	tail      *tail
 	read      projections.Store
@@ -39,7 +40,7 @@ type worker struct {
 func newWorker(
 	p projections.Projection, t *tail, read projections.Store, e *elector, at *positions, opts Options,
 ) *worker {
-	return &worker{name: p.Name, fold: p.Fold, tail: t, read: read, opts: opts, elector: e, positions: at, nudges: newNudges()}
+	return &worker{key: p.Key(), name: p.Name, fold: p.Fold, tail: t, read: read, opts: opts, elector: e, positions: at, nudges: newNudges()}
 }
 
 // run works while the lease is held, and sleeps while it is not.
@@ -125,7 +126,7 @@ func (w *worker) beat(ctx context.Context) error {
 	now := w.opts.Clock().UTC().Truncate(time.Microsecond)
 	w.beatAt = now
 	state := projections.State{
-		Projection: w.name, Phase: projections.Running, Reason: w.reason, Checkpoint: w.checkpoint, HeartbeatAt: now, Rate: w.meter.rate(now),
+		Key: w.key, Phase: projections.Running, Reason: w.reason, Checkpoint: w.checkpoint, HeartbeatAt: now, Rate: w.meter.rate(now),
 		Holder: w.elector.me, Epoch: w.term.epoch,
 	}
 	err := w.read.Beat(ctx, state)
@@ -260,7 +261,7 @@ func (w *worker) load(ctx context.Context) (moved int, err error) {
 	if err != nil {
 		return 0, readFailed(err)
 	}
-	if stored := states[w.name].Checkpoint; stored == "" || stored != w.checkpoint {
+	if stored := states[w.key].Checkpoint; stored == "" || stored != w.checkpoint {
 		w.checkpoint = stored
 		w.positions.forget(w.name)
 	}

@@ -135,8 +135,8 @@ func (w *World) Step(p *runner.Projector) int {
 func (w *World) Versions(id domain.OrderID) [2]int {
 	w.T.Helper()
 	var at [2]int
-	for i, name := range projections.Names() {
-		versions, err := w.Read.Versions(w.T.Context(), name, id)
+	for i, projection := range projections.All() {
+		versions, err := w.Read.Versions(w.T.Context(), projection.Name, id)
 		if err != nil {
 			w.T.Fatal(err)
 		}

@@ -63,7 +63,7 @@ func TestTheLogIsMovedBesideTheCommits(t *testing.T) {
 		if log, moved, err := s.mover.checkpoint("NOOP"); err != nil || log-moved < 2*movedPages {
 			t.Fatalf("%d of %d pages are moved, %v", moved, log, err)
 		}
-		if err := s.Beat(t.Context(), projections.State{Projection: projections.OrderList}); err != nil {
+		if err := s.Beat(t.Context(), projections.State{Key: projections.KeyOf(projections.OrderList)}); err != nil {
 			t.Fatal(err)
 		}
 		for began := time.Now(); ; {

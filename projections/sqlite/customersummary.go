@@ -157,7 +157,7 @@ func changeCustomer(w *write, id string, changes []change[projections.CustomerOr
 	if found {
 		return w.exec(`UPDATE customers SET orders = ?, created = ?, confirmed = ?, cancelled = ?, last = ? WHERE no = ?`, append(values, no)...)
 	}
-	words = projections.Key(id)
+	words = projections.JoinedWords(id)
 	no, err = w.insert(`INSERT INTO customers (orders, created, confirmed, cancelled, last, id, words) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 		append(values, id, words)...)
 	if err != nil {

@@ -166,14 +166,14 @@ func TestEveryOperationOfAProjectionFails(t *testing.T) {
 // noneAhead wants no row to be newer than its order; rows that cannot be read are none.
 func (s *shop) noneAhead(read *sqlite.Store) {
 	s.t.Helper()
-	for _, name := range projections.Names() {
+	for _, projection := range projections.All() {
 		for order, head := range s.heads {
-			versions, err := read.Versions(context.Background(), name, idOf(order))
+			versions, err := read.Versions(context.Background(), projection.Name, idOf(order))
 			if err != nil && fault.KindOf(err) != fault.Unavailable {
 				s.t.Error(err)
 			}
 			if v := versions[idOf(order)]; v > head {
-				s.t.Errorf("%s is at %d in %s, and its head is %d", idOf(order), v, name, head)
+				s.t.Errorf("%s is at %d in %s, and its head is %d", idOf(order), v, projection.Name, head)
 			}
 		}
 	}

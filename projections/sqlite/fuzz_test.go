@@ -96,7 +96,7 @@ func FuzzSearch(f *testing.F) {
 			{CustomerID: name, Status: domain.Created, Total: row.Total},
 		}}
 		for projection, r := range map[string]projections.Row{projections.OrderList: row, projections.CustomerOrderSummary: sum} {
-			if err := s.Write(t.Context(), projections.Batch{Projection: projection, Rows: []projections.Row{r}}); err != nil {
+			if err := s.Write(t.Context(), projections.Batch{Key: projections.KeyOf(projection), Rows: []projections.Row{r}}); err != nil {
 				t.Fatal(err)
 			}
 		}

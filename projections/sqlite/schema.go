@@ -46,13 +46,16 @@ func schema() (all string) {
 
 const stateSchema = `
 CREATE TABLE projections (
-	name        TEXT    PRIMARY KEY,
+	name        TEXT    NOT NULL,
+	generation  INTEGER NOT NULL,
+	part        INTEGER NOT NULL,
 	phase       TEXT    NOT NULL DEFAULT '',
 	reason      TEXT    NOT NULL DEFAULT '',
 	heartbeatAt INTEGER NOT NULL DEFAULT -62135596800000000,
 	rate        REAL    NOT NULL DEFAULT 0,
 	checkpoint  TEXT    NOT NULL DEFAULT '',
-	holder      TEXT    NOT NULL DEFAULT ''
+	holder      TEXT    NOT NULL DEFAULT '',
+	PRIMARY KEY (name, generation, part)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE lease (
 	one      INTEGER PRIMARY KEY CHECK (one = 1),
@@ -63,11 +66,13 @@ CREATE TABLE lease (
 INSERT INTO lease VALUES (1, '', 0, 0);
 CREATE TABLE holds (
 	projection TEXT    NOT NULL,
+	generation INTEGER NOT NULL,
+	part       INTEGER NOT NULL,
 	id         TEXT    NOT NULL,
 	version    INTEGER NOT NULL,
 	reason     TEXT    NOT NULL,
 	since      INTEGER NOT NULL,
-	PRIMARY KEY (projection, id)
+	PRIMARY KEY (projection, generation, part, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX holds_oldest ON holds (since, projection, id);
 `

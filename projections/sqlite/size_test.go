@@ -26,7 +26,7 @@ func sized(t *testing.T, path string, n int) *Store {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	batch, sums := projections.Batch{Projection: projections.OrderList}, projections.Batch{Projection: projections.CustomerOrderSummary}
+	batch, sums := projections.Batch{Key: projections.KeyOf(projections.OrderList)}, projections.Batch{Key: projections.KeyOf(projections.CustomerOrderSummary)}
 	customers := []string{"ada", "bob", "zoe"}
 	for i := range n {
 		at := longAgo.Add(time.Duration(i) * time.Hour)
@@ -46,7 +46,7 @@ func sized(t *testing.T, path string, n int) *Store {
 		t.Fatal(err)
 	}
 	for chunk := range slices.Chunk(batch.Rows, projections.BatchOrders) {
-		if err := s.Write(t.Context(), projections.Batch{Projection: batch.Projection, Rows: chunk}); err != nil {
+		if err := s.Write(t.Context(), projections.Batch{Key: batch.Key, Rows: chunk}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -207,7 +207,7 @@ func TestASecondHasSoManyPlaces(t *testing.T) {
 	}
 	put := func(id domain.OrderID, at time.Time) error {
 		row := projections.OrderRow{ID: id, CustomerID: "ada", Status: domain.Created, Total: domain.Money{Currency: "EUR"}, CreatedAt: at, Version: 1}
-		return s.Write(t.Context(), projections.Batch{Projection: projections.OrderList, Rows: []projections.Row{row}})
+		return s.Write(t.Context(), projections.Batch{Key: projections.KeyOf(projections.OrderList), Rows: []projections.Row{row}})
 	}
 	if err := put("00000001-0000-4000-8000-000000000001", longAgo.Add(999*time.Millisecond)); err != nil {
 		t.Errorf("the last place: %v", err)
@@ -277,7 +277,7 @@ func TestANumberFollowsTheStatus(t *testing.T) {
 				rows = append(rows, *r)
 			}
 		}
-		if err := s.Write(t.Context(), projections.Batch{Projection: projections.OrderList, Rows: rows}); err != nil {
+		if err := s.Write(t.Context(), projections.Batch{Key: projections.KeyOf(projections.OrderList), Rows: rows}); err != nil {
 			t.Fatal(err)
 		}
 		want := map[domain.Status]int{all.Rows[0].Status: 2}
@@ -311,7 +311,7 @@ func TestARowMovesWithItsCreation(t *testing.T) {
 	oldest := rows.Rows[2]
 	for _, at := range []time.Time{longAgo.AddDate(1, 0, 0), longAgo.AddDate(-2, 0, 0), time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC), longAgo.AddDate(2, 0, 0)} {
 		oldest.CreatedAt, oldest.Version = at, oldest.Version+1
-		if err := s.Write(t.Context(), projections.Batch{Projection: projections.OrderList, Rows: []projections.Row{oldest}}); err != nil {
+		if err := s.Write(t.Context(), projections.Batch{Key: projections.KeyOf(projections.OrderList), Rows: []projections.Row{oldest}}); err != nil {
 			t.Fatal(err)
 		}
 		want := 2

@@ -18,10 +18,10 @@ func (s *Store) Write(ctx context.Context, b projections.Batch) error {
 // Beat is projections.Store's.
 func (s *Store) Beat(ctx context.Context, state projections.State) error {
 	return s.fenced(ctx, state.Epoch, func(w *write) error {
-		return w.exec(`INSERT INTO projections (name, phase, reason, heartbeatAt, rate, holder) VALUES (?, ?, ?, ?, ?, ?)
-			ON CONFLICT (name) DO UPDATE SET phase = excluded.phase, reason = excluded.reason, heartbeatAt = excluded.heartbeatAt,
+		return w.exec(`INSERT INTO projections (name, generation, part, phase, reason, heartbeatAt, rate, holder) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (name, generation, part) DO UPDATE SET phase = excluded.phase, reason = excluded.reason, heartbeatAt = excluded.heartbeatAt,
 				rate = excluded.rate, holder = excluded.holder`,
-			state.Projection, string(state.Phase), state.Reason, micros(state.HeartbeatAt), state.Rate, state.Holder)
+			state.Projection, state.Generation, state.Part, string(state.Phase), state.Reason, micros(state.HeartbeatAt), state.Rate, state.Holder)
 	})
 }
 
@@ -165,13 +165,14 @@ func (w *write) batch(b projections.Batch) error {
 		return err
 	}
 	for _, h := range b.Holds {
-		if err := w.exec(`INSERT OR REPLACE INTO holds (projection, id, version, reason, since) VALUES (?, ?, ?, ?, ?)`,
-			b.Projection, string(h.OrderID), h.Version, h.Reason, micros(h.Since)); err != nil {
+		if err := w.exec(`INSERT OR REPLACE INTO holds (projection, generation, part, id, version, reason, since) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+			b.Projection, b.Generation, b.Part, string(h.OrderID), h.Version, h.Reason, micros(h.Since)); err != nil {
 			return err
 		}
 	}
 	for _, id := range b.Released {
-		if err := w.exec(`DELETE FROM holds WHERE projection = ? AND id = ?`, b.Projection, string(id)); err != nil {
+		if err := w.exec(`DELETE FROM holds WHERE projection = ? AND generation = ? AND part = ? AND id = ?`,
+			b.Projection, b.Generation, b.Part, string(id)); err != nil {
 			return err
 		}
 	}
@@ -179,12 +180,13 @@ func (w *write) batch(b projections.Batch) error {
 		return nil
 	}
 	var stored string
-	if _, err := w.one(`SELECT checkpoint FROM projections WHERE name = ?`, []any{b.Projection}, &stored); err != nil {
+	if _, err := w.one(`SELECT checkpoint FROM projections WHERE name = ? AND generation = ? AND part = ?`,
+		[]any{b.Projection, b.Generation, b.Part}, &stored); err != nil {
 		return err
 	}
 	if !b.Continues(eventstore.Cursor(stored)) {
 		return projections.Moved()
 	}
-	return w.exec(`INSERT INTO projections (name, checkpoint) VALUES (?, ?)
-		ON CONFLICT (name) DO UPDATE SET checkpoint = excluded.checkpoint`, b.Projection, string(b.Checkpoint))
+	return w.exec(`INSERT INTO projections (name, generation, part, checkpoint) VALUES (?, ?, ?, ?)
+		ON CONFLICT (name, generation, part) DO UPDATE SET checkpoint = excluded.checkpoint`, b.Projection, b.Generation, b.Part, string(b.Checkpoint))
 }

@@ -148,17 +148,17 @@ func (v *verification) rows(ids []domain.OrderID) (map[string]map[domain.OrderID
 	if len(ids) == 0 {
 		return rows, held, nil
 	}
-	for _, name := range projections.Names() {
+	for _, projection := range projections.All() {
 		var err error
-		if rows[name], err = v.read.Rows(v.ctx, name, ids...); err != nil {
+		if rows[projection.Name], err = v.read.Rows(v.ctx, projection.Name, ids...); err != nil {
 			return nil, nil, err
 		}
-		holds, err := v.read.Holds(v.ctx, name, ids...)
+		holds, err := v.read.Holds(v.ctx, projection.Name, ids...)
 		if err != nil {
 			return nil, nil, err
 		}
 		for i, h := range holds {
-			held[lateRow{name, h.OrderID}] = &holds[i]
+			held[lateRow{projection.Name, h.OrderID}] = &holds[i]
 		}
 	}
 	return rows, held, nil

@@ -96,7 +96,7 @@ func TestVerifyNamesEveryCorruption(t *testing.T) {
 
 		{`UPDATE holds SET version = version + 1 WHERE projection = 'order_list'`, orders, "", "hold"},
 		{`DELETE FROM holds WHERE projection = 'order_list'`, orders, "", "version"},
-		{`INSERT INTO holds SELECT projection, '` + string(order) + `', version, reason, since FROM holds WHERE projection = 'order_list'`,
+		{`INSERT INTO holds SELECT projection, generation, part, '` + string(order) + `', version, reason, since FROM holds WHERE projection = 'order_list'`,
 			orders, string(order), "hold"},
 	} {
 		t.Run(c.statement, func(t *testing.T) {

@@ -137,14 +137,14 @@ func (s *Server) receiptOf(ctx context.Context, result orders.Result) wire.Recei
 	}
 	justMade := !result.Repeat && result.Records[0].Version == 1
 	arrived := s.projector.Positions(result.OrderID, last.Version)
-	for _, name := range projections.Names() {
-		row := s.projector.Newest(ctx, name, result.OrderID, justMade)
+	for _, projection := range projections.All() {
+		row := s.projector.Newest(ctx, projection.Name, result.OrderID, justMade)
 		p := wire.ReceiptProjection{Version: wire.OrNull(row), Current: row >= result.Version}
-		if took, ok := tookOf(arrived[name], last); ok && p.Current {
+		if took, ok := tookOf(arrived[projection.Name], last); ok && p.Current {
 			ms := wire.Millis(took)
 			p.MS = &ms
 		}
-		receipt.Projections[name] = p
+		receipt.Projections[projection.Name] = p
 	}
 	receipt.Searchable = receipt.Projections[projections.OrderList].Current // a row of the embedded engine is searchable when it is there
 	return receipt

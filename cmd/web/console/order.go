@@ -53,8 +53,8 @@ func (s *Server) order(r *http.Request, q *input.Query) (answer, error) {
 	m.Receipt = s.pageReceipt(r.Context(), stream, after)
 	stamps := map[string]wire.Stamp{}
 	if input.WantsJSON(r) {
-		for _, name := range projections.Names() {
-			stamps[name] = wire.StampOf(s.freshness.rowStamp(r.Context(), name, stream.Records[len(stream.Records)-1]))
+		for _, projection := range projections.All() {
+			stamps[projection.Name] = wire.StampOf(s.freshness.rowStamp(r.Context(), projection.Name, stream.Records[len(stream.Records)-1]))
 		}
 	}
 	return s.orderAnswer(stream, m, stamps), nil
@@ -120,13 +120,13 @@ func (s *Server) pageReceipt(ctx context.Context, stream orders.Stream, after in
 	}
 	r := stream.Records[version-1]
 	receipt := &views.Receipt{OrderID: orders.IDOf(r.Stream), Version: version, Stored: after > 0, At: r.StoredAt}
-	for _, name := range projections.Names() {
-		tick := views.Tick{Projection: name, Arrived: s.freshness.rowVersion(ctx, name, orders.IDOf(r.Stream)) >= version, Took: -1}
+	for _, projection := range projections.All() {
+		tick := views.Tick{Projection: projection.Name, Arrived: s.freshness.rowVersion(ctx, projection.Name, orders.IDOf(r.Stream)) >= version, Took: -1}
 		if !tick.Arrived {
-			tick.Stamp = s.freshness.rowStamp(ctx, name, r)
+			tick.Stamp = s.freshness.rowStamp(ctx, projection.Name, r)
 			tick.Arrived = tick.Stamp.State == projections.StampCurrent
 		}
-		if took, ok := s.timeline.took(name, r); ok {
+		if took, ok := s.timeline.took(projection.Name, r); ok {
 			tick.Took = took
 		}
 		receipt.Ticks = append(receipt.Ticks, tick)

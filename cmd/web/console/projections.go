@@ -33,10 +33,10 @@ func (s *Server) projection(r *http.Request, q *input.Query) (answer, error) {
 		return answer{}, err
 	}
 	name := r.PathValue("name")
-	if !slices.Contains(projections.Names(), name) {
+	i := slices.IndexFunc(projections.All(), func(p projections.Projection) bool { return p.Name == name }) // which is also the order of a look
+	if i < 0 {
 		return answer{}, fault.Errorf(fault.NotFound, "There is no projection “%s”.", input.Clip(name))
 	}
-	i := slices.Index(projections.Names(), name) // which is also the order of a look
 	st, list := s.freshness.statuses(r.Context())[i], s.projectionsOf(r.Context())
 	m := views.ProjectionPage{
 		Card: s.freshness.cards(r.Context())[i], Holder: st.Holder, Cursor: string(st.Cursor), Holds: st.Holds, MoreHolds: len(st.Holds) == projections.MaxHolds,

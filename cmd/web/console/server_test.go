@@ -456,7 +456,7 @@ func (away) Totals(context.Context, time.Time, time.Time) (projections.Totals, e
 	return projections.Totals{}, errAway()
 }
 
-func (away) States(context.Context) (map[string]projections.State, error) { return nil, errAway() }
+func (away) States(context.Context) (map[projections.Key]projections.State, error) { return nil, errAway() }
 
 func (away) Holds(context.Context, string, ...domain.OrderID) ([]projections.Hold, error) {
 	return nil, errAway()
@@ -620,8 +620,8 @@ func TestCustomerOfAHeldOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := c.options.Read.Write(t.Context(), projections.Batch{
-		Projection: projections.CustomerOrderSummary, Epoch: lease.Epoch, Holds: []projections.Hold{
-			{Projection: projections.CustomerOrderSummary, OrderID: id, Version: 2, Reason: "Unknown event type.", Since: time.Now()},
+		Key: projections.KeyOf(projections.CustomerOrderSummary), Epoch: lease.Epoch, Holds: []projections.Hold{
+			{Key: projections.KeyOf(projections.CustomerOrderSummary), OrderID: id, Version: 2, Reason: "Unknown event type.", Since: time.Now()},
 		},
 	}); err != nil {
 		t.Fatal(err)
@@ -645,8 +645,8 @@ func TestReceiptSaysWhyItWaits(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := c.options.Read.Write(t.Context(), projections.Batch{
-		Projection: projections.OrderList, Epoch: lease.Epoch, Holds: []projections.Hold{
-			{Projection: projections.OrderList, OrderID: domain.OrderID(id), Version: 2, Reason: "Unknown event type.", Since: time.Now()},
+		Key: projections.KeyOf(projections.OrderList), Epoch: lease.Epoch, Holds: []projections.Hold{
+			{Key: projections.KeyOf(projections.OrderList), OrderID: domain.OrderID(id), Version: 2, Reason: "Unknown event type.", Since: time.Now()},
 		},
 	}); err != nil {
 		t.Fatal(err)
@@ -665,7 +665,7 @@ func TestHoldReachesPages(t *testing.T) {
 	c := openConsole(t)
 	ws := c.dial()
 	watch(t, ws, "orders")
-	c.s.news.held(projections.Hold{Projection: projections.OrderList, OrderID: "5a054c39-661d-5b6b-9a7a-b0fe46e5bf18", Version: 2})
+	c.s.news.held(projections.Hold{Key: projections.KeyOf(projections.OrderList), OrderID: "5a054c39-661d-5b6b-9a7a-b0fe46e5bf18", Version: 2})
 	readFrames(t, ws, func(f frameJSON) bool { return f.Type == "resync" })
 }
 

@@ -47,9 +47,9 @@ func (t timeline) entry(r eventstore.Record, reference string) views.TimelineEnt
 	if facts, err := t.codec.Decode(orders.RawOf(r)); err == nil {
 		h.Facts = facts
 	}
-	for _, name := range projections.Names() {
-		if took, ok := t.took(name, r); ok {
-			h.Arrivals = append(h.Arrivals, views.Arrival{Projection: name, Took: took})
+	for _, projection := range projections.All() {
+		if took, ok := t.took(projection.Name, r); ok {
+			h.Arrivals = append(h.Arrivals, views.Arrival{Projection: projection.Name, Took: took})
 		}
 	}
 	return h

@@ -146,8 +146,8 @@ func (im Importer) AwaitRows(ctx context.Context, report Report) error {
 
 func (im Importer) await(ctx context.Context, want map[domain.OrderID]int) error {
 	missing := map[string]map[domain.OrderID]int{}
-	for _, name := range projections.Names() {
-		missing[name] = maps.Clone(want)
+	for _, projection := range projections.All() {
+		missing[projection.Name] = maps.Clone(want)
 	}
 	var looked time.Time
 	patience := im.Clock().Add(arrivalPatience)

@@ -367,7 +367,7 @@ func (r gatedRows) Customer(ctx context.Context, id string) (projections.Custome
 	return answer(ctx, r, func(ctx context.Context) (projections.CustomerRow, error) { return r.Store.Customer(ctx, id) })
 }
 
-func (r gatedRows) States(ctx context.Context) (map[string]projections.State, error) {
+func (r gatedRows) States(ctx context.Context) (map[projections.Key]projections.State, error) {
 	return answer(ctx, r, r.Store.States)
 }
 

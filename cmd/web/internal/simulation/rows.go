@@ -22,7 +22,7 @@ type Table struct {
 	tables map[string]*table // by projection
 	words  map[domain.OrderID]orderWords
 	holds  map[heldOrder]projections.Hold
-	states map[string]projections.State
+	states map[projections.Key]projections.State
 	lease  projections.Lease
 }
 
@@ -41,14 +41,14 @@ type orderWords struct {
 }
 
 type heldOrder struct {
-	projection string
-	id         domain.OrderID
+	projections.Key
+	id domain.OrderID
 }
 
 // NewTable is an empty read store.
 func NewTable() *Table {
 	t := &Table{
-		tables: map[string]*table{}, words: map[domain.OrderID]orderWords{}, holds: map[heldOrder]projections.Hold{}, states: map[string]projections.State{},
+		tables: map[string]*table{}, words: map[domain.OrderID]orderWords{}, holds: map[heldOrder]projections.Hold{}, states: map[projections.Key]projections.State{},
 	}
 	for _, p := range projections.All() {
 		t.tables[p.Name] = &table{p, map[domain.OrderID]projections.Row{}, map[string]projections.Sum{}, map[string]bool{}}
@@ -102,7 +102,7 @@ func (h *rowsHandle) writeUpTo(ctx context.Context, b projections.Batch, steps i
 	if b.Epoch < h.lease.Epoch {
 		return projections.Stale()
 	}
-	if !b.Continues(h.states[b.Projection].Checkpoint) {
+	if !b.Continues(h.states[b.Key].Checkpoint) {
 		return projections.Moved()
 	}
 	for i, step := range h.steps(b) {
@@ -122,17 +122,17 @@ func (r *Table) steps(b projections.Batch) []func() {
 	}
 	do = append(do, t.add, func() {
 		for _, hold := range b.Holds {
-			r.holds[heldOrder{b.Projection, hold.OrderID}] = hold
+			r.holds[heldOrder{b.Key, hold.OrderID}] = hold
 		}
 		for _, id := range b.Released {
-			delete(r.holds, heldOrder{b.Projection, id})
+			delete(r.holds, heldOrder{b.Key, id})
 		}
 	})
 	if b.Checkpoint != "" {
 		do = append(do, func() {
-			state := r.states[b.Projection]
-			state.Projection, state.Checkpoint = b.Projection, b.Checkpoint
-			r.states[b.Projection] = state
+			state := r.states[b.Key]
+			state.Key, state.Checkpoint = b.Key, b.Checkpoint
+			r.states[b.Key] = state
 		})
 	}
 	return do
@@ -155,7 +155,7 @@ func (r *Table) put(t *table, row projections.Row) {
 	if row, ok := row.(projections.OrderRow); ok {
 		r.words[row.ID] = orderWords{
 			all:  slices.Concat(projections.Words(row.Reference), projections.Words(string(row.ID)), projections.Words(row.CustomerID), row.Words),
-			keys: []string{projections.Key(row.Reference), projections.Key(string(row.ID))},
+			keys: []string{projections.JoinedWords(row.Reference), projections.JoinedWords(string(row.ID))},
 		}
 	}
 }
@@ -192,8 +192,8 @@ func (h *rowsHandle) Beat(ctx context.Context, state projections.State) error {
 	if state.Epoch < h.lease.Epoch {
 		return projections.Stale()
 	}
-	state.Checkpoint, state.Epoch = h.states[state.Projection].Checkpoint, 0
-	h.states[state.Projection] = state
+	state.Checkpoint, state.Epoch = h.states[state.Key].Checkpoint, 0
+	h.states[state.Key] = state
 	return nil
 }
 
@@ -355,7 +355,7 @@ func none() map[domain.Status]int {
 }
 
 // States is projections.Reader's.
-func (h *rowsHandle) States(ctx context.Context) (map[string]projections.State, error) {
+func (h *rowsHandle) States(ctx context.Context) (map[projections.Key]projections.State, error) {
 	if err := h.enter(ctx); err != nil {
 		return nil, err
 	}
@@ -420,7 +420,7 @@ func (h *rowsHandle) Orders(ctx context.Context, q projections.OrderQuery) (proj
 		return projections.OrderPage{}, err
 	}
 	defer h.mu.Unlock()
-	asked, key := projections.Words(q.Text), projections.Key(q.Text)
+	asked, key := projections.Words(q.Text), projections.JoinedWords(q.Text)
 	byStatus := none()
 	var found []placedOrder
 	for _, row := range h.tables[projections.OrderList].rows {
