@@ -27,7 +27,7 @@ func arrows() map[string][]string {
 		"domain":                 {"fault"},
 		"eventstore":             {"fault"},
 		"eventstore/sqlite":      {"fault", "eventstore"},
-		"eventstore/dynamo":      {"fault", "eventstore"},
+		"eventstore/dynamo":      {"fault", "eventstore", "internal/waiting"},
 		"eventstore/storetest":   {"fault", "eventstore"},
 		"orders":                 {"fault", "eventstore", "domain"},
 		"orders/orderstest":      {"fault", "eventstore", "eventstore/storetest", "orders", "domain"},

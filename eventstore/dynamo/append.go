@@ -20,6 +20,7 @@ import (
 
 	"headway/eventstore"
 	"headway/fault"
+	"headway/internal/waiting"
 )
 
 // Append is eventstore.Store's: one TransactWriteItems, and no other request unless its answer is a refusal or does not arrive.
@@ -140,7 +141,7 @@ func (s *Store) append(ctx context.Context, c *command) ([]eventstore.Record, er
 				c.again = c.records[0].StoredAt.UnixMicro()
 			}
 		}
-		if pause(ctx, backoff(attempt)) != nil {
+		if waiting.Pause(ctx, backoff(attempt)) != nil {
 			if c.unsure {
 				return nil, fault.Unreachable(err, unknownOutcome)
 			}
@@ -360,7 +361,7 @@ func (s *Store) between(ctx context.Context, n note) ([]eventstore.Record, error
 		if attempt == settleTries {
 			return nil, fmt.Errorf("command %s of order %s has %d events of %d", n.command, n.stream, len(found), n.last-n.first+1)
 		}
-		if err := pause(ctx, settlePause); err != nil {
+		if err := waiting.Pause(ctx, settlePause); err != nil {
 			return nil, err
 		}
 	}

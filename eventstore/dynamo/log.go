@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"headway/fault"
+	"headway/internal/waiting"
 )
 
 // layout is the number of what this program writes. 1 knew no other category than the first, and had no item of the log.
@@ -61,7 +62,7 @@ func (s *Store) readLog(ctx context.Context) (logItem, error) {
 			return logItem{}, fault.Unreachable(err, unwritable)
 		}
 		if err != nil { // another process was faster, or is about to be
-			if err := pause(ctx, backoff(attempt)); err != nil {
+			if err := waiting.Pause(ctx, backoff(attempt)); err != nil {
 				return logItem{}, readFailed(ctx, err)
 			}
 		}

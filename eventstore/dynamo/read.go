@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"headway/eventstore"
+	"headway/internal/waiting"
 )
 
 const (
@@ -45,7 +46,7 @@ func (s *Store) Read(ctx context.Context, id eventstore.StreamID, after int) ([]
 		if whole(found, after) || attempt == settleTries {
 			return recordsOf(found), nil
 		}
-		if err := pause(bounded, settlePause); err != nil {
+		if err := waiting.Pause(bounded, settlePause); err != nil {
 			return nil, readFailed(ctx, err)
 		}
 	}
@@ -175,7 +176,7 @@ func (s *Store) batchGet(ctx context.Context, table string, keys []item) ([]item
 			if len(out.Responses[table]) > 0 {
 				attempt = 0 // the engine had no more room in one answer, or a little too much to do
 			}
-			if err := pause(ctx, backoff(attempt)); err != nil {
+			if err := waiting.Pause(ctx, backoff(attempt)); err != nil {
 				return err
 			}
 		}

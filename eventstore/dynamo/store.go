@@ -27,18 +27,20 @@ import (
 
 	"headway/eventstore"
 	"headway/fault"
+	"headway/internal/waiting"
 )
 
 // The bounds of one store.
 const (
-	Shards         = 16               // partitions of every index; a bare type or correlation id would be one hot partition
-	AppendTimeout  = 10 * time.Second // an append that is not definite by then is Unavailable
-	ReadTimeout    = 10 * time.Second // any other call, with all its pages and retries
-	CountTimeout   = 10 * time.Minute // counting all orders, with which a walk begins: 10,000,000 of them are 2 GB
-	AttemptTimeout = 3 * time.Second  // one HTTP request
-	MaxAttempts    = 8                // of one request, while the retry quota of the SDK lasts
-	MaxBackoff     = time.Second      // between two attempts
-	MaxConns       = 128              // idle connections that are kept
+	Shards         = 16                    // partitions of every index; a bare type or correlation id would be one hot partition
+	AppendTimeout  = 10 * time.Second      // an append that is not definite by then is Unavailable
+	ReadTimeout    = 10 * time.Second      // any other call, with all its pages and retries
+	CountTimeout   = 10 * time.Minute      // counting all orders, with which a walk begins: 10,000,000 of them are 2 GB
+	AttemptTimeout = 3 * time.Second       // one HTTP request
+	MaxAttempts    = 8                     // of one request, while the retry quota of the SDK lasts
+	MinBackoff     = 25 * time.Millisecond // between the first two attempts
+	MaxBackoff     = time.Second           // between two attempts
+	MaxConns       = 128                   // idle connections that are kept
 )
 
 // What a person reads when the store cannot do it.
@@ -167,10 +169,9 @@ func connect(ctx context.Context, options Options) (*dynamodb.Client, error) {
 	}), nil
 }
 
-// backoff grows from 25 ms, with full jitter.
+// backoff is how long to wait after an attempt, counted from 0.
 func backoff(attempt int) time.Duration {
-	ceiling := min(MaxBackoff, 25*time.Millisecond<<min(max(attempt, 0), 10))
-	return time.Duration(rand.Int64N(int64(ceiling)) + 1) //nolint:gosec // a jitter is no secret
+	return waiting.Backoff{First: MinBackoff, Most: MaxBackoff}.FullJitter(attempt+1, rand.Float64()) //nolint:gosec // a jitter is no secret
 }
 
 // check refuses tables that are missing or different, and a clock that is not the engine's.
@@ -241,18 +242,6 @@ func readFailed(caller context.Context, err error) error {
 		return err
 	}
 	return fault.Unreachable(err, unreadable)
-}
-
-// pause waits, or fails when the context ends first.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }
 
 func pageSize(limit int) int {

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"headway/fault"
+	"headway/internal/waiting"
 )
 
 // The names in the tables.
@@ -125,7 +126,7 @@ func protect(ctx context.Context, client *dynamodb.Client, t Table) error {
 			}
 			return err
 		}
-		if err := pause(ctx, backoff(attempt+4)); err != nil {
+		if err := waiting.Pause(ctx, backoff(attempt+4)); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -119,6 +120,7 @@ func (o Options) pollAfter(moving bool) time.Duration {
 // Nudge tells the projector that orders have moved, so that it need not wait for the feed. It never blocks, and may be forgotten: the
 // feed is the path that counts.
 func (p *Projector) Nudge(heads ...eventstore.Head) {
+	heads = slices.DeleteFunc(slices.Clone(heads), func(h eventstore.Head) bool { return !p.opts.Part.Has(eventstore.SliceOf(h.Stream)) })
 	p.tail.nudges.add(heads)
 	for _, w := range p.workers {
 		w.nudges.add(heads)

@@ -159,3 +159,26 @@ func TestAFeedThatFailsIsSaidAndNudgesGoOn(t *testing.T) {
 		running.Wait()
 	})
 }
+
+// A process that runs a part of the feed has the rows of the orders in it, whoever tells it of others, and lacks nothing of those.
+func TestAPartIsTheOrdersOfItsSlices(t *testing.T) {
+	w := newWorld(t)
+	half := eventstore.Part{Index: 1, Of: 2}
+	p := runner.New(w.Events, w.Read, runner.Options{Clock: w.Clock, Part: half})
+	var inside, outside int
+	for range 40 {
+		id := w.Create("ada", "", 500)
+		p.Nudge(eventstore.Head{Stream: orders.StreamOf(id), Version: 1})
+		if half.Has(eventstore.SliceOf(orders.StreamOf(id))) {
+			inside++
+		} else {
+			outside++
+		}
+	}
+	if moved := w.Step(p); moved != 2*inside || inside == 0 || outside == 0 {
+		t.Errorf("%d rows of %d orders in the part and %d beside it", moved, inside, outside)
+	}
+	if lag := lagOf(t, p.Monitor(), w.Now); lag != [2]projections.Lag{} {
+		t.Errorf("it lacks %v", lag)
+	}
+}
