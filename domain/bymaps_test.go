@@ -19,7 +19,7 @@ func DecodeByMaps(c Codec, r Raw) ([]Event, error) {
 	switch {
 	case !slices.Contains(EventTypes(), r.EventType):
 		return nil, fault.Errorf(fault.Invalid, "Unknown event type %s.", quote(r.EventType))
-	case r.SchemaVersion != 1 && r.SchemaVersion != 2:
+	case r.SchemaVersion != 1 && (r.SchemaVersion != 2 || r.EventType == TypeOrderNoteAdded):
 		return nil, fault.Errorf(fault.Invalid, "Unknown schema version %d of %s.", r.SchemaVersion, quote(r.EventType))
 	}
 	d := mapDecoder{historic: r.SchemaVersion == 1, currency: cmp.Or(c.DefaultCurrency, "USD")}
@@ -33,6 +33,8 @@ func DecodeByMaps(c Codec, r Raw) ([]Event, error) {
 		e = d.orderConfirmed(d.parse(r.Data))
 	case TypeOrderCancelled:
 		e = d.orderCancelled(d.parse(r.Data))
+	case TypeOrderNoteAdded:
+		e = OrderNoteAdded{Text: d.text("text", d.object("", d.parse(r.Data), []string{"text"}, nil)["text"])}
 	}
 	if d.err != nil {
 		return nil, d.err

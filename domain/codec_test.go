@@ -59,6 +59,7 @@ func goldenEvents() map[string]domain.Event {
 		"OrderItemAdded.v2": domain.OrderItemAdded{Item: domain.Item{SKU: "POT", Name: "Tea pot", Quantity: 1,
 			Price: domain.Money{Minor: 4000, Currency: "JPY"}}},
 		"OrderConfirmed.v2": domain.OrderConfirmed{},
+		"OrderNoteAdded.v1": domain.OrderNoteAdded{Text: "Ring twice;\n<b>leave</b> it & “wait”"},
 		"OrderCancelled.v2": domain.OrderCancelled{Reason: "Ordered twice,\nby two people"},
 	}
 }

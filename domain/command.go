@@ -3,7 +3,7 @@ package domain
 // Command is what a person asks of one order. Deciding is pure: the same code serves the write path, the preview, the
 // state of each button and the conflict page. Only the types of this package are commands.
 type Command interface {
-	// Kind is the command's stable name: create, add-item, confirm, cancel. It is part of the content hash.
+	// Kind is the command's stable name: create, add-item, confirm, cancel, note. It is part of the content hash.
 	Kind() string
 	// Check looks at the command alone. Invalid, with every wrong field, or nil.
 	Check() error
@@ -17,5 +17,5 @@ type Command interface {
 
 // Commands are the kinds of commands on an order that exists, empty, in the order in which pages and JSON list them. CreateOrder is none of them.
 func Commands() []Command {
-	return []Command{AddItem{}, ConfirmOrder{}, CancelOrder{}}
+	return []Command{AddItem{}, ConfirmOrder{}, CancelOrder{}, AddNote{}}
 }

@@ -9,16 +9,17 @@
 //  3. Items can be added only while the order is created.
 //  4. It can be confirmed only while it is created, so only once.
 //  5. It can be cancelled while it is created or confirmed, always with a reason. Nothing follows a cancellation.
-//  6. One command carries at most 500 items, one order holds at most 10,000 events, one event at most 256 KiB of JSON. Texts are
-//     plain: no control characters (a reason may have line breaks and tabs), no space at either end.
+//  6. A note can be added whatever the status, while the order has fewer than 9,000 events. It changes nothing that another rule looks at.
+//  7. One command carries at most 500 items, one order holds at most 10,000 events, one event at most 256 KiB of JSON. Texts are
+//     plain: no control characters (a reason and a note may have line breaks and tabs), no space at either end.
 //
 // As a table, from the order's status by each command:
 //
-//	            create      add-item    confirm     cancel
-//	(none)      created     not found   not found   not found
-//	created     refused     created     confirmed   cancelled
-//	confirmed   refused     refused     refused     cancelled
-//	cancelled   refused     refused     refused     refused
+//	            create      add-item    confirm     cancel      note
+//	(none)      created     not found   not found   not found   not found
+//	created     refused     created     confirmed   cancelled   created
+//	confirmed   refused     refused     refused     cancelled   confirmed
+//	cancelled   refused     refused     refused     refused     cancelled
 //
 // # How a rule is asked
 //

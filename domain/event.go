@@ -21,6 +21,7 @@ const (
 	TypeOrderItemAdded = "OrderItemAdded"
 	TypeOrderConfirmed = "OrderConfirmed"
 	TypeOrderCancelled = "OrderCancelled"
+	TypeOrderNoteAdded = "OrderNoteAdded"
 )
 
 // OrderCreated begins an order.
@@ -44,10 +45,16 @@ type OrderCancelled struct {
 	Reason string `json:"reason"`
 }
 
+// OrderNoteAdded is a remark; it changes nothing that a rule looks at.
+type OrderNoteAdded struct {
+	Text string `json:"text"`
+}
+
 func (OrderCreated) Type() string   { return TypeOrderCreated }
 func (OrderItemAdded) Type() string { return TypeOrderItemAdded }
 func (OrderConfirmed) Type() string { return TypeOrderConfirmed }
 func (OrderCancelled) Type() string { return TypeOrderCancelled }
+func (OrderNoteAdded) Type() string { return TypeOrderNoteAdded }
 
 func (e OrderCreated) apply(o *Order, from Origin) error {
 	o.Reference, o.CustomerID, o.Currency = e.Reference, e.CustomerID, e.Currency
@@ -70,6 +77,11 @@ func (OrderConfirmed) apply(o *Order, from Origin) error {
 
 func (e OrderCancelled) apply(o *Order, from Origin) error {
 	o.Status, o.CancelledAt, o.CancelReason = Cancelled, from.At, e.Reason
+	return nil
+}
+
+func (e OrderNoteAdded) apply(o *Order, from Origin) error {
+	o.Notes = append(o.Notes, Note{Text: e.Text, Who: from.By, At: from.At, Version: o.Version})
 	return nil
 }
 

@@ -11,6 +11,8 @@ const (
 	MaxReferenceLength = 64
 	MaxNameLength      = 200 // customer ids and product names
 	MaxReasonLength    = 500
+	MaxNoteLength      = 500
+	MaxNotedEvents     = 9_000     // no note is added to an order that has as many events, so that other commands find room
 	MaxAmountLength    = 32        // an amount as it is typed, in bytes
 	MaxEventBytes      = 256 << 10 // the JSON of one event
 )

@@ -208,7 +208,7 @@ func TestThePageOfEvolution(t *testing.T) {
 	sources := read("evolution_test.go") + read("testdata/evolution/shop.jsonl")
 	blocks := regexp.MustCompile("(?s)```(?:go|json)\n(.*?)```").FindAllSubmatch(page, -1)
 	for _, block := range blocks {
-		for _, part := range strings.Split(string(block[1]), "\n…\n") {
+		for part := range strings.SplitSeq(string(block[1]), "\n…\n") {
 			if !strings.Contains(sources, strings.Join(strings.Fields(part), " ")) {
 				t.Errorf("the tests do not have\n%s", part)
 			}

@@ -35,6 +35,14 @@ type Item struct {
 // Total is quantity times price; it fails with Invalid if that does not fit an int64.
 func (i Item) Total() (Money, error) { return i.Price.Times(i.Quantity) }
 
+// Note is a remark that somebody added.
+type Note struct {
+	Text    string
+	Who     string    // the user; may be empty
+	At      time.Time // business time, UTC
+	Version int       // of the event
+}
+
 // Order is the state of one order: the fold of its events. The zero Order is one that does not exist yet.
 type Order struct {
 	ID           OrderID
@@ -49,6 +57,7 @@ type Order struct {
 	ConfirmedAt  time.Time
 	CancelledAt  time.Time
 	CancelReason string
+	Notes        []Note // oldest first
 }
 
 // Exists tells whether the order has been created.
@@ -95,6 +104,6 @@ func inPlace(fact Event, creates, exists bool, version int) error {
 
 // Clone returns a copy that shares no memory with o.
 func (o Order) Clone() Order {
-	o.Items = slices.Clone(o.Items)
+	o.Items, o.Notes = slices.Clone(o.Items), slices.Clone(o.Notes)
 	return o
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"headway/domain"
 	"headway/fault"
 )
@@ -63,20 +65,21 @@ func TestCommandsInEveryPlaceOfAnOrdersLife(t *testing.T) {
 	created := gives(domain.OrderCreated{CustomerID: "ada", Currency: "EUR", Reference: "A-1", Items: []domain.Item{tea()}})
 	added := gives(domain.OrderItemAdded{Item: mug()})
 	cancelled := gives(domain.OrderCancelled{Reason: "No longer wanted"})
+	noted := gives(domain.OrderNoteAdded{Text: "Ring twice"})
 	isCancelled := refused("This order is cancelled already.")
 
 	for _, c := range []struct {
-		given                        string
-		create, add, confirm, cancel answer
+		given                              string
+		create, add, confirm, cancel, note answer
 	}{
-		{"no order", created, noOrder, noOrder, noOrder},
-		{"a created order", twice, added, gives(domain.OrderConfirmed{}), cancelled},
+		{"no order", created, noOrder, noOrder, noOrder, noOrder},
+		{"a created order", twice, added, gives(domain.OrderConfirmed{}), cancelled, noted},
 		{"a confirmed order", twice, refused("Items can be added only while an order is created; this one is confirmed."),
-			refused("This order is confirmed already."), cancelled},
+			refused("This order is confirmed already."), cancelled, noted},
 		{"an order cancelled when created", twice, refused("Items can be added only while an order is created; this one is cancelled."),
-			refused("Only a created order can be confirmed; this one is cancelled."), isCancelled},
+			refused("Only a created order can be confirmed; this one is cancelled."), isCancelled, noted},
 		{"an order cancelled later on", twice, refused("Items can be added only while an order is created; this one is cancelled."),
-			refused("Only a created order can be confirmed; this one is cancelled."), isCancelled},
+			refused("Only a created order can be confirmed; this one is cancelled."), isCancelled, noted},
 	} {
 		for _, when := range []struct {
 			command domain.Command
@@ -86,6 +89,7 @@ func TestCommandsInEveryPlaceOfAnOrdersLife(t *testing.T) {
 			{domain.AddItem{Item: mug()}, c.add},
 			{domain.ConfirmOrder{}, c.confirm},
 			{domain.CancelOrder{Reason: "No longer wanted"}, c.cancel},
+			{domain.AddNote{Text: "Ring twice"}, c.note},
 		} {
 			t.Run(c.given+"/"+when.command.Kind(), func(t *testing.T) {
 				events, err := when.command.Decide(given(t, histories()[c.given]...))
@@ -119,15 +123,17 @@ func TestAnOrderIsTheFoldOfItsEvents(t *testing.T) {
 	for i, e := range []domain.Event{
 		domain.OrderCreated{CustomerID: "ada", Currency: "EUR", Reference: "A-1", Items: []domain.Item{tea()}},
 		domain.OrderItemAdded{Item: mug()}, domain.OrderConfirmed{}, domain.OrderCancelled{Reason: "Ordered twice"},
+		domain.OrderNoteAdded{Text: "Ring twice"},
 	} {
-		if err := o.Apply(orderID, i+1, domain.Origin{At: day(i + 1).In(local)}, e); err != nil {
+		if err := o.Apply(orderID, i+1, domain.Origin{At: day(i + 1).In(local), By: "ada"}, e); err != nil {
 			t.Fatal(err)
 		}
 	}
 	want := domain.Order{
-		ID: orderID, Version: 4, Reference: "A-1", CustomerID: "ada", Currency: "EUR", Status: domain.Cancelled,
+		ID: orderID, Version: 5, Reference: "A-1", CustomerID: "ada", Currency: "EUR", Status: domain.Cancelled,
 		Items: []domain.Item{tea(), mug()}, Total: eur(3298),
 		CreatedAt: day(1), ConfirmedAt: day(3), CancelledAt: day(4), CancelReason: "Ordered twice",
+		Notes: []domain.Note{{Text: "Ring twice", Who: "ada", At: day(5), Version: 5}},
 	}
 	if !reflect.DeepEqual(o, want) {
 		t.Errorf("got  %+v\nwant %+v", o, want)
@@ -247,6 +253,47 @@ func TestCopiesOfAnOrder(t *testing.T) {
 	}
 }
 
+// Notes end before an order does, so that other commands find room.
+func TestNotesEnd(t *testing.T) {
+	for version, want := range map[int]string{
+		domain.MaxNotedEvents - 1: "", domain.MaxNotedEvents: "Notes end at 9,000 events of an order; this one has 9,000.",
+		domain.MaxOrderEvents: "Notes end at 9,000 events of an order; this one has 10,000.",
+	} {
+		o := given(t, histories()["a confirmed order"]...)
+		o.Version = version
+		events, err := domain.AddNote{Text: "x"}.Decide(o)
+		if want == "" && err != nil || want != "" && (fault.KindOf(err) != fault.Refused || fault.Sentence(err) != want || events != nil) {
+			t.Errorf("at version %d: %v", version, err)
+		}
+		if got := domain.ActionsOf(o).Of("note"); got != (domain.Action{Allowed: want == "", Reason: want}) {
+			t.Errorf("at version %d the button says %+v", version, got)
+		}
+	}
+}
+
+// Whoever decides looks at no note: with notes anywhere between the other events, every other command gives what it gave without them.
+func TestANoteChangesNoDecision(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		history := drawHistory(t)
+		var noted []domain.Event
+		for i, e := range history {
+			noted = append(noted, e)
+			for range rapid.IntRange(0, 2).Draw(t, "notes") {
+				noted = append(noted, domain.OrderNoteAdded{Text: rapid.String().Draw(t, "text")})
+			}
+			if !domain.OnlyNotes(noted[len(noted):]) || domain.OnlyNotes(noted[:i+1]) {
+				t.Fatal("what are notes alone?")
+			}
+		}
+		command := drawCommand(t)
+		events, err := command.Decide(fold(t, domain.Order{}, history))
+		other, otherErr := command.Decide(fold(t, domain.Order{}, noted))
+		if !reflect.DeepEqual(events, other) || fault.Sentence(err) != fault.Sentence(otherErr) {
+			t.Fatalf("%s gives %v, %v, and with notes %v, %v", command.Kind(), events, err, other, otherErr)
+		}
+	})
+}
+
 func TestDecidingSharesNoMemoryWithTheCommand(t *testing.T) {
 	command := create()
 	events, err := command.Decide(domain.Order{})
@@ -285,6 +332,7 @@ func TestButtonsSayWhatDecidingSays(t *testing.T) {
 func allowable(t interface{ Fatalf(string, ...any) }) []domain.Command {
 	all := []domain.Command{
 		domain.AddItem{Item: domain.Item{SKU: "A", Name: "A", Quantity: 1, Price: eur(0)}}, domain.ConfirmOrder{}, domain.CancelOrder{Reason: "gone"},
+		domain.AddNote{Text: "gone"},
 	}
 	if got, want := kinds(all), kinds(domain.Commands()); !slices.Equal(got, want) {
 		t.Fatalf("the rules of %v are tested, the commands are %v", got, want)
@@ -305,7 +353,7 @@ func TestNamesOfActions(t *testing.T) {
 	for _, a := range domain.ActionsOf(domain.Order{}) {
 		names = append(names, a.Name)
 	}
-	if want := []string{"addItem", "confirm", "cancel"}; !slices.Equal(names, want) { // JSON and pages know them by these
+	if want := []string{"addItem", "confirm", "cancel", "note"}; !slices.Equal(names, want) { // JSON and pages know them by these
 		t.Errorf("%v, want %v", names, want)
 	}
 	if (domain.ActionsOf(domain.Order{}).Of("rename") != domain.Action{}) {
@@ -385,6 +433,7 @@ func TestEachFieldHasItsBounds(t *testing.T) {
 	quantity := func(n int64) domain.Command { return addWith(func(i *domain.Item) { i.Quantity = n }) }
 	price := func(m domain.Money) domain.Command { return addWith(func(i *domain.Item) { i.Price = m }) }
 	reason := func(s string) domain.Command { return domain.CancelOrder{Reason: s} }
+	note := func(s string) domain.Command { return domain.AddNote{Text: s} }
 	characters := func(n int) string { return strings.Repeat("ß", n) } // two bytes each
 
 	for _, f := range []field{
@@ -458,6 +507,12 @@ func TestEachFieldHasItsBounds(t *testing.T) {
 		{"a reason may have lines and tabs", reason("two\nlines,\tone tab"), "", ""},
 		{"a reason has no other control character", reason("a\x1bb"), "reason", "The reason must be plain text."},
 		{"a reason is not only line breaks", reason("\n\n"), "reason", "The reason must not begin or end with a space."},
+		{"a note is required", note(""), "text", "The note is required."},
+		{"499 characters are a note", note(characters(499)), "", ""},
+		{"500 characters are a note", note(characters(500)), "", ""},
+		{"501 are too many", note(characters(501)), "text", "The note can have at most 500 characters, not 501."},
+		{"a note may have lines and tabs", note("two\nlines,\tone tab"), "", ""},
+		{"a note has no other control character", note("a\x1bb"), "text", "The note must be plain text."},
 		{"a reason is valid UTF-8", reason("a\xc3"), "reason", "The reason must be valid UTF-8."},
 	} {
 		t.Run(f.command.Kind()+": "+f.rule, f.check)

@@ -23,7 +23,7 @@ func drawItem(t *rapid.T) domain.Item {
 }
 
 func drawCommand(t *rapid.T) domain.Command {
-	switch rapid.SampledFrom([]string{"create", "add", "add", "add", "confirm", "cancel"}).Draw(t, "command") {
+	switch rapid.SampledFrom([]string{"create", "add", "add", "add", "confirm", "cancel", "note"}).Draw(t, "command") {
 	case "create":
 		return domain.CreateOrder{
 			CustomerID: rapid.StringN(0, 5, -1).Draw(t, "customer"), Currency: "EUR",
@@ -34,6 +34,8 @@ func drawCommand(t *rapid.T) domain.Command {
 		return domain.AddItem{Item: drawItem(t)}
 	case "confirm":
 		return domain.ConfirmOrder{}
+	case "note":
+		return domain.AddNote{Text: rapid.StringN(0, 5, -1).Draw(t, "text")}
 	}
 	return domain.CancelOrder{Reason: rapid.StringN(0, 5, -1).Draw(t, "reason")}
 }

@@ -73,6 +73,14 @@ func (d *decoder) orderCancelled2() []Event {
 	return []Event{e}
 }
 
+func (d *decoder) orderNoteAdded() []Event {
+	var e OrderNoteAdded
+	for range d.object("", "text") {
+		e.Text = d.text()
+	}
+	return []Event{e}
+}
+
 func (d *decoder) item(price func(*decoder) Money) (item Item) {
 	for name := range d.object("", "sku", "name", "quantity", "price") {
 		switch name {

@@ -33,6 +33,7 @@ var today = Table{
 	{TypeOrderConfirmed, 2, (*decoder).orderConfirmed, `{}`},
 	{TypeOrderCancelled, 1, (*decoder).orderCancelled1, `{}`},
 	{TypeOrderCancelled, 2, (*decoder).orderCancelled2, `{"reason":"late"}`},
+	{TypeOrderNoteAdded, 1, (*decoder).orderNoteAdded, `{"text":"call first"}`},
 }
 
 // EventTypes lists the types of today's table, in its order.

@@ -1,5 +1,5 @@
 import { test, expect, serve } from './test.mjs';
-import { addItem, cancelOrder, confirmOrder, line, live, main, orderBody, orderRow, stamp } from './person.mjs';
+import { addItem, addNote, cancelOrder, confirmOrder, line, live, main, orderBody, orderRow, stamp } from './person.mjs';
 
 const server = serve();
 
@@ -44,6 +44,14 @@ test('a person makes an order, adds to it, confirms it and cancels it, and sees 
   for (const action of ['addItem', 'confirm', 'cancel']) {
     await expect(page.locator(`button[data-action="${action}"]`)).toBeDisabled();
   }
+
+  // A note can be added even now; it is on the page, in the timeline and in the search of the list.
+  await addNote(page, 'Ring twice;\nthen leave it with Dorothy');
+  await expect(orderBody(page)).toHaveAttribute('data-version', '5');
+  await expect(orderBody(page).getByRole('region', { name: 'Notes' })).toContainText('leave it with Dorothy');
+  await expect(orderBody(page).locator('#v5')).toContainText('noted: Ring twice;');
+  await page.goto(server.url + '/orders?q=dorothy');
+  await expect(orderRow(page, id)).toBeVisible();
 
   // The list has it, current.
   await page.goto(server.url + '/orders');

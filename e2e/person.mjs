@@ -17,7 +17,7 @@ export const connection = (page) => page.locator('[data-connection]');
 /** Waits until the page follows the server. */
 export const live = (page) => expect(connection(page)).toHaveAttribute('data-state', 'live');
 
-/** A command form of an order's page: addItem, confirm or cancel. Forms are folded until somebody needs them. */
+/** A command form of an order's page: addItem, confirm, cancel or note. Forms are folded until somebody needs them. */
 export async function form(page, action) {
   const button = page.locator(`button[data-action="${action}"]`);
   const fold = page.locator('details', { has: button });
@@ -48,6 +48,12 @@ export async function cancelOrder(page, reason) {
   const fields = await form(page, 'cancel');
   await fields.getByLabel('Reason').fill(reason);
   await fields.getByRole('button', { name: 'Cancel order' }).click();
+}
+
+export async function addNote(page, text) {
+  const fields = await form(page, 'note');
+  await fields.getByLabel('Note').fill(text);
+  await fields.getByRole('button', { name: 'Add note' }).click();
 }
 
 /** Line n, from 0, of the form for a new order. */

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -51,7 +52,7 @@ type Request struct {
 	CommandID     domain.CommandID // any UUID, in any spelling; required
 	OrderID       domain.OrderID   // for a create it is derived, and must be empty or equal
 	Command       domain.Command
-	Expect        int // the version the command was made for; 0 for a create
+	Expect        int // the version the command was made for; 0 for a create, and for a note that was made for none
 	Seen          int // the version the person first saw, not above Expect; 0 means Expect
 	UserID        string
 	CorrelationID string    // empty means the command id
@@ -74,9 +75,14 @@ type Handler struct {
 	snapshots snapshots
 }
 
+// MaxTries is how often a command is tried on an order that notes move meanwhile, before it is a Conflict.
+const MaxTries = 5
+
 // Execute is the only write path: load, decide, append. A command id that the order already holds answers its first
 // result before anything is decided, whatever version the repeat expects. Errors: Invalid, Refused, NotFound,
 // Conflict with the head, TooLarge, Unavailable.
+//
+// Notes are in nobody's way: an order that moved on by notes alone is still where the command expects it, and a note is added wherever its order is.
 //
 // A long order is loaded by its snapshot, and gets a new one now and then. What goes wrong with that changes neither the result nor the error.
 func (h Handler) Execute(ctx context.Context, req Request) (Result, error) {
@@ -85,37 +91,84 @@ func (h Handler) Execute(ctx context.Context, req Request) (Result, error) {
 		return Result{}, err
 	}
 	order := req.Loaded.history
-	if !req.Loaded.isFor(req) {
-		if order, err = h.load(ctx, req.OrderID, req.Expect, req.CommandID); err != nil {
+	for try := 1; ; try++ {
+		if try > 1 || !req.Loaded.isFor(req) {
+			if order, err = h.load(ctx, req.OrderID, req.Expect, req.CommandID); err != nil {
+				return Result{}, err
+			}
+		}
+		if done, err := repeatOf(req, hash, order.records); err != nil || done != nil {
+			return resultOf(req.OrderID, done, true), err
+		}
+		if err := h.fits(ctx, req, order); err != nil {
 			return Result{}, err
 		}
+		stored, err := h.decide(ctx, req, hash, order)
+		if err == nil {
+			h.takeSnapshot(ctx, order, stored)
+			return resultOf(req.OrderID, stored, false), nil
+		}
+		if moved, ok := errors.AsType[*fault.Error](err); !ok || moved.Kind != fault.Conflict || moved.Head <= order.head || try == MaxTries {
+			return Result{}, ofOrder(req, err)
+		}
 	}
-	if done, err := repeatOf(req, hash, order.records); err != nil || done != nil {
-		return resultOf(req.OrderID, done, true), err
+}
+
+// fits tells whether a command can be decided where its order is: at the version that it expects, where notes alone moved the order since, or
+// anywhere if it needs no version. The error is the Conflict, or the failure to find out.
+func (h Handler) fits(ctx context.Context, req Request, order history) error {
+	movedOn := ofOrder(req, eventstore.MovedOn(req.Expect, order.head))
+	switch {
+	case isCreate(req.Command) && req.Expect != 0:
+		return fault.InvalidField("expectedVersion", "A new order has no version yet.")
+	case order.head == req.Expect:
+		return nil
+	case order.head == 0:
+		return movedOn
+	case !domain.NeedsVersion(req.Command):
+		return nil
+	case req.Expect == 0 || order.head < req.Expect:
+		return movedOn
 	}
-	if isCreate(req.Command) && req.Expect != 0 {
-		return Result{}, fault.InvalidField("expectedVersion", "A new order has no version yet.")
+	since, err := h.since(ctx, req, order)
+	if err == nil && !h.onlyNotes(since) {
+		err = movedOn
 	}
-	if order.head != req.Expect {
-		return Result{}, ofOrder(req, eventstore.MovedOn(req.Expect, order.head))
+	return err
+}
+
+// since gives the events after the version that a command expects.
+func (h Handler) since(ctx context.Context, req Request, order history) ([]eventstore.Record, error) {
+	if n := len(order.records) - (order.head - req.Expect); n >= 0 {
+		return order.records[n:], nil
 	}
+	return h.Events.Read(ctx, StreamOf(req.OrderID), req.Expect) // a snapshot covers some of them
+}
+
+// onlyNotes tells whether events can all be read, and are nothing but notes.
+func (h Handler) onlyNotes(records []eventstore.Record) bool {
+	for _, r := range records {
+		if facts, err := h.Codec.Decode(RawOf(r)); err != nil || !domain.OnlyNotes(facts) {
+			return false
+		}
+	}
+	return true
+}
+
+// decide decides the command on the order where it is, and appends what follows there.
+func (h Handler) decide(ctx context.Context, req Request, hash string, order history) ([]eventstore.Record, error) {
 	facts, err := Decide(Stream{Order: order.state, Hold: order.hold}, req.Command)
 	if err != nil {
-		return Result{}, err
+		return nil, err
 	}
 	events, err := Encode(h.Codec, facts...)
 	if err != nil {
-		return Result{}, err
+		return nil, err
 	}
-	stored, err := h.Events.Append(ctx, StreamOf(req.OrderID), req.Expect, eventstore.Metadata{
+	return h.Events.Append(ctx, StreamOf(req.OrderID), order.head, eventstore.Metadata{
 		CausationID: string(req.CommandID), CorrelationID: req.CorrelationID, UserID: req.UserID,
-		Timestamp: req.Timestamp, SeenVersion: req.Seen, CommandHash: hash,
+		Timestamp: req.Timestamp, SeenVersion: min(req.Seen, order.head), CommandHash: hash,
 	}, events...)
-	if err != nil {
-		return Result{}, ofOrder(req, err)
-	}
-	h.takeSnapshot(ctx, order, stored)
-	return resultOf(req.OrderID, stored, false), nil
 }
 
 // Encode is the facts as the log stores them.
@@ -140,6 +193,9 @@ func ofOrder(req Request, err error) error {
 		return fault.Errorf(fault.NotFound, "There is no order %s.", req.OrderID)
 	case e.Kind == fault.Conflict:
 		moved := fault.Errorf(fault.Conflict, "The order is at version %d, not at version %d.", e.Head, req.Expect)
+		if !domain.NeedsVersion(req.Command) {
+			moved.Message = fmt.Sprintf("The order keeps moving; it is at version %d now.", e.Head)
+		}
 		moved.Head, moved.Cause = e.Head, e.Cause
 		return moved
 	case e.Kind == fault.TooLarge && e.Head > 0:

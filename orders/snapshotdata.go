@@ -159,7 +159,11 @@ func encodeOrder(o domain.Order) []byte {
 	}
 	b = appendText(binary.AppendVarint(b, o.Total.Minor), string(o.Total.Currency))
 	for _, t := range []time.Time{o.CreatedAt, o.ConfirmedAt, o.CancelledAt} {
-		b = binary.AppendVarint(binary.AppendVarint(b, t.Unix()), int64(t.Nanosecond()))
+		b = appendTime(b, t)
+	}
+	b = binary.AppendUvarint(b, uint64(len(o.Notes)))
+	for _, n := range o.Notes {
+		b = binary.AppendVarint(appendTime(appendText(appendText(b, n.Text), n.Who), n.At), int64(n.Version))
 	}
 	b = binary.AppendUvarint(b, uint64(len(o.Items)))
 	for _, i := range o.Items {
@@ -180,6 +184,10 @@ func encodeOrder(o domain.Order) []byte {
 	return b
 }
 
+func appendTime(b []byte, t time.Time) []byte {
+	return binary.AppendVarint(binary.AppendVarint(b, t.Unix()), int64(t.Nanosecond()))
+}
+
 func appendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
@@ -197,8 +205,14 @@ func (r *reader) order() domain.Order {
 		Status: domain.Status(r.text()), CancelReason: r.text(), Total: domain.Money{Minor: r.number(), Currency: domain.Currency(r.text())},
 	}
 	o.CreatedAt, o.ConfirmedAt, o.CancelledAt = r.moment(), r.moment(), r.moment()
-	n := r.count()
-	if r.broken = r.broken || n > uint64(len(r.rest)); r.broken || n == 0 {
+	if n := r.length(); n > 0 {
+		o.Notes = make([]domain.Note, n)
+	}
+	for i := range o.Notes {
+		o.Notes[i] = domain.Note{Text: r.text(), Who: r.text(), At: r.moment(), Version: int(r.number())}
+	}
+	n := r.length()
+	if n == 0 {
 		return o
 	}
 	o.Items = make([]domain.Item, n)
@@ -218,6 +232,15 @@ func (r *reader) order() domain.Order {
 		o.Items[i].Price.Currency = domain.Currency(r.text())
 	}
 	return o
+}
+
+// length is how many elements follow, each of which takes a byte at least.
+func (r *reader) length() uint64 {
+	n := r.count()
+	if r.broken = r.broken || n > uint64(len(r.rest)); r.broken {
+		return 0
+	}
+	return n
 }
 
 func (r *reader) count() uint64 {

@@ -15,7 +15,7 @@ import (
 
 // snapshotLayout is to be raised when the data of snapshots is written in another way, or when the rules of the fold change in a way that the
 // golden streams do not show.
-const snapshotLayout = 1
+const snapshotLayout = 2
 
 // rulesOf stands for everything that makes a state what it is, beside its events: the shape of an order, and what the fold makes of the golden
 // streams and of a sample of each entry in the codec's table. A program in which any of it differs takes no snapshot for its own. It folds

@@ -128,7 +128,7 @@ func totalAfter(total domain.Money, fact domain.Event) (domain.Money, error) {
 		return addLines(domain.Money{Currency: e.Currency}, e.Items...)
 	case domain.OrderItemAdded:
 		return addLines(total, e.Item)
-	case domain.OrderConfirmed, domain.OrderCancelled:
+	case domain.OrderConfirmed, domain.OrderCancelled, domain.OrderNoteAdded:
 		return total, nil
 	}
 	return total, fault.Errorf(fault.Invalid, "Projections do not know %s.", fact.Type())

@@ -6,6 +6,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -105,6 +106,7 @@ func anEvent(t *rapid.T, first bool) domain.Event {
 	}
 	return rapid.SampledFrom([]domain.Event{
 		domain.OrderItemAdded{Item: item}, domain.OrderItemAdded{Item: item}, domain.OrderConfirmed{}, domain.OrderCancelled{Reason: "no"},
+		domain.OrderNoteAdded{Text: rapid.SampledFrom([]string{"Ring twice", "green"}).Draw(t, "note")},
 	}).Draw(t, "event")
 }
 
@@ -213,6 +215,38 @@ func TestACustomersSumSaturates(t *testing.T) {
 	row := projections.CustomerRow{}.Plus(huge).Plus(huge)
 	if row.TotalOrders != 2 || len(row.TotalSpent) != 1 || row.TotalSpent[0].Minor != math.MaxInt64 {
 		t.Errorf("the row is %+v", row)
+	}
+}
+
+// A note is found by its words, and by no others; it leaves the words of lines as they are, whichever comes first, and has a bound of its own.
+func TestTheWordsOfNotes(t *testing.T) {
+	note := func(text string) domain.Event { return domain.OrderNoteAdded{Text: text} }
+	item := func(name string) domain.Event {
+		return domain.OrderItemAdded{Item: domain.Item{SKU: "s", Name: name, Price: domain.Money{Currency: "EUR"}}}
+	}
+	created := domain.OrderCreated{CustomerID: "ada", Currency: "EUR"}
+	for _, c := range []struct {
+		events []domain.Event
+		want   string
+	}{
+		{[]domain.Event{created, item("Tea"), note("Ring twice")}, "s tea | ring twice"},
+		{[]domain.Event{created, note("Ring twice"), item("Tea")}, "s tea | ring twice"},
+		{[]domain.Event{created, note("tea"), note("Ring\nagain, tea"), item("Tea"), item("Ring")}, "ring s tea | again ring tea"},
+		{[]domain.Event{created, note("…")}, ""},
+		{[]domain.Event{created, note("|")}, ""},
+	} {
+		row, hold, err := projections.FoldOrderList(domain.Codec{}, projections.OrderRow{}, stream("o", c.events...))
+		if got := strings.Join(row.Words, " "); err != nil || hold != nil || got != c.want || row.Version != len(c.events) {
+			t.Errorf("the words at version %d are %q and not %q; %v, %v", row.Version, got, c.want, hold, err)
+		}
+	}
+	events := []domain.Event{created, item("Tea")}
+	for i := range projections.MaxRowWords + 10 {
+		events = append(events, note(fmt.Sprintf("word%d", i)))
+	}
+	row, _, err := projections.FoldOrderList(domain.Codec{}, projections.OrderRow{}, stream("o", append(events, item("Jam"))...))
+	if err != nil || len(row.Words) != projections.MaxRowWords+4 || row.Words[0] != "jam" {
+		t.Errorf("%d words, %q …; %v", len(row.Words), row.Words[:5], err)
 	}
 }
 

@@ -34,7 +34,7 @@ type OrderRow struct {
 	CancelledAt time.Time
 	Version     int
 	StoredAt    time.Time // storedAt of that version
-	Words       []string  // for search: the tokens of SKUs and product names, folded, sorted, without repeats
+	Words       []string  // for search: the tokens of SKUs and product names, and after a "|" of notes, folded, sorted, without repeats
 }
 
 // Order is the row's order.
@@ -81,6 +81,8 @@ func (r *OrderRow) apply(record eventstore.Record, event domain.Event) (err erro
 		r.Status, r.ConfirmedAt = domain.Confirmed, at
 	case domain.OrderCancelled:
 		r.Status, r.CancelledAt = domain.Cancelled, at
+	case domain.OrderNoteAdded:
+		r.Words = addNoteWords(r.Words, e.Text)
 	default:
 		err = fault.Errorf(fault.Invalid, "The order list does not know %s.", event.Type())
 	}
@@ -89,7 +91,7 @@ func (r *OrderRow) apply(record eventstore.Record, event domain.Event) (err erro
 
 func (r *OrderRow) addLines(items ...domain.Item) (err error) {
 	r.ItemCount += len(items)
-	r.Words = addWords(r.Words, items...)
+	r.Words = addLineWords(r.Words, items...)
 	r.Total, err = addLines(r.Total, items...)
 	return err
 }
@@ -99,19 +101,31 @@ func wantOrderRow(_ domain.Codec, stream orders.Stream) Row {
 	o := stream.Order
 	return OrderRow{
 		ID: o.ID, Reference: o.Reference, CustomerID: o.CustomerID, Status: o.Status, ItemCount: len(o.Items), Total: o.Total, CreatedAt: o.CreatedAt,
-		ConfirmedAt: o.ConfirmedAt, CancelledAt: o.CancelledAt, Version: o.Version, StoredAt: stream.Records[o.Version-1].StoredAt, Words: wordsOf(o.Items),
+		ConfirmedAt: o.ConfirmedAt, CancelledAt: o.CancelledAt, Version: o.Version, StoredAt: stream.Records[o.Version-1].StoredAt, Words: wordsOf(o),
 	}
 }
 
-// wordsOf collects the words of lines, each once, the first MaxRowWords that come.
-func wordsOf(items []domain.Item) []string {
-	seen := map[string]bool{}
-	for _, item := range items {
-		for _, word := range slices.Concat(Words(item.SKU), Words(item.Name)) {
-			if len(seen) < MaxRowWords {
-				seen[word] = true
+// wordsOf collects the words of lines, and behind a mark those of notes, each once, the first MaxRowWords of either that come.
+func wordsOf(o domain.Order) []string {
+	lines, notes := map[string]bool{}, map[string]bool{}
+	add := func(to map[string]bool, texts ...string) {
+		for _, text := range texts {
+			for _, word := range Words(text) {
+				if len(to) < MaxRowWords {
+					to[word] = true
+				}
 			}
 		}
 	}
-	return slices.Sorted(maps.Keys(seen))
+	for _, item := range o.Items {
+		add(lines, item.SKU, item.Name)
+	}
+	for _, note := range o.Notes {
+		add(notes, note.Text)
+	}
+	words := slices.Sorted(maps.Keys(lines))
+	if len(notes) > 0 {
+		words = slices.Concat(words, []string{noteMark}, slices.Sorted(maps.Keys(notes)))
+	}
+	return words
 }

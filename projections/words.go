@@ -16,7 +16,7 @@ import (
 const (
 	MaxWords      = 100  // words of one text or query; the rest is not searched
 	MaxWordLength = 64   // characters of a word; the rest is cut off, in texts and queries alike
-	MaxRowWords   = 2000 // words of the lines of one order; further ones are not found
+	MaxRowWords   = 2000 // words of the lines of one order, and as many of its notes; further ones are not found
 	maxText       = 4096 // bytes of one text or query that are looked at
 )
 
@@ -55,27 +55,61 @@ func eachWord(s string) iter.Seq[string] {
 // JoinedWords is a text as its words alone: what is the same in two texts that people would call the same reference.
 func JoinedWords(s string) string { return strings.Join(Words(s), " ") }
 
-// SearchText is what is searched of an order, one text: its reference, id and customer, and the words of its lines.
+// noteMark parts the words of an order's lines from those of its notes, each of which has its own bound, so that what a row keeps does not depend
+// on what came first. It is no word, and engines keep and search a row's words as they are.
+const noteMark = "|"
+
+// byKind are the words of lines and those of notes.
+func byKind(words []string) (lines, notes []string) {
+	if at := slices.Index(words, noteMark); at >= 0 {
+		return words[:at], words[at+1:]
+	}
+	return words, nil
+}
+
+// together is the reverse of byKind. It never changes the memory of lines.
+func together(lines, notes []string) []string {
+	if len(notes) == 0 {
+		return lines
+	}
+	return slices.Concat(lines, []string{noteMark}, notes)
+}
+
+// SearchText is what is searched of an order, one text: its reference, id and customer, and the words of its lines and notes.
 func (r OrderRow) SearchText() string {
 	words := slices.Concat(Words(r.Reference), Words(string(r.ID)), Words(r.CustomerID), r.Words)
 	return strings.Join(words, " ")
 }
 
-// addWords adds the words of lines to those of a row, sorted and without repeats. It never changes the memory of words.
-func addWords(words []string, items ...domain.Item) []string {
-	added := false
+// addLineWords adds the words of lines to those of a row. It never changes the memory of words.
+func addLineWords(words []string, items ...domain.Item) []string {
+	lines, notes := byKind(words)
+	var texts []string
 	for _, item := range items {
-		for _, text := range []string{item.SKU, item.Name} {
-			for _, word := range Words(text) {
-				at, found := slices.BinarySearch(words, word)
-				if found || len(words) >= MaxRowWords {
-					continue
-				}
-				if !added {
-					words, added = slices.Clone(words), true
-				}
-				words = slices.Insert(words, at, word)
+		texts = append(texts, item.SKU, item.Name)
+	}
+	return together(addWords(lines, texts...), notes)
+}
+
+// addNoteWords adds the words of a note to those of a row. It never changes the memory of words.
+func addNoteWords(words []string, text string) []string {
+	lines, notes := byKind(words)
+	return together(lines, addWords(notes, text))
+}
+
+// addWords adds the words of texts to others, sorted and without repeats. It never changes their memory.
+func addWords(words []string, texts ...string) []string {
+	added := false
+	for _, text := range texts {
+		for _, word := range Words(text) {
+			at, found := slices.BinarySearch(words, word)
+			if found || len(words) >= MaxRowWords {
+				continue
 			}
+			if !added {
+				words, added = slices.Clone(words), true
+			}
+			words = slices.Insert(words, at, word)
 		}
 	}
 	return words

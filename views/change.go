@@ -30,6 +30,9 @@ func Changes(before, after domain.Order) []Change {
 	add("confirmed", timeWords(before.ConfirmedAt), timeWords(after.ConfirmedAt))
 	add("cancelled", timeWords(before.CancelledAt), timeWords(after.CancelledAt))
 	add("reason", before.CancelReason, after.CancelReason)
+	for _, note := range after.Notes[min(len(before.Notes), len(after.Notes)):] {
+		add("note", "", note.Text)
+	}
 	if more := len(changes) - MaxChanges + 1; more > 1 {
 		changes = append(changes[:MaxChanges-1], Change{Field: count(more, "more change")})
 	}

@@ -24,6 +24,7 @@ type CommandField struct {
 	Class string
 	Mode  string // inputmode
 	Price bool   // the label names the order's currency
+	Lines bool   // several lines can be typed
 	Usual string // what it holds before anybody types
 }
 
@@ -51,6 +52,14 @@ func CancelForm() CommandForm {
 	return CommandForm{
 		Ask: "Cancel the order", Button: "Cancel order", Again: "Cancel the order", Refused: "The order was not cancelled.",
 		Look: "danger", Prefix: "cancel", Fields: []CommandField{{Name: "reason", Label: "Reason", Class: "grow"}},
+	}
+}
+
+// NoteForm asks for a domain.AddNote.
+func NoteForm() CommandForm {
+	return CommandForm{
+		Ask: "Add a note", Button: "Add note", Again: "Add this note", Refused: "The note was not added.", Class: "action-note", Prefix: "note",
+		Fields: []CommandField{{Name: "text", Label: "Note", Class: "grow", Lines: true}},
 	}
 }
 
@@ -89,7 +98,8 @@ func (f Form) input(prefix string, field CommandField) input {
 	if field.Price {
 		label += ", " + string(f.Currency)
 	}
-	return input{prefix: prefix, name: field.Name, label: label, value: f.Typed[field.Name], class: field.Class, mode: field.Mode, errors: f.Errors}
+	return input{prefix: prefix, name: field.Name, label: label, value: f.Typed[field.Name], class: field.Class, mode: field.Mode,
+		lines: field.Lines, errors: f.Errors}
 }
 
 // refusal is what is said above what is wrong with the fields.

@@ -8,9 +8,9 @@ type ConflictPage struct {
 	Order     OrderName
 	Seen      int
 	Head      int
-	Since     []TimelineEntry   // versions Seen+1…Head, oldest first
-	Earlier   int           // events between Seen and the first of Since, if there are too many to show
-	Changes   []Change      // from Seen to Head, field by field
-	Redecided domain.Action // what deciding the same command at Head gives
+	Since     []TimelineEntry // versions Seen+1…Head, oldest first
+	Earlier   int             // events between Seen and the first of Since, if there are too many to show
+	Changes   []Change        // from Seen to Head, field by field
+	Redecided domain.Action   // what deciding the same command at Head gives
 	Form      Form
 }

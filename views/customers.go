@@ -32,7 +32,7 @@ type CustomerPage struct {
 	Row       CustomerRow
 	Stamp     Stamp // of customer_order_summary
 	Orders    []OrderRow
-	Next      string      // cursor of the next page of their orders
-	ListStamp Stamp       // of order_list, which Orders are read from
+	Next      string          // cursor of the next page of their orders
+	ListStamp Stamp           // of order_list, which Orders are read from
 	Timeline  []TimelineEntry // of the orders shown, merged, newest first
 }

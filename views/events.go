@@ -2,9 +2,9 @@ package views
 
 // EventsPage is GET /events.
 type EventsPage struct {
-	Type     string      // empty means all
-	Text     string      // q: as typed
-	Before   string      // the cursor of this page; empty on the newest
+	Type     string          // empty means all
+	Text     string          // q: as typed
+	Before   string          // the cursor of this page; empty on the newest
 	Rows     []TimelineEntry // newest first
 	Next     string
 	Census   []Census // of the newest CensusOf events of every type
@@ -37,6 +37,6 @@ type EventPage struct {
 	Unreadable   string // a sentence: why it cannot be read or applied; empty if it can
 	CommandHash  string
 	Effects      []TimelineEntry // every event of the same command, this one included, oldest first
-	Related      int         // other events of the same correlation id, as far as they were counted
-	RelatedMore  bool        // there are more than were counted
+	Related      int             // other events of the same correlation id, as far as they were counted
+	RelatedMore  bool            // there are more than were counted
 }

@@ -70,7 +70,7 @@ func TestTextIsNeverMarkup(t *testing.T) {
 	item := domain.Item{SKU: hostile, Name: hostile, Quantity: 2, Price: domain.Money{Minor: 1, Currency: hostile}}
 	events := []domain.Event{
 		domain.OrderCreated{CustomerID: hostile, Currency: hostile, Reference: hostile, Items: []domain.Item{item}},
-		domain.OrderItemAdded{Item: item}, domain.OrderConfirmed{}, domain.OrderCancelled{Reason: hostile},
+		domain.OrderItemAdded{Item: item}, domain.OrderConfirmed{}, domain.OrderCancelled{Reason: hostile}, domain.OrderNoteAdded{Text: hostile},
 	}
 	for _, event := range events {
 		f := filled[views.Frame](event)

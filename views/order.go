@@ -10,6 +10,9 @@ import (
 // MaxLines is how many lines of an order its page shows; the rest is counted.
 const MaxLines = 500
 
+// MaxNotes is how many notes of an order its page shows, the newest; the rest is counted.
+const MaxNotes = 20
+
 // OrderPage is GET /orders/{id}, and what a command on it answers when it was refused or invalid.
 type OrderPage struct {
 	Body    OrderBody
@@ -22,12 +25,12 @@ type OrderPage struct {
 // OrderBody is the part of an order page that every viewer shares: facts, lines, timeline. It is the live element of
 // projection "order". At is the version it shows if that is not the head; then it is not live.
 type OrderBody struct {
-	ID       domain.OrderID // needed where a hold leaves no Order; empty means Order.ID
-	Order    domain.Order   // as of At, or the head, or the last version before a hold
-	Head     int            // the newest stored version
-	Hold     *Held          // not nil: an event cannot be applied
-	Timeline []TimelineEntry    // newest first
-	Earlier  int            // events older than Timeline
+	ID       domain.OrderID  // needed where a hold leaves no Order; empty means Order.ID
+	Order    domain.Order    // as of At, or the head, or the last version before a hold
+	Head     int             // the newest stored version
+	Hold     *Held           // not nil: an event cannot be applied
+	Timeline []TimelineEntry // newest first
+	Earlier  int             // events older than Timeline
 	At       int
 	Zone     *time.Location
 }
@@ -77,5 +80,5 @@ type OrderEventsPage struct {
 	Name   OrderName
 	Head   int
 	Events []TimelineEntry // newest first
-	Next   string      // before= of the next page; empty at the end
+	Next   string          // before= of the next page; empty at the end
 }

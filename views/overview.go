@@ -18,5 +18,5 @@ type OverviewPage struct {
 	Stamp       Stamp                 // of order_list, which ByStatus and Value are read from
 	Projections []ProjectionCard
 	Latest      []TimelineEntry // newest first
-	Problems    []string    // sentences about parts that could not be read; those parts are left empty
+	Problems    []string        // sentences about parts that could not be read; those parts are left empty
 }

@@ -157,9 +157,9 @@ func body() views.OrderBody {
 func forms() []views.Form {
 	var all []views.Form
 	for i, action := range domain.ActionsOf(lampOrder()) {
-		form := []views.CommandForm{views.AddItemForm(), views.ConfirmForm(), views.CancelForm()}[i]
+		form := []views.CommandForm{views.AddItemForm(), views.ConfirmForm(), views.CancelForm(), views.NoteForm()}[i]
 		all = append(all, views.Form{
-			CommandForm: form, OrderID: lampID, Path: []string{"items", "confirm", "cancel"}[i], Action: action, Currency: "EUR",
+			CommandForm: form, OrderID: lampID, Path: []string{"items", "confirm", "cancel", "notes"}[i], Action: action, Currency: "EUR",
 			CommandID: fmt.Sprintf("d0000000-0000-4000-8000-00000000000%d", i+1), Expected: 3,
 		})
 	}
@@ -285,7 +285,10 @@ func samples() []sample {
 	mistaken[0].Errors = []fault.FieldError{{Field: "quantity", Message: "The quantity must be from 1 to 1,000,000."}}
 	cancelled := body()
 	cancelled.Order.Status, cancelled.Order.CancelledAt, cancelled.Order.CancelReason = domain.Cancelled, noon, "Ordered twice"
-	cancelled.Timeline, cancelled.Earlier = append([]views.TimelineEntry{cancelledEntry()}, cancelled.Timeline...), 120
+	cancelled.Order.Notes = []domain.Note{{Text: "Ring twice;\nleave it with the neighbour", Who: "operator", At: noon, Version: 4}, {Text: "They rang back", At: noon, Version: 9}}
+	noted := entries()[0]
+	noted.Version, noted.Type, noted.Schema, noted.Facts = 9, domain.TypeOrderNoteAdded, 1, []domain.Event{domain.OrderNoteAdded{Text: "They rang back"}}
+	cancelled.Timeline, cancelled.Earlier = append([]views.TimelineEntry{noted, cancelledEntry()}, cancelled.Timeline...), 120
 
 	event := oneEvent()
 	unreadable := views.EventPage{Event: unread, Head: 4, Stored: `{"where":"the moon"}`, Unreadable: "There is no event type OrderTeleported of schema 9.", Effects: []views.TimelineEntry{unread}}

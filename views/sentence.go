@@ -39,6 +39,8 @@ func deed(fact domain.Event) string {
 		return "confirmed the order"
 	case domain.OrderCancelled:
 		return "cancelled the order: " + e.Reason
+	case domain.OrderNoteAdded:
+		return "noted: " + e.Text
 	}
 	return "stored " + fact.Type()
 }

@@ -63,7 +63,7 @@ func count(n int, noun string) string {
 
 // Day is a run of entries of one calendar day.
 type Day struct {
-	Start      time.Time
+	Start   time.Time
 	Entries []TimelineEntry
 }
 

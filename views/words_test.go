@@ -48,6 +48,7 @@ func TestSentence(t *testing.T) {
 		{"adding says how many, what and at which price", views.TimelineEntry{UserID: "operator", Facts: []domain.Event{domain.OrderItemAdded{Item: domain.Item{Name: "Bulb", Quantity: 1200, Price: eur(499)}}}}, "operator added 1,200 × Bulb at 4.99 EUR"},
 		{"confirming", views.TimelineEntry{UserID: "operator", Facts: []domain.Event{domain.OrderConfirmed{}}}, "operator confirmed the order"},
 		{"cancelling gives the reason", views.TimelineEntry{UserID: "operator", Facts: []domain.Event{domain.OrderCancelled{Reason: "Ordered twice"}}}, "operator cancelled the order: Ordered twice"},
+		{"a note is what it says", views.TimelineEntry{UserID: "operator", Facts: []domain.Event{domain.OrderNoteAdded{Text: "Ring twice"}}}, "operator noted: Ring twice"},
 		{"nobody known is somebody", views.TimelineEntry{Facts: []domain.Event{domain.OrderConfirmed{}}}, "somebody confirmed the order"},
 		{"an event that was split tells each of its facts", views.TimelineEntry{UserID: "operator",
 			Facts: []domain.Event{domain.OrderConfirmed{}, domain.OrderCancelled{Reason: "Ordered twice"}}}, "operator confirmed the order and cancelled the order: Ordered twice"},
@@ -74,6 +75,26 @@ func TestEvidence(t *testing.T) {
 		if got := views.Evidence(views.TimelineEntry{Version: c.version, Seen: c.seen}); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.rule, got, c.want)
 		}
+	}
+}
+
+// The page of an order shows its newest notes, newest first, and counts the others.
+func TestNotesOfAPageAreBounded(t *testing.T) {
+	b := body()
+	for i := range views.MaxNotes + 3 {
+		b.Order.Notes = append(b.Order.Notes, domain.Note{Text: fmt.Sprintf("note %d.", i), At: noon, Version: i + 2})
+	}
+	var page strings.Builder
+	if err := views.OrderBodyLive(b).Render(t.Context(), &page); err != nil {
+		t.Fatal(err)
+	}
+	html := page.String()
+	first, last := strings.Index(html, "note 22."), strings.Index(html, "note 3.")
+	if first < 0 || last < first || strings.Contains(html, "note 2.") || !strings.Contains(html, "3 earlier notes not shown") {
+		t.Errorf("the notes are %s", html[max(strings.Index(html, "Notes"), 0):])
+	}
+	if b.Order.Notes[0].Text != "note 0." {
+		t.Error("showing them turned the order's around")
 	}
 }
 

@@ -578,6 +578,8 @@ func (w *world) change(ctx context.Context, r *rand.Rand, order domain.OrderID) 
 		c = domain.CancelOrder{Reason: "not wanted"}
 	case 1, 2:
 		c = domain.ConfirmOrder{}
+	case 3:
+		c = domain.AddNote{Text: "ring twice"}
 	}
 	w.send(ctx, r, orders.Request{CommandID: newID(r), OrderID: order, Command: c, Expect: heads[0].Version, Timestamp: time.Now()})
 }

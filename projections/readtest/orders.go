@@ -27,7 +27,7 @@ func search(t *testing.T, s *subject) {
 		{"mug", "A-1001", "Jürgen Groß", []string{"creme", "mug"}, 2},
 		{"pot", "B-7", "ada@example.com", []string{"1001", "pot", "teapot"}, 3},
 		{"plain", "", "bob", []string{"чаи", "緑茶"}, 4},
-		{"long", "A-10017", "bob", []string{"lamp"}, 5},
+		{"long", "A-10017", "bob", []string{"lamp", "|", "ring", "twice"}, 5},
 	}
 	ids, names := map[string]domain.OrderID{}, map[domain.OrderID]string{}
 	for i, n := range named {
@@ -62,6 +62,9 @@ func search(t *testing.T, s *subject) {
 		{"other scripts", "чай", "plain"},
 		{"a prefix in another script", "緑", "plain"},
 		{"words of different fields", "bob lamp", "long"},
+		{"a word of a note", "twice", "long"},
+		{"the beginning of one, beside a word of a line", "ri lamp", "long"},
+		{"what parts the words of lines and notes is none", "|", ""},
 		{"signs around words do not count", `"tea"* AND(`, ""},
 		{"signs alone find nothing", `"*'`, ""},
 	} {
@@ -76,6 +79,9 @@ func search(t *testing.T, s *subject) {
 	}
 	for _, r := range s.orders(projections.OrderQuery{}).Rows {
 		for _, word := range slices.Concat(projections.Words(r.Reference), projections.Words(r.CustomerID), projections.Words(string(r.ID)), r.Words) {
+			if word == "|" {
+				continue // behind it are those of notes
+			}
 			letters := []rune(word)
 			for n := range letters {
 				for _, text := range []string{string(letters[:n+1]), strings.ToUpper(string(letters[:n+1]))} {

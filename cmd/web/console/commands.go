@@ -33,7 +33,7 @@ func (s *Server) request(r *http.Request, in *input.Body, c domain.Command) (ord
 	}
 	in.AllowButton() // which button was pressed
 	if _, create := c.(domain.CreateOrder); !create {
-		req.Expect = in.Version("expectedVersion", "The expected version", false)
+		req.Expect = in.Version("expectedVersion", "The expected version", !domain.NeedsVersion(c))
 		req.Seen = in.Version("seenVersion", "The seen version", true)
 		if req.Seen > req.Expect {
 			in.Complain("seenVersion", "Nobody has seen a version that is newer than the one expected.")

@@ -29,6 +29,7 @@ func commands() []command {
 		{domain.AddItem{}, "items", "Add an item to an order", itemFields(), views.AddItemForm(), readItem},
 		{domain.ConfirmOrder{}, "confirm", "Confirm an order", nil, views.ConfirmForm(), readConfirmation},
 		{domain.CancelOrder{}, "cancel", "Cancel an order", []field{{"reason", text("Ordered twice"), required}}, views.CancelForm(), readCancellation},
+		{domain.AddNote{}, "notes", "Add a note to an order", []field{{"text", text("Ring twice"), required}}, views.NoteForm(), readNote},
 	}
 }
 
@@ -44,6 +45,10 @@ func readConfirmation(*Server, context.Context, *input.Body, domain.OrderID) (do
 
 func readCancellation(_ *Server, _ context.Context, in *input.Body, _ domain.OrderID) (domain.Command, orders.Loaded, error) {
 	return domain.CancelOrder{Reason: in.Text("reason")}, orders.Loaded{}, nil
+}
+
+func readNote(_ *Server, _ context.Context, in *input.Body, _ domain.OrderID) (domain.Command, orders.Loaded, error) {
+	return domain.AddNote{Text: in.Text("text")}, orders.Loaded{}, nil
 }
 
 // formOn is the command's form on the page of an order at its head.

@@ -28,7 +28,7 @@ func FuzzRequest(f *testing.F) {
 		f.Add(uint(0), target, uint(0), "", false)
 		f.Add(uint(0), target, uint(0), "", true)
 	}
-	for _, target := range []string{"/orders", "/orders/" + id + "/items", "/orders/" + id + "/confirm", "/orders/" + id + "/cancel", "/theme", "/demo/staff", "/"} {
+	for _, target := range []string{"/orders", "/orders/" + id + "/items", "/orders/" + id + "/confirm", "/orders/" + id + "/cancel", "/orders/" + id + "/notes", "/theme", "/demo/staff", "/"} {
 		f.Add(uint(1), target, uint(1), create, true)
 		f.Add(uint(1), target, uint(1), `{"commandId":"`+id+`","expectedVersion":1,"reason":"<q>"}`, false)
 		f.Add(uint(1), target, uint(2), "do=add-line&commandId="+id+"&customerId=%3Cq%3E&items[0].sku=%3Cq%3E&back=//evil&theme=dark", false)

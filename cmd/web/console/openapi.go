@@ -46,8 +46,8 @@ func whole(example int) schema {
 }
 
 // commandFields are those of every command on an order that exists.
-func commandFields() []field {
-	return []field{commandID(), {"expectedVersion", whole(1), required}, {"seenVersion", whole(1), optional}}
+func commandFields(kind domain.Command) []field {
+	return []field{commandID(), {"expectedVersion", whole(1), domain.NeedsVersion(kind)}, {"seenVersion", whole(1), optional}}
 }
 
 func createFields() []field {

@@ -82,7 +82,7 @@ func (s *Server) routes() []route {
 	}
 	for _, c := range commands() {
 		give := func(r *http.Request) (answer, error) { return s.command(r, c) }
-		list = append(list, s.post("/orders/{id}/"+c.path, c.does, give, http.StatusOK, slices.Concat(commandFields(), c.fields), "/orders/{id}"))
+		list = append(list, s.post("/orders/{id}/"+c.path, c.does, give, http.StatusOK, slices.Concat(commandFields(c.kind), c.fields), "/orders/{id}"))
 	}
 	if s.demo {
 		list = append(list, route{method: http.MethodPost, path: "/demo/staff", does: "Choose who to be in the demo", handler: http.HandlerFunc(s.setStaff),

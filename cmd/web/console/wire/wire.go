@@ -81,6 +81,15 @@ type Order struct {
 	ConfirmedAt  *string        `json:"confirmedAt"`
 	CancelledAt  *string        `json:"cancelledAt"`
 	CancelReason *string        `json:"cancelReason"`
+	Notes        []Note         `json:"notes"`
+}
+
+// Note is a remark on an order.
+type Note struct {
+	Text    string  `json:"text"`
+	Who     *string `json:"who"`
+	At      *string `json:"at"`
+	Version int     `json:"version"`
 }
 
 // OrderPage is an order with its events and what can be done with it.
@@ -399,6 +408,7 @@ func OrderOf(o domain.Order) Order {
 		Items:     ListOf(o.Items, func(i domain.Item) Item { return Item(i) }),
 		ItemCount: len(o.Items), Total: o.Total, CancelReason: OrNull(o.CancelReason),
 		CreatedAt: Time(o.CreatedAt), ConfirmedAt: Time(o.ConfirmedAt), CancelledAt: Time(o.CancelledAt),
+		Notes: ListOf(o.Notes, func(n domain.Note) Note { return Note{n.Text, OrNull(n.Who), Time(n.At), n.Version} }),
 	}
 }
 

@@ -96,6 +96,11 @@ var reasons = [...]string{
 	"Payment was refused.", "Test order.", "Ordered for the wrong branch.",
 }
 
+var notes = [...]string{
+	"Ring twice; the door is round the back.", "They asked for the invoice by post.", "Wants a call before delivery.", "Goes out with the next order, to spare the freight.",
+	"Asked whether the jars are recycled glass.", "A regular: add a sample of the new blend.",
+}
+
 // history is the demo's past: always the same orders, placed over the days before now. Its pace follows a working day
 // that is under way whenever the demo is started.
 func history(now time.Time) []plan.Plan {

@@ -149,6 +149,8 @@ func next(rng *rand.Rand, choice int, o domain.Order) domain.Command {
 	switch {
 	case choice < 60 && len(o.Items) < 12:
 		return domain.AddItem{Item: item(rng, o.Currency)}
+	case choice < 67:
+		return domain.AddNote{Text: notes[rng.IntN(len(notes))]}
 	case choice < 93:
 		return domain.ConfirmOrder{}
 	}
