@@ -136,7 +136,7 @@ func (m *Monitor) look(ctx context.Context, now time.Time) []projections.Status 
 	failed := m.readOn(ctx)
 	var all []projections.Status
 	for _, projection := range projections.All() {
-		s := projections.StatusOf(projection.Name, states[projection.Key()], now)
+		s := projections.StatusOf(projection.Name, states[m.tail.opts.key(projection)], now)
 		if s.Holds, err = m.read.Holds(ctx, projection.Name); err != nil {
 			s.State, s.Reason = projections.Unreachable, "The read store cannot be reached."
 			delete(m.lags, projection.Name)

@@ -109,6 +109,13 @@ func (o Options) filled() Options {
 	return o
 }
 
+// key names what this process has of a projection.
+func (o Options) key(p projections.Projection) projections.Key {
+	key := p.Key()
+	key.Part = o.Part.Index
+	return key
+}
+
 // pollAfter is how long after an answer the feed is asked again. What others do comes in rows.
 func (o Options) pollAfter(moving bool) time.Duration {
 	if moving {

@@ -85,7 +85,7 @@ func (t *tail) begin(ctx context.Context) {
 	var from eventstore.Cursor
 	states, err := t.read.States(ctx)
 	for i, projection := range projections.All() {
-		if at := states[projection.Key()].Checkpoint; i == 0 {
+		if at := states[t.opts.key(projection)].Checkpoint; i == 0 {
 			from = at
 		} else if err == nil {
 			from, err = t.events.Earlier(orders.Category, from, at)

@@ -165,6 +165,7 @@ func TestAPartIsTheOrdersOfItsSlices(t *testing.T) {
 	w := newWorld(t)
 	half := eventstore.Part{Index: 1, Of: 2}
 	p := runner.New(w.Events, w.Read, runner.Options{Clock: w.Clock, Part: half})
+	w.Step(p)
 	var inside, outside int
 	for range 40 {
 		id := w.Create("ada", "", 500)
@@ -173,10 +174,26 @@ func TestAPartIsTheOrdersOfItsSlices(t *testing.T) {
 			inside++
 		} else {
 			outside++
+			held := projections.Hold{Key: projections.KeyOf(projections.OrderList), OrderID: id, Version: 1, Reason: "Its own holder tries it again."}
+			if err := w.Read.Write(t.Context(), projections.Batch{Key: held.Key, Epoch: w.Epoch(), Holds: []projections.Hold{held}}); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
+	p.Release(t.Context())
 	if moved := w.Step(p); moved != 2*inside || inside == 0 || outside == 0 {
 		t.Errorf("%d rows of %d orders in the part and %d beside it", moved, inside, outside)
+	}
+	if holds, err := w.Read.Holds(t.Context(), projections.OrderList); err != nil || len(holds) != outside {
+		t.Errorf("%d holds of the other part, not %d: %v", len(holds), outside, err)
+	}
+	states, err := w.Read.States(t.Context())
+	for _, projection := range projections.All() {
+		whole, part := projection.Key(), projection.Key()
+		part.Part = half.Index
+		if err != nil || states[whole].Checkpoint != "" || states[part].Checkpoint == "" || states[part].Phase != projections.Running {
+			t.Errorf("the part has a checkpoint and a state of its own: %+v, %v", states, err)
+		}
 	}
 	if lag := lagOf(t, p.Monitor(), w.Now); lag != [2]projections.Lag{} {
 		t.Errorf("it lacks %v", lag)

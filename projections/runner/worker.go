@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"headway/domain"
@@ -40,7 +41,7 @@ type worker struct {
 func newWorker(
 	p projections.Projection, t *tail, read projections.Store, e *elector, at *positions, opts Options,
 ) *worker {
-	return &worker{key: p.Key(), name: p.Name, fold: p.Fold, tail: t, read: read, opts: opts, elector: e, positions: at, nudges: newNudges()}
+	return &worker{key: opts.key(p), name: p.Name, fold: p.Fold, tail: t, read: read, opts: opts, elector: e, positions: at, nudges: newNudges()}
 }
 
 // run works while the lease is held, and sleeps while it is not.
@@ -273,6 +274,7 @@ func (w *worker) load(ctx context.Context) (moved int, err error) {
 	if err != nil {
 		return 0, readFailed(err)
 	}
+	holds = slices.DeleteFunc(holds, func(h projections.Hold) bool { return h.Key != w.key }) // those of other parts are for their holders
 	for len(holds) > 0 {
 		chunk := holds[:min(len(holds), projections.BatchOrders)]
 		holds = holds[len(chunk):]
