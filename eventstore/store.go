@@ -1,5 +1,3 @@
-// Package eventstore is the log: the contract of the stores that keep events for ever, in streams of any category. It keeps bytes and
-// metadata, and does not know what they mean.
 package eventstore
 
 import "context"

@@ -1,9 +1,3 @@
-// Package dynamo is the distributed event store, on Amazon DynamoDB. The table of events is the truth and is only ever added to; beside the
-// events it notes of each command which stream has it, and of the log which one it is. The table of heads is written in the same transaction and
-// says where each stream is. The table of snapshots saves time, and can be emptied at any time.
-//
-// Decisions are only ever made on strongly consistent reads of the tables. The indexes, which follow a moment later and in no promised
-// order, serve listings and the feed; what the feed does about that is told at Feed.
 package dynamo
 
 import (

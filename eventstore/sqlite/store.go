@@ -1,6 +1,3 @@
-// Package sqlite is the embedded event store: one file, one writer with group commit, and readers that never wait for it.
-//
-// Several processes may use the same file; each sees what the others committed. LockDir keeps a second server away.
 package sqlite
 
 import (
