@@ -12,8 +12,8 @@ import (
 
 func TestABackoffDoublesToItsBound(t *testing.T) {
 	b := waiting.Backoff{First: 200 * time.Millisecond, Most: 5 * time.Second}
-	for failures, want := range map[int]time.Duration{0: 200, 1: 200, 2: 400, 3: 800, 5: 3200, 6: 5000, 7: 5000, 1 << 40: 5000} {
-		want *= time.Millisecond
+	for failures, ms := range map[int]int{0: 200, 1: 200, 2: 400, 3: 800, 5: 3200, 6: 5000, 7: 5000, 1 << 40: 5000} {
+		want := time.Duration(ms) * time.Millisecond
 		for _, random := range []float64{0, 0.5, 0.999999} {
 			if d := b.EqualJitter(failures, random); d < want/2 || d > want {
 				t.Errorf("after %d failures and %v: %v, not between %v and %v", failures, random, d, want/2, want)

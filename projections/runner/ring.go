@@ -1,6 +1,10 @@
 package runner
 
-import "headway/eventstore"
+import (
+	"slices"
+
+	"headway/eventstore"
+)
 
 // The bounds of the ring. Who is further behind reads the store.
 const (
@@ -36,9 +40,9 @@ func (r *ring) after(at eventstore.Cursor) (p page, more, ok bool) {
 	if at == r.end {
 		return page{after: at, next: at}, false, true
 	}
-	for i := len(r.pages) - 1; i >= 0; i-- {
-		if r.pages[i].after == at {
-			return r.pages[i], true, true
+	for _, p := range slices.Backward(r.pages) {
+		if p.after == at {
+			return p, true, true
 		}
 	}
 	return page{}, false, false

@@ -209,9 +209,9 @@ func (s *standby) arrived(name string, ids []domain.OrderID, rows map[domain.Ord
 	s.mu.Lock()
 	all := s.expected[name]
 	for _, id := range ids {
-		e, waiting := all[id]
+		e, known := all[id]
 		row := rows[id]
-		if !waiting {
+		if !known {
 			continue
 		}
 		at := 0
