@@ -7,6 +7,7 @@ type Lease struct {
 	Holder   string // names one process for as long as it runs; empty: it was given back
 	Epoch    int64  // grows whenever the lease changes hands; what is written carries it
 	Renewals int64  // grows while it is held
+	LogEpoch int64  // grows when the log turns out to be another one, or to have been put back from a backup
 }
 
 // Stale is the error of a write whose epoch is older than the lease's.

@@ -38,6 +38,10 @@ type Store interface {
 	// SwapLease replaces the lease by another if it still is the old one, else it is a Conflict. From its return on, epochs older than the
 	// new one are refused.
 	SwapLease(ctx context.Context, old, lease Lease) error
+	// Discard throws away every row, sum, hold, checkpoint and state of all projections: they were made of another log. Nothing that was written
+	// for an older epoch is there afterwards, whenever it arrives. The lease stays. An epoch older than the lease's is a Conflict. Discarding twice
+	// is harmless.
+	Discard(ctx context.Context, epoch int64) error
 	// Close lets go of the store.
 	Close() error
 }

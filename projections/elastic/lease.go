@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"reflect"
+	"sync"
 	"time"
 
 	"headway/projections"
@@ -61,21 +62,20 @@ type look func() (map[string]stateAt, error)
 // lookFresh is how old what was looked at may be.
 const lookFresh = time.Second
 
-// looking reads documents of the states, and the lease, beside whatever is done until they are asked for; what is older than a moment then is
-// read again.
+// looking reads documents of the states, and the lease, when they are first asked for; what is older than a moment by the next time is read again.
 func (s *Store) looking(ctx context.Context, t targets, keys ...string) look {
 	keys = append(keys, leaseKey)
 	type answer struct {
 		now map[string]stateAt
 		err error
 	}
-	began, answers := time.Now(), make(chan answer, 1)
-	go func() {
+	began := time.Now()
+	looked := sync.OnceValue(func() answer {
 		now, err := s.statesNow(ctx, t, keys...)
-		answers <- answer{now, err}
-	}()
+		return answer{now, err}
+	})
 	return func() (map[string]stateAt, error) {
-		a := <-answers
+		a := looked()
 		if a.err != nil || time.Since(began) > lookFresh {
 			return s.statesNow(ctx, t, keys...)
 		}
@@ -109,7 +109,7 @@ func (s *Store) guarded(
 }
 
 func (d stateDoc) lease() projections.Lease {
-	return projections.Lease{Holder: d.Holder, Epoch: d.Epoch, Renewals: d.Renewals}
+	return projections.Lease{Holder: d.Holder, Epoch: d.Epoch, Renewals: d.Renewals, LogEpoch: d.LogEpoch}
 }
 
 // Lease is projections.Store's.
@@ -132,7 +132,7 @@ func (s *Store) SwapLease(ctx context.Context, old, lease projections.Lease) err
 		if now[leaseKey].doc.lease() != old {
 			return projections.Stale()
 		}
-		doc := stateDoc{Kind: "lease", Holder: lease.Holder, Epoch: lease.Epoch, Renewals: lease.Renewals}
+		doc := stateDoc{Kind: "lease", Holder: lease.Holder, Epoch: lease.Epoch, Renewals: lease.Renewals, LogEpoch: lease.LogEpoch}
 		if err = s.replace(ctx, t, leaseKey, now[leaseKey].at, doc); hasStatus(err, http.StatusConflict) {
 			return projections.Stale()
 		}

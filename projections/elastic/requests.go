@@ -90,6 +90,10 @@ func createRequest(index string) request {
 	return func(io.Reader) esapi.Request { return esapi.IndicesCreateRequest{Index: index} }
 }
 
+func deleteIndexRequest(index string) request {
+	return func(io.Reader) esapi.Request { return esapi.IndicesDeleteRequest{Index: []string{index}} }
+}
+
 func aliasesRequest(body io.Reader) esapi.Request {
 	return esapi.IndicesUpdateAliasesRequest{Body: body}
 }

@@ -59,7 +59,7 @@ func fieldsOf(kind string) (fields object, generation int) {
 			"kind": f.word, "projection": f.word, "phase": f.kept, "reason": f.kept, "heartbeatAt": f.keptNumber,
 			"rate":       object{"type": "double", "index": false, "doc_values": false},
 			"checkpoint": f.kept, "target": f.kept, "keys": f.opaque, "at": f.keptNumber, "stamp": f.kept,
-			"holder": f.kept, "epoch": f.keptNumber, "renewals": f.keptNumber,
+			"holder": f.kept, "epoch": f.keptNumber, "renewals": f.keptNumber, "logEpoch": f.keptNumber,
 		}, 0
 	}
 	for _, k := range keepers() {

@@ -143,6 +143,7 @@ type stateDoc struct {
 	Holder      string            `json:"holder,omitempty"`
 	Epoch       int64             `json:"epoch,omitempty"`
 	Renewals    int64             `json:"renewals,omitempty"`
+	LogEpoch    int64             `json:"logEpoch,omitempty"`
 }
 
 // checkpoint is the one that is stored, unless it is of other indices than those that are written.

@@ -19,6 +19,12 @@ func (s *Store) Write(ctx context.Context, b projections.Batch) error {
 		identity := t.of(k)
 		key := "checkpoint:" + b.Key.String()
 		look := s.looking(ctx, t, key)
+		// A batch that was folded before the rows were discarded must not come to the new indices, which follow an epoch of their own.
+		if now, err := look(); err != nil {
+			return err
+		} else if now[leaseKey].doc.Epoch > b.Epoch {
+			return projections.Stale()
+		}
 		if err := k.write(ctx, s, t, b.Rows); err != nil {
 			return err
 		}

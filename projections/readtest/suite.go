@@ -46,6 +46,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Place) {
 		{"one of many gets the lease", lease},
 		{"a stale epoch is refused", epochs},
 		{"a lease that stands still is taken over", takeover},
+		{"what was made of another log is thrown away", discards},
 		{"a store that is away", away},
 		{"writers at once", writers},
 	} {

@@ -61,9 +61,10 @@ CREATE TABLE lease (
 	one      INTEGER PRIMARY KEY CHECK (one = 1),
 	holder   TEXT    NOT NULL,
 	epoch    INTEGER NOT NULL,
-	renewals INTEGER NOT NULL
+	renewals INTEGER NOT NULL,
+	logEpoch INTEGER NOT NULL
 ) STRICT;
-INSERT INTO lease VALUES (1, '', 0, 0);
+INSERT INTO lease VALUES (1, '', 0, 0, 0);
 CREATE TABLE holds (
 	projection TEXT    NOT NULL,
 	generation INTEGER NOT NULL,
@@ -145,8 +146,14 @@ func inspect(ctx context.Context, conn *sql.Conn) (application, version, tables 
 	return application, version, tables, err
 }
 
+// executor is a connection, or a transaction.
+type executor interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
 // dropAll empties the file: virtual tables first, which take their own tables with them.
-func dropAll(ctx context.Context, conn *sql.Conn) error {
+func dropAll(ctx context.Context, conn executor) error {
 	for _, kind := range []struct{ which, drop string }{
 		{`type = 'table' AND sql LIKE 'CREATE VIRTUAL%'`, `DROP TABLE "%s"`},
 		{`type = 'view'`, `DROP VIEW "%s"`},

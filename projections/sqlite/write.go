@@ -57,18 +57,37 @@ func (s *Store) fenced(ctx context.Context, epoch int64, do func(w *write) error
 	return failed(ctx, err)
 }
 
+// Discard is projections.Store's: one transaction. A batch of an older epoch is refused from then on.
+func (s *Store) Discard(ctx context.Context, epoch int64) error {
+	return s.fenced(ctx, epoch, func(w *write) error {
+		var l projections.Lease
+		if _, err := w.one(`SELECT holder, epoch, renewals, logEpoch FROM lease`, nil, &l.Holder, &l.Epoch, &l.Renewals, &l.LogEpoch); err != nil {
+			return err
+		}
+		err := dropAll(w.ctx, w.tx)
+		if err == nil {
+			_, err = w.tx.ExecContext(w.ctx, schema())
+		}
+		if err == nil {
+			_, err = w.tx.ExecContext(w.ctx, `UPDATE lease SET holder = ?, epoch = ?, renewals = ?, logEpoch = ?`, l.Holder, l.Epoch, l.Renewals, l.LogEpoch)
+		}
+		return err
+	})
+}
+
 // Lease is projections.Store's.
 func (s *Store) Lease(ctx context.Context) (l projections.Lease, err error) {
 	err = s.snapshot(ctx, func(tx reader) error {
-		return tx.QueryRowContext(ctx, `SELECT holder, epoch, renewals FROM lease`).Scan(&l.Holder, &l.Epoch, &l.Renewals)
+		return tx.QueryRowContext(ctx, `SELECT holder, epoch, renewals, logEpoch FROM lease`).Scan(&l.Holder, &l.Epoch, &l.Renewals, &l.LogEpoch)
 	})
 	return l, err
 }
 
 // SwapLease is projections.Store's.
 func (s *Store) SwapLease(ctx context.Context, old, lease projections.Lease) error {
-	result, err := s.writer.ExecContext(ctx, `UPDATE lease SET holder = ?, epoch = ?, renewals = ? WHERE holder = ? AND epoch = ? AND renewals = ?`,
-		lease.Holder, lease.Epoch, lease.Renewals, old.Holder, old.Epoch, old.Renewals)
+	result, err := s.writer.ExecContext(ctx, `UPDATE lease SET holder = ?, epoch = ?, renewals = ?, logEpoch = ?
+		WHERE holder = ? AND epoch = ? AND renewals = ? AND logEpoch = ?`,
+		lease.Holder, lease.Epoch, lease.Renewals, lease.LogEpoch, old.Holder, old.Epoch, old.Renewals, old.LogEpoch)
 	if err != nil {
 		return failed(ctx, err)
 	}

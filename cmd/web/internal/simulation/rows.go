@@ -197,6 +197,26 @@ func (h *rowsHandle) Beat(ctx context.Context, state projections.State) error {
 	return nil
 }
 
+// Discard is projections.Store's.
+func (h *rowsHandle) Discard(ctx context.Context, epoch int64) error {
+	if err := h.enter(ctx); err != nil {
+		return err
+	}
+	defer h.mu.Unlock()
+	if epoch < h.lease.Epoch {
+		return projections.Stale()
+	}
+	clear(h.words)
+	clear(h.holds)
+	clear(h.states)
+	for _, t := range h.tables {
+		clear(t.rows)
+		clear(t.sums)
+		clear(t.unadded)
+	}
+	return nil
+}
+
 // Lease is projections.Store's.
 func (h *rowsHandle) Lease(ctx context.Context) (projections.Lease, error) {
 	if err := h.enter(ctx); err != nil {
