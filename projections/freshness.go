@@ -21,6 +21,7 @@ const (
 	StampHeld       StampState = "held"
 	StampRebuilding StampState = "rebuilding"
 	StampStalled    StampState = "stalled"
+	StampAhead      StampState = "ahead" // of the log, which was put back
 	StampUnknown    StampState = "unknown"
 )
 
@@ -47,7 +48,13 @@ func StampRow(version, head int, headAt, now time.Time, status Status, hold *Hol
 		s.State, s.Reason = StampUnknown, "The event store did not say how far this order is."
 		return s
 	}
-	if version >= head {
+	switch {
+	case version > head:
+		return stampAhead(s)
+	case version == head && status.State == Rebuilding: // it may be of the log before
+		s.State, s.Reason = StampRebuilding, status.Reason
+		return s
+	case version == head:
 		s.State = StampCurrent
 		return s
 	}
@@ -57,6 +64,14 @@ func StampRow(version, head int, headAt, now time.Time, status Status, hold *Hol
 		return s
 	}
 	s.State, s.Reason = stateOf(status), status.Reason
+	return s
+}
+
+// StampLost is the stamp of a row whose order the log does not have.
+func StampLost(version int) Stamp { return stampAhead(Stamp{Version: version}) }
+
+func stampAhead(s Stamp) Stamp {
+	s.State, s.Reason = StampAhead, "Ahead of the log, which was put back: this row is made again."
 	return s
 }
 

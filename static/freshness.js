@@ -171,7 +171,7 @@ export function stampOf(state, projectionName, id, now) {
   const reason = doubtOf(state, now);
   if (reason) return { ...stamp, state: 'unknown', reason };
   if (item.left) return { ...stamp, state: 'unknown', reason: 'it was left out when this page was read again' };
-  if (['held', 'unknown'].includes(item.state)) return { ...stamp, state: item.state, words: item.words };
+  if (['held', 'ahead', 'unknown'].includes(item.state)) return { ...stamp, state: item.state, words: item.words };
   if (top <= version) return { ...stamp, state: 'current' };
   const list = state.lists[projectionName];
   if (list && causes.includes(list.state)) return { ...stamp, state: list.state, words: list.words, reason: list.reason };

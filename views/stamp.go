@@ -27,7 +27,7 @@ func StampWords(s projections.Stamp) string {
 func stampState(s projections.Stamp) string {
 	switch s.State {
 	case projections.StampCurrent, projections.StampBehind, projections.StampPaused, projections.StampHeld,
-		projections.StampRebuilding, projections.StampStalled, projections.StampUnknown:
+		projections.StampRebuilding, projections.StampStalled, projections.StampAhead, projections.StampUnknown:
 		return string(s.State)
 	}
 	return string(projections.StampUnknown)

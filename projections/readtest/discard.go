@@ -15,13 +15,13 @@ func discards(t *testing.T, s *subject) {
 	order.Version = 9
 	write := func(epoch int64, row projections.Row, projection string, after, checkpoint string) error {
 		return s.Write(t.Context(), projections.Batch{
-			Projection: projection, Epoch: epoch, Rows: []projections.Row{row}, After: eventstore.Cursor(after), Checkpoint: eventstore.Cursor(checkpoint),
+			Key: projections.KeyOf(projection), Epoch: epoch, Rows: []projections.Row{row}, After: eventstore.Cursor(after), Checkpoint: eventstore.Cursor(checkpoint),
 		})
 	}
 	for _, err := range []error{
 		write(5, order, projections.OrderList, "", "c-1"), write(5, its.row(), projections.CustomerOrderSummary, "", "c-1"),
-		s.Write(t.Context(), projections.Batch{Projection: projections.OrderList, Epoch: 5, Holds: []projections.Hold{
-			{Projection: projections.OrderList, OrderID: orderID(2), Version: 1, Reason: "It broke.", Since: start},
+		s.Write(t.Context(), projections.Batch{Key: projections.KeyOf(projections.OrderList), Epoch: 5, Holds: []projections.Hold{
+			{Key: projections.KeyOf(projections.OrderList), OrderID: orderID(2), Version: 1, Reason: "It broke.", Since: start},
 		}}),
 	} {
 		if err != nil {
@@ -51,7 +51,7 @@ func discards(t *testing.T, s *subject) {
 		t.Errorf("customers are left: %+v, %v", customers, err)
 	}
 	states, err := s.States(t.Context())
-	if err != nil || states[projections.OrderList].Checkpoint != "" || states[projections.CustomerOrderSummary].Checkpoint != "" {
+	if err != nil || states[projections.KeyOf(projections.OrderList)].Checkpoint != "" || states[projections.KeyOf(projections.CustomerOrderSummary)].Checkpoint != "" {
 		t.Errorf("checkpoints are left: %+v, %v", states, err)
 	}
 	holds, err := s.Holds(t.Context(), "")

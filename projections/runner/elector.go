@@ -31,16 +31,16 @@ const (
 func nextLease(l projections.Lease, me string, still time.Duration, leftOver bool, now time.Time) (lease projections.Lease, ok bool) {
 	switch {
 	case l.Holder == me:
-		return projections.Lease{Holder: me, Epoch: l.Epoch, Renewals: l.Renewals + 1}, true
+		return projections.Lease{Holder: me, Epoch: l.Epoch, Renewals: l.Renewals + 1, LogEpoch: l.LogEpoch}, true
 	case l.Holder == "" || leftOver || still >= leaseWaited:
-		return projections.Lease{Holder: me, Epoch: max(l.Epoch+1, now.UnixMilli())}, true
+		return projections.Lease{Holder: me, Epoch: max(l.Epoch+1, now.UnixMilli()), LogEpoch: l.LogEpoch}, true
 	}
 	return l, false
 }
 
 // releasedLease is the lease given back.
 func releasedLease(l projections.Lease) projections.Lease {
-	return projections.Lease{Epoch: l.Epoch, Renewals: l.Renewals + 1}
+	return projections.Lease{Epoch: l.Epoch, Renewals: l.Renewals + 1, LogEpoch: l.LogEpoch}
 }
 
 // holderName names this process for people, and no other ever.
@@ -71,8 +71,9 @@ type elector struct {
 
 // term is what a process has to do.
 type term struct {
-	epoch  int64  // of the lease that is held; 0: it stands by
-	holder string // who holds it, as far as is known
+	epoch    int64  // of the lease that is held; 0: it stands by
+	logEpoch int64  // of the same
+	holder   string // who holds it, as far as is known
 }
 
 func newElector(read projections.Store, opts Options) *elector {
@@ -122,10 +123,40 @@ func (e *elector) check(ctx context.Context) error {
 	e.alone = false
 	r := term{holder: found.Holder}
 	if ours {
-		r.epoch = found.Epoch
+		r.epoch, r.logEpoch = found.Epoch, found.LogEpoch
 	}
 	if e.become(r) && ours && e.opts.OnLease != nil {
 		e.opts.OnLease(found, before)
+	}
+	return nil
+}
+
+// putBack begins a new log epoch, in a new lease, and throws away what was made of the log before. Nothing is done if the term has ended: another
+// worker, or process, has found out before. A crash in between leaves the checkpoints of the other log, and whoever holds the lease next does it again.
+func (e *elector) putBack(ctx context.Context, ended term) error {
+	e.checking.Lock()
+	defer e.checking.Unlock()
+	if now, _ := e.now(); now.epoch != ended.epoch || now.epoch == 0 {
+		return nil
+	}
+	found, err := e.read.Lease(ctx)
+	if err != nil {
+		return readFailed(err)
+	}
+	if found.Holder != e.me {
+		return projections.Stale()
+	}
+	next := projections.Lease{Holder: e.me, Epoch: max(found.Epoch+1, e.opts.Clock().UnixMilli()), LogEpoch: found.LogEpoch + 1}
+	if err := e.read.SwapLease(ctx, found, next); err != nil {
+		return readFailed(err)
+	}
+	if err := e.read.Discard(ctx, next.Epoch); err != nil {
+		return readFailed(err)
+	}
+	e.seen, e.seenAt = next, e.opts.Clock()
+	e.become(term{epoch: next.Epoch, logEpoch: next.LogEpoch, holder: e.me})
+	if e.opts.OnPutBack != nil {
+		e.opts.OnPutBack(next)
 	}
 	return nil
 }

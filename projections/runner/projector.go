@@ -48,6 +48,8 @@ type Options struct {
 	OnState func(projections.State)
 	// OnLease tells that this process runs the projections from now on, by which lease, and who had it before as far as that is known.
 	OnLease func(lease projections.Lease, before string)
+	// OnPutBack tells that the log was found to be another one than the rows were made of, or to have been put back, and that they are made again.
+	OnPutBack func(lease projections.Lease)
 	// OnHold tells that an order has been set aside.
 	OnHold func(projections.Hold)
 }
@@ -169,9 +171,8 @@ func (p *Projector) Release(ctx context.Context) { p.elector.release(ctx) }
 // its state; while another process holds it, the rows that have arrived are told. It returns how many rows were written, and what failed.
 func (p *Projector) Step(ctx context.Context) (moved int, err error) {
 	errs := []error{p.elector.check(ctx), p.tail.pass(ctx)}
-	r, _ := p.elector.now()
-	if r.epoch != 0 {
-		for _, w := range p.workers {
+	for _, w := range p.workers {
+		if r, _ := p.elector.now(); r.epoch != 0 { // which another worker may have renewed
 			w.begin(r)
 			n, err := w.pass(ctx, true)
 			moved += n
@@ -180,6 +181,7 @@ func (p *Projector) Step(ctx context.Context) (moved int, err error) {
 			errs = append(errs, w.beat(ctx))
 		}
 	}
+	r, _ := p.elector.now()
 	errs = append(errs, p.standby.pass(ctx, r.epoch == 0))
 	return moved, errors.Join(errs...)
 }

@@ -16,7 +16,8 @@ const (
 type page struct {
 	after, next eventstore.Cursor
 	heads       []eventstore.Head
-	anew        bool // the cursor was of another log: this one's feed begins here
+	anew        bool // the cursor was not of this log: its feed begins here
+	otherLog    bool // another log gave the cursor, or this one before it was put back
 }
 
 // ring keeps the newest pages, each after the one before.

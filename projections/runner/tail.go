@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -168,22 +169,17 @@ func (t *tail) readOn(ctx context.Context) (more bool, err error) {
 	return len(p.heads) > 0, nil
 }
 
-// feed reads a page of the feed after a cursor, whoever follows there.
+// feed reads a page of the feed after a cursor, whoever follows there. After one that is not of this log it begins anew.
 func (t *tail) feed(ctx context.Context, after eventstore.Cursor, limit int) (page, error) {
 	p := page{after: after}
 	var err error
 	p.heads, p.next, err = t.events.Feed(ctx, orders.Category, t.opts.Part, after, limit)
 	if after != "" && fault.KindOf(err) == fault.Malformed {
-		t.otherLog(err)
-		p.anew = true
+		p.anew, p.otherLog = true, errors.Is(err, eventstore.ErrOtherLog)
 		p.heads, p.next, err = t.events.Feed(ctx, orders.Category, t.opts.Part, "", limit)
 	}
 	return p, eventsFailed(err)
 }
-
-// otherLog is where all that is to be done begins when a cursor is not of this log: eventstore.ErrOtherLog if another log gave it, or this one before
-// it was put back. Whoever follows there begins anew; no row is thrown away.
-func (t *tail) otherLog(error) {}
 
 // after is the page after a cursor as far as it is in the ring.
 func (t *tail) after(at eventstore.Cursor) (p page, more, ok bool) {

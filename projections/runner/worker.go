@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -127,7 +128,7 @@ func (w *worker) beat(ctx context.Context) error {
 	now := w.opts.Clock().UTC().Truncate(time.Microsecond)
 	w.beatAt = now
 	state := projections.State{
-		Key: w.key, Phase: projections.Running, Reason: w.reason, Checkpoint: w.checkpoint, HeartbeatAt: now, Rate: w.meter.rate(now),
+		Key: w.key, Phase: w.phase(), Reason: cmp.Or(w.reason, w.why()), Checkpoint: w.checkpoint, HeartbeatAt: now, Rate: w.meter.rate(now),
 		Holder: w.elector.me, Epoch: w.term.epoch,
 	}
 	err := w.read.Beat(ctx, state)
@@ -136,6 +137,21 @@ func (w *worker) beat(ctx context.Context) error {
 		w.opts.OnState(state)
 	}
 	return readFailed(err)
+}
+
+// phase is what the projection does. Rows of a log that was put back are made again; those of one that is projected for the first time are made.
+func (w *worker) phase() projections.Phase {
+	if w.rebuilding && w.term.logEpoch > 0 {
+		return projections.Rebuilding
+	}
+	return projections.Running
+}
+
+func (w *worker) why() string {
+	if w.phase() == projections.Rebuilding {
+		return "The log was put back; every row is made again."
+	}
+	return ""
 }
 
 // doubt has everything looked at again that a conflict denies: who holds the lease, and the checkpoint.
@@ -156,7 +172,13 @@ func (w *worker) pass(ctx context.Context, ask bool) (moved int, err error) {
 		}
 	}()
 	if !w.loaded {
-		if moved, err = w.load(ctx); err != nil {
+		moved, err = w.load(ctx)
+		if errors.Is(err, errPutBack) { // what there was is thrown away, and this process has another lease
+			r, _ := w.elector.now()
+			w.begin(r)
+			moved, err = w.load(ctx)
+		}
+		if err != nil {
 			return moved, err
 		}
 		w.loaded = true
@@ -248,6 +270,9 @@ func (w *worker) page(ctx context.Context, after eventstore.Cursor) (p page, end
 			p.next, w.askedAt = w.tail.join(p.next), time.Now()
 		}
 	}
+	if p.otherLog {
+		return page{}, false, eventsFailed(eventstore.OtherLog()) // the checkpoint is looked at again
+	}
 	if p.anew {
 		w.opts.Log.Warn("the checkpoint is of another log: beginning again", "projection", w.name)
 		w.rebuilding = true
@@ -267,6 +292,9 @@ func (w *worker) load(ctx context.Context) (moved int, err error) {
 		w.positions.forget(w.name)
 	}
 	w.rebuilding = w.checkpoint == ""
+	if err := w.recognise(ctx); err != nil {
+		return 0, err
+	}
 	if w.retried {
 		return 0, nil
 	}
@@ -290,6 +318,26 @@ func (w *worker) load(ctx context.Context) (moved int, err error) {
 	}
 	w.retried = true
 	return moved, nil
+}
+
+// errPutBack says that the log is not the one that the rows were made of.
+var errPutBack = errors.New("the log was put back")
+
+// recognise finds out whether the log is the one that the checkpoint is of, before anything is folded onto its rows. If it is another one, or was put
+// back from a backup, the rows are thrown away, and made again in a new lease.
+func (w *worker) recognise(ctx context.Context) error {
+	if w.checkpoint == "" {
+		return nil
+	}
+	_, _, err := w.tail.events.Feed(ctx, orders.Category, w.opts.Part, w.checkpoint, 1)
+	switch {
+	case errors.Is(err, eventstore.ErrOtherLog):
+		w.opts.Log.Warn("the log was put back, or is another one: every row is made again", "projection", w.name)
+		return errors.Join(w.elector.putBack(ctx, w.term), errPutBack)
+	case fault.KindOf(err) == fault.Malformed:
+		return nil // of no log: its feed begins anew
+	}
+	return eventsFailed(err)
 }
 
 // catchUpAll catches up in batches, and leaves the checkpoint.

@@ -172,7 +172,7 @@ func (f *freshness) rowStamps(ctx context.Context, rows []projections.OrderRow) 
 	}
 	ids := wire.ListOf(rows, func(r projections.OrderRow) domain.OrderID { return r.ID })
 	status := f.status(ctx, projections.OrderList)
-	heads, _ := f.events.Heads(ctx, orders.StreamsOf(ids)...) // without heads the stamps are unknown, which is the truth
+	heads, failed := f.events.Heads(ctx, orders.StreamsOf(ids)...) // without heads the stamps are unknown, which is the truth
 	newest := make(map[domain.OrderID]eventstore.Head, len(heads))
 	for _, h := range heads {
 		newest[orders.IDOf(h.Stream)] = h
@@ -182,7 +182,11 @@ func (f *freshness) rowStamps(ctx context.Context, rows []projections.OrderRow) 
 		holds = f.holds(ctx, projections.OrderList, ids...) // of a row that is current a hold says nothing
 	}
 	for i, r := range rows {
-		head := newest[r.ID]
+		head, known := newest[r.ID]
+		if !known && failed == nil {
+			stamps[i] = projections.StampLost(r.Version)
+			continue
+		}
 		stamps[i] = projections.StampRow(r.Version, head.Version, head.At, f.clock(), status, holds[r.ID])
 	}
 	return stamps

@@ -21,6 +21,7 @@ type leases struct {
 }
 
 type leaseChange struct {
+	what   operations.What
 	lease  projections.Lease
 	before string // who had it
 }
@@ -30,11 +31,31 @@ func newLeases(events eventstore.Store, clock func() time.Time, log *slog.Logger
 }
 
 func (l *leases) changed(lease projections.Lease, before string) {
+	l.keep(leaseChange{operations.Lease, lease, before})
+}
+
+// putBack is for a lease in which every row is made again, because the log was put back.
+func (l *leases) putBack(lease projections.Lease) {
+	l.keep(leaseChange{operations.PutBack, lease, lease.Holder})
+}
+
+func (l *leases) keep(c leaseChange) {
 	select {
-	case l.waiting <- leaseChange{lease, before}:
+	case l.waiting <- c:
 	default:
-		l.log.Warn("a change of lease is not on record", "holder", lease.Holder)
+		l.log.Warn("a change of lease is not on record", "what", c.what, "holder", c.lease.Holder)
 	}
+}
+
+// operation is what the record says of a change.
+func (c leaseChange) operation() (start operations.Start, after map[string]any) {
+	start = operations.Start{Who: "system", What: c.what, On: "read store", Before: map[string]any{"holder": c.before}}
+	after = map[string]any{"holder": c.lease.Holder, "epoch": c.lease.Epoch}
+	if c.what == operations.PutBack {
+		start.On, start.Reason, start.Before = "log", "The rows were made of another log, or of this one before it was put back.", nil
+		after["logEpoch"] = c.lease.LogEpoch
+	}
+	return start, after
 }
 
 // run puts changes on record until ctx ends. They stand whatever becomes of that.
@@ -44,9 +65,8 @@ func (l *leases) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case c := <-l.waiting:
-			err := l.recorder.Note(ctx, operations.Start{
-				Who: "system", What: operations.Lease, On: "read store", Before: map[string]any{"holder": c.before},
-			}, map[string]any{"holder": c.lease.Holder, "epoch": c.lease.Epoch})
+			start, after := c.operation()
+			err := l.recorder.Note(ctx, start, after)
 			if err != nil && ctx.Err() == nil {
 				l.log.Warn("a change of lease is not on record", "error", err)
 			}

@@ -80,7 +80,7 @@ func New(o Options) *Server {
 	s.hub = live.New(live.Options{Build: s.build})
 	s.news = newNews(s.hub, o.Log)
 	s.projector = runner.New(o.Events, o.Read, runner.Options{Codec: o.Codec, Clock: o.Clock,
-		Log: o.Log, Alone: o.Alone, OnMoved: s.news.movedAll, OnRows: s.news.arrived, OnHold: s.news.held, OnLease: s.leases.changed})
+		Log: o.Log, Alone: o.Alone, OnMoved: s.news.movedAll, OnRows: s.news.arrived, OnHold: s.news.held, OnLease: s.leases.changed, OnPutBack: s.leases.putBack})
 	s.events = announcing{o.Events, func(r eventstore.Record) {
 		head := eventstore.Head{Stream: r.Stream, Version: r.Version, At: r.StoredAt}
 		s.news.moved(head)
