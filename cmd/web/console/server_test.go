@@ -456,7 +456,9 @@ func (away) Totals(context.Context, time.Time, time.Time) (projections.Totals, e
 	return projections.Totals{}, errAway()
 }
 
-func (away) States(context.Context) (map[projections.Key]projections.State, error) { return nil, errAway() }
+func (away) States(context.Context) (map[projections.Key]projections.State, error) {
+	return nil, errAway()
+}
 
 func (away) Holds(context.Context, string, ...domain.OrderID) ([]projections.Hold, error) {
 	return nil, errAway()
