@@ -74,6 +74,9 @@ func newFuzzedServer(f *testing.F) http.Handler {
 	options := openStores(f)
 	options.Demo = true
 	s := New(options)
+	if _, err := s.projector.Step(f.Context()); err != nil { // so that it is ready
+		f.Fatal(err)
+	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(f.Context()))
 	var running sync.WaitGroup
 	running.Go(func() { s.Run(ctx) })
