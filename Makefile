@@ -43,8 +43,9 @@ help: ## What can be made
 run: ## Serve the demo on 127.0.0.1:8080
 	go run ./cmd/web --demo
 
-generate: $(TEMPL) ## Make the Go files of the pages from their .templ files
+generate: $(TEMPL) ## Make the Go files of the pages from their .templ files, and the browser's words of stamps from the server's
 	$(TEMPL) generate -log-level warn
+	go test ./static -run TestWordsAreTheServers -update
 
 check: fresh go js fitting ## The inner loop: generated files fresh, gofmt, vet, go test, node --test; under a minute when warm
 

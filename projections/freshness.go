@@ -1,15 +1,6 @@
 package projections
 
-import (
-	"cmp"
-	"fmt"
-	"strings"
-	"time"
-	"unicode"
-	"unicode/utf8"
-
-	"headway/fault"
-)
+import "time"
 
 // StampState is the word of a stamp, on the wire and on pages.
 type StampState string
@@ -60,7 +51,7 @@ func StampRow(version, head int, headAt, now time.Time, status Status, hold *Hol
 	}
 	s.Behind = Lag{Events: head - version, Age: max(0, now.Sub(headAt))}
 	if hold != nil && hold.Version > version {
-		s.State, s.Reason = StampHeld, fmt.Sprintf("Held at version %d: %s", hold.Version, hold.Reason)
+		s.State, s.Reason = StampHeld, HeldReason(hold.Version, hold.Reason)
 		return s
 	}
 	s.State, s.Reason = stateOf(status), status.Reason
@@ -98,58 +89,4 @@ func stateOf(status Status) StampState {
 	case Unreachable:
 	}
 	return StampUnknown
-}
-
-// Words is the stamp for people: "current", "2 events behind, 1.4 s", "held at version 5: reason". A reason that says the state itself stands
-// alone; any other follows it.
-func (s Stamp) Words() string {
-	if s.State == StampCurrent {
-		return "current"
-	}
-	if s.State == StampBehind {
-		return s.Behind.words()
-	}
-	state := string(s.State)
-	reason := strings.TrimSuffix(s.Reason, ".")
-	if first, size := utf8.DecodeRuneInString(reason); size > 0 {
-		reason = string(unicode.ToLower(first)) + reason[size:]
-	}
-	switch {
-	case state == "" || reason == "":
-		return cmp.Or(state, string(StampUnknown))
-	case strings.HasPrefix(reason, state):
-		return reason
-	}
-	return state + ": " + reason
-}
-
-func (l Lag) words() string {
-	words := "behind"
-	switch {
-	case l.Events == 1:
-		words = "1 event behind"
-	case l.Events > 1:
-		words = fault.Number(l.Events) + " events behind"
-	}
-	if l.Age > 0 {
-		words += ", " + Span(l.Age)
-	}
-	return words
-}
-
-// Span is a length of time for people, cut, not rounded, so that nothing looks older than it is: "38 ms", "1.4 s", "3 min", "2 h", "5 days".
-func Span(d time.Duration) string {
-	switch {
-	case d < time.Second:
-		return fmt.Sprintf("%d ms", max(0, d.Milliseconds()))
-	case d < 10*time.Second:
-		return fmt.Sprintf("%.1f s", d.Truncate(100*time.Millisecond).Seconds())
-	case d < 2*time.Minute:
-		return fmt.Sprintf("%d s", int(d.Seconds()))
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%d min", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h", int(d.Hours()))
-	}
-	return fmt.Sprintf("%d days", int(d.Hours()/24))
 }

@@ -1,14 +1,13 @@
-// Draws a stamp: its words here, its icon by its state in the style sheet. The same words as the server's.
+// Draws a stamp: its words here, its icon by its state in the style sheet. The same words as the server's, which words.js is made of.
+import wording from './words.js';
+
+const say = (words, of) => words.replace('%s', () => of);
 
 /** A short length of time for people, cut, not rounded: "38 ms", "1.4 s", "3 min". */
 export function duration(ms) {
-  const s = Math.max(0, ms) / 1000;
-  if (s < 1) return `${Math.floor(s * 1000)} ms`;
-  if (s < 10) return `${(Math.floor(s * 10) / 10).toFixed(1)} s`;
-  if (s < 120) return `${Math.floor(s)} s`;
-  if (s < 7200) return `${Math.floor(s / 60)} min`;
-  if (s < 172_800) return `${Math.floor(s / 3600)} h`;
-  return `${Math.floor(s / 86_400)} days`;
+  const span = wording.spans.find(({ below }) => ms < below) ?? wording.spans.at(-1);
+  const tenths = Math.floor((Math.max(0, ms) * 10) / span.unit);
+  return say(span.words, span.tenths ? (tenths / 10).toFixed(1) : String(Math.floor(tenths / 10)));
 }
 
 /** A count with its thousands grouped: 12,345. */
@@ -18,24 +17,24 @@ export const grouped = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, ',');
 export function words(stamp) {
   if (stamp.words) return stamp.words;
   switch (stamp.state) {
-    case 'current': return stamp.version > 0 ? `v${stamp.version}` : 'current';
+    case 'current': return stamp.version > 0 ? say(wording.version, String(stamp.version)) : 'current';
     case 'behind': return behind(stamp);
-    case 'held': return because(stamp.version > 0 ? `held at version ${stamp.version + 1}` : 'held', stamp.reason);
+    case 'held': return because(stamp.version > 0 ? say(wording.heldAt, String(stamp.version + 1)) : 'held', stamp.reason);
     case 'paused': case 'rebuilding': case 'stalled': return because(stamp.state, stamp.reason);
   }
   return because('unknown', stamp.reason);
 }
 
 function behind({ events, ms }) {
-  const much = events > 0 ? `${grouped(events)} event${events === 1 ? '' : 's'} behind` : 'behind';
-  return ms > 0 ? `${much}, ${duration(ms)}` : much;
+  const much = events > 0 ? say(events === 1 ? wording.event : wording.events, grouped(events)) : wording.behind;
+  return ms > 0 ? much + say(wording.age, duration(ms)) : much;
 }
 
 function because(state, reason) {
   const sentence = (reason ?? '').trim().replace(/\.$/, '');
   const why = sentence.charAt(0).toLowerCase() + sentence.slice(1);
   if (!why) return state;
-  return why.startsWith(state) ? why : `${state}: ${why}`;
+  return why.startsWith(state) ? why : state + say(wording.because, why);
 }
 
 /** The name of a projection for people: order_list is "Order list". */
@@ -66,6 +65,6 @@ export function draw(element, stamp) {
   }
   const hidden = element.ownerDocument.createElement('span');
   hidden.className = 'visually-hidden';
-  hidden.textContent = 'current at ';
+  hidden.textContent = wording.currentAt;
   element.replaceChildren(hidden, text);
 }

@@ -47,7 +47,8 @@ func (b *markup) stamp(projection string, s projections.Stamp) {
 	b.add(`" title="`, stampTitle(projection, s))
 	b.put(`">`)
 	if s.State == projections.StampCurrent && s.Version > 0 {
-		b.put(`<span class="visually-hidden">current at </span> `)
+		b.add(`<span class="visually-hidden">`, projections.StampWording().CurrentAt)
+		b.put(`</span> `)
 	}
 	b.add("", StampWords(s))
 	b.put(`</span>`)

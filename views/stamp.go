@@ -17,7 +17,7 @@ type Stamp struct {
 // stamp's own words.
 func StampWords(s projections.Stamp) string {
 	if s.State == projections.StampCurrent && s.Version > 0 {
-		return fmt.Sprintf("v%d", s.Version)
+		return projections.VersionWords(s.Version)
 	}
 	s.State = projections.StampState(stampState(s))
 	return s.Words()
@@ -61,7 +61,7 @@ func (b OrderBody) stamp() projections.Stamp {
 	s := projections.Stamp{Version: b.Order.Version, Head: max(b.Head, b.Order.Version), State: projections.StampCurrent}
 	switch {
 	case b.Hold != nil:
-		s.State, s.Reason = projections.StampHeld, fmt.Sprintf("Held at version %d: %s", b.Hold.Version, b.Hold.Reason)
+		s.State, s.Reason = projections.StampHeld, projections.HeldReason(b.Hold.Version, b.Hold.Reason)
 	case s.Head > s.Version:
 		s.State, s.Behind = projections.StampBehind, projections.Lag{Events: s.Head - s.Version}
 	}

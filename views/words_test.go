@@ -122,17 +122,6 @@ func TestStampWords(t *testing.T) {
 	}
 }
 
-func TestDuration(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		-time.Second: "0 ms", 0: "0 ms", 38 * time.Millisecond: "38 ms", 999 * time.Millisecond: "999 ms", 1499 * time.Millisecond: "1.4 s",
-		12 * time.Second: "12 s", 119 * time.Second: "119 s", 2 * time.Minute: "2 min", 3 * time.Hour: "3 h", 50 * time.Hour: "2 days",
-	} {
-		if got := projections.Span(d); got != want {
-			t.Errorf("%v: got %q, want %q", d, got, want)
-		}
-	}
-}
-
 // TestMoneyIsWrittenWithTheDigitsOfItsCurrency: grouped, with the digits of ISO 4217, however large; what is longer than usual can be broken between
 // its thousands, and what is not, nowhere.
 func TestMoneyIsWrittenWithTheDigitsOfItsCurrency(t *testing.T) {
