@@ -504,17 +504,6 @@ func eventsTable(caption string, list []TimelineEntry, zone *time.Location) temp
 	})
 }
 
-// nodeType is the type that the style sheet draws: that of the first fact, "retired" if there is none, or "unread".
-func nodeType(h TimelineEntry) string {
-	switch {
-	case h.Facts == nil:
-		return "unread"
-	case len(h.Facts) == 0:
-		return "retired"
-	}
-	return h.Facts[0].Type()
-}
-
 func versionOf(version, head int) string { return fmt.Sprintf("version %d of %d", version, head) }
 
 var _ = templruntime.GeneratedTemplate

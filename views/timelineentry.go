@@ -28,3 +28,14 @@ type Arrival struct {
 	Projection string
 	Took       time.Duration // since it was stored
 }
+
+// nodeType is the type that the style sheet draws: that of the first fact, "retired" if there is none, or "unread".
+func nodeType(h TimelineEntry) string {
+	switch {
+	case h.Facts == nil:
+		return "unread"
+	case len(h.Facts) == 0:
+		return "retired"
+	}
+	return h.Facts[0].Type()
+}

@@ -93,11 +93,6 @@ func (TablesMendCmd) Run(app *App) error {
 	return err
 }
 
-// tables is how the event store finds its tables: endpoint, region and credentials are what the environment tells the SDK.
-func (a *App) tables(e engine) dynamo.Options {
-	return dynamo.Options{Prefix: e.place, Clock: a.Clock}
-}
-
 func (a *App) tablesAsked() (dynamo.Options, error) {
 	events, _, err := a.Settings.engines()
 	if err != nil {

@@ -143,8 +143,8 @@ func mutations() []mutation {
 			"TestWhoCannotResumeIsToldToResync"},
 		{"the log's queue has no end", "12", "eventstore/sqlite/queue.go", "case len(q.waiting) >= MaxQueue || q.bytes+c.bytes > MaxQueueBytes:", "case false:", "eventstore/sqlite", "TestQueue"},
 		{"a body has no end", "12", "cmd/web/console/security.go", "r.Body = http.MaxBytesReader(w, r.Body, MaxBodyBytes)\n", "", "cmd/web/console", "TestBadJSON"},
-		{"a crowd of requests has no end", "12", "cmd/web/console/limiter.go", "make(limiter, MaxRequests)", "make(limiter, 100*MaxRequests)", "cmd/web/console", "TestRequestsAreLimited"},
-		{"a slow sender holds up the others", "12", "cmd/web/console/limiter.go", "r.Body = readAhead(r.Body)", "_ = readAhead", "cmd/web/console", "TestRequestsAreLimited"},
+		{"a crowd of requests has no end", "12", "cmd/web/console/admission.go", "make(limiter, MaxRequests)", "make(limiter, 100*MaxRequests)", "cmd/web/console", "TestRequestsAreLimited"},
+		{"a slow sender holds up the others", "12", "cmd/web/console/admission.go", "r.Body = readAhead(r.Body)", "_ = readAhead", "cmd/web/console", "TestRequestsAreLimited"},
 		{"the names in a body have no end", "12", "cmd/web/console/input/body.go", "if len(at) > maxName {", "if false {", "cmd/web/console/input", "TestNamesAreBounded"},
 
 		// Strangers.

@@ -28,18 +28,18 @@ type answer struct {
 	page     func(views.Frame) templ.Component
 }
 
-// handler does what a request asks for and says what to show. An error may be a *shown.
+// handler does what a request asks for and says what to show. An error may be a *pageError.
 type handler func(r *http.Request) (answer, error)
 
-// shown is an error that has a page of its own: a form with what was typed, or the list with its filter.
-type shown struct {
+// pageError is an error that has a page of its own: a form with what was typed, or the list with its filter.
+type pageError struct {
 	err      error
 	answer   answer
 	conflict *wire.Conflict
 }
 
-func (e *shown) Error() string { return e.err.Error() }
-func (e *shown) Unwrap() error { return e.err }
+func (e *pageError) Error() string { return e.err.Error() }
+func (e *pageError) Unwrap() error { return e.err }
 
 // page answers with what the handler shows. The hub's sequence is taken before the first read, so that no news falls between; a program has no
 // use for it, and taking it has the hub expect a page.
@@ -97,7 +97,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		s.log.Error("answered with an error", "request", requestID(r.Context()), "status", p.status, "error", err)
 	}
 	setErrorHeaders(w.Header(), p.status)
-	own, _ := errors.AsType[*shown](err)
+	own, _ := errors.AsType[*pageError](err)
 	switch {
 	case input.WantsJSON(r):
 		body := wire.ProblemOf(p.status, p.kind, p.message, p.fields, requestID(r.Context()))
@@ -205,4 +205,12 @@ func (s *Server) frame(r *http.Request, a answer, seq string) views.Frame {
 // assets are the files that every page loads.
 func (s *Server) assets() views.Assets {
 	return views.Assets{Styles: []string{s.static.Path("app.css")}, Scripts: []string{s.static.Path("main.js")}, Icon: s.static.Path("icon.svg")}
+}
+
+type requestKey struct{}
+
+// requestID is the id of the request that ctx belongs to.
+func requestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestKey{}).(string)
+	return id
 }

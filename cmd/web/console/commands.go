@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
@@ -44,13 +43,6 @@ func (s *Server) request(r *http.Request, in *input.Body, c domain.Command) (ord
 		return req, fault.MalformedField("X-Correlation-Id", "A correlation id is at most %d visible ASCII characters.", maxCorrelationID)
 	}
 	return req, in.Finish(c)
-}
-
-// load loads an order for the command of a body. The version that the body expects only spares reading a long one; what is wrong with it, or with
-// the command's id, is said elsewhere.
-func (s *Server) load(ctx context.Context, in *input.Body, id domain.OrderID) (orders.Loaded, error) {
-	version, _ := strconv.Atoi(in.Typed("expectedVersion"))
-	return s.commands.LoadFor(ctx, id, version, in.CommandID())
 }
 
 // command reads, decides and stores one command on an order that exists.
@@ -125,7 +117,7 @@ func (s *Server) orderAgain(ctx context.Context, in *input.Body, id domain.Order
 	if hidden || len(p.fields) == 0 {
 		m.Problem = p.message
 	}
-	return &shown{err: err, answer: s.orderAnswer(stream, m, nil)}
+	return &pageError{err: err, answer: s.orderAnswer(stream, m, nil)}
 }
 
 // receiptOf says where a stored command has arrived as of now, as far as this process knows.

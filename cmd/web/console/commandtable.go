@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"strconv"
 
 	"headway/cmd/web/console/input"
 	"headway/domain"
@@ -59,4 +60,18 @@ func (c command) formOn(stream orders.Stream) views.Form {
 		Expected: stream.Head(), Action: domain.NamedAction{Name: name, Action: actionsOf(stream).Of(name)}, Currency: stream.Order.Currency,
 		Typed: c.form.Usual(),
 	}
+}
+
+func actionsOf(stream orders.Stream) domain.Actions {
+	if stream.Hold != nil {
+		return domain.Blocked("This order is held at version " + strconv.Itoa(stream.Hold.Version) + ".") // the page says why, once
+	}
+	return domain.ActionsOf(stream.Order)
+}
+
+// load loads an order for the command of a body. The version that the body expects only spares reading a long one; what is wrong with it, or with
+// the command's id, is said elsewhere.
+func (s *Server) load(ctx context.Context, in *input.Body, id domain.OrderID) (orders.Loaded, error) {
+	version, _ := strconv.Atoi(in.Typed("expectedVersion"))
+	return s.commands.LoadFor(ctx, id, version, in.CommandID())
 }

@@ -44,7 +44,7 @@ func (s *Server) conflict(ctx context.Context, in *input.Body, c command, req or
 	// A new command id, because it is a new wish; the version first seen stays, because it is the evidence. The order must have it.
 	m.Form = c.formOn(stream)
 	m.Form.Seen, m.Form.Typed, m.Form.Action.Action, m.Form.Open = min(seen, head), in.AllTyped(), redecided, true
-	return &shown{
+	return &pageError{
 		err:      cause,
 		conflict: &wire.Conflict{Seen: seen, Head: head, Since: wire.EventsOf(s.codec, since), Redecided: wire.ActionOf(redecided)},
 		answer: answer{title: "The order moved", nav: views.NavOrders,

@@ -129,7 +129,7 @@ func (s *Server) newOrderAgain(ctx context.Context, in *input.Body, c domain.Cre
 	case !slices.ContainsFunc(p.fields, func(f fault.FieldError) bool { return onForm(f.Field) }):
 		m.Problem = p.message
 	}
-	return &shown{err: err, answer: s.newOrderPage(ctx, m)}
+	return &pageError{err: err, answer: s.newOrderPage(ctx, m)}
 }
 
 // onForm tells whether the form shows a field, so that a message can stand beside it.

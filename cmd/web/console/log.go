@@ -15,14 +15,6 @@ import (
 	"headway/static"
 )
 
-type requestKey struct{}
-
-// requestID is the id of the request that ctx belongs to.
-func requestID(ctx context.Context) string {
-	id, _ := ctx.Value(requestKey{}).(string)
-	return id
-}
-
 // logged gives each request an id, writes one line about it, and turns a panic into a 500.
 func (s *Server) logged(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

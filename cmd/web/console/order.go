@@ -3,7 +3,6 @@ package console
 import (
 	"context"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/a-h/templ"
@@ -103,13 +102,6 @@ func (s *Server) orderPage(stream orders.Stream) views.OrderPage {
 		m.Forms = append(m.Forms, c.formOn(stream))
 	}
 	return m
-}
-
-func actionsOf(stream orders.Stream) domain.Actions {
-	if stream.Hold != nil {
-		return domain.Blocked("This order is held at version " + strconv.Itoa(stream.Hold.Version) + ".") // the page says why, once
-	}
-	return domain.ActionsOf(stream.Order)
 }
 
 // pageReceipt says where a version has arrived: the one just stored, else the head.

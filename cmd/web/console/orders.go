@@ -83,5 +83,5 @@ func (s *Server) listError(a answer, err error, fields *[]fault.FieldError, sent
 	} else {
 		*sentence = problemOf(err).message
 	}
-	return &shown{err: err, answer: a}
+	return &pageError{err: err, answer: a}
 }
