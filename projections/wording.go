@@ -36,19 +36,19 @@ type SpanUnit struct {
 func StampWording() Wording {
 	const second, minute, hour = 1000, 60_000, 3_600_000
 	return Wording{
-		Version: "v%s", CurrentAt: "current at ", Behind: "behind", Event: "%s event behind", Events: "%s events behind", HeldAt: "held at version %s",
-		Age: ", %s", Because: ": %s",
+		Version: "v%s", CurrentAt: "current at ", Behind: "behind", Event: "%s event behind", Events: "%s events behind",
+		HeldAt: "held at version %s", Age: ", %s", Because: ": %s",
 		Spans: [6]SpanUnit{
-			{second, 1, false, "%s ms"}, {10 * second, second, true, "%s s"}, {2 * minute, second, false, "%s s"}, {2 * hour, minute, false, "%s min"},
-			{48 * hour, hour, false, "%s h"}, {0, 24 * hour, false, "%s days"},
+			{second, 1, false, "%s ms"}, {10 * second, second, true, "%s s"}, {2 * minute, second, false, "%s s"},
+			{2 * hour, minute, false, "%s min"}, {48 * hour, hour, false, "%s h"}, {0, 24 * hour, false, "%s days"},
 		},
 	}
 }
 
 func say(words, of string) string { return strings.Replace(words, "%s", of, 1) }
 
-// Words is the stamp for people: "current", "2 events behind, 1.4 s", "held at version 5: reason". A reason that says the state itself stands
-// alone; any other follows it.
+// Words is the stamp for people: "current", "2 events behind, 1.4 s", "held at version 5: reason". A reason that says the state itself
+// stands alone; any other follows it.
 func (s Stamp) Words() string {
 	if s.State == StampCurrent {
 		return string(StampCurrent)
@@ -94,7 +94,8 @@ func HeldReason(version int, reason string) string {
 	return strings.ToUpper(words[:1]) + words[1:] + say(StampWording().Because, reason)
 }
 
-// Span is a length of time for people, cut, not rounded, so that nothing looks older than it is: "38 ms", "1.4 s", "3 min", "2 h", "5 days".
+// Span is a length of time for people, cut, not rounded, so that nothing looks older than it is: "38 ms", "1.4 s", "3 min", "2 h", "5
+// days".
 func Span(d time.Duration) string {
 	ms := max(0, d.Milliseconds())
 	for _, s := range StampWording().Spans {

@@ -49,7 +49,8 @@ func TestWordsAreTheServers(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, e := range examples.Stamps {
-		s := projections.Stamp{State: e.State, Version: e.Version, Reason: e.Reason, Behind: projections.Lag{Events: e.Events, Age: time.Duration(e.MS) * time.Millisecond}}
+		s := projections.Stamp{State: e.State, Version: e.Version, Reason: e.Reason}
+		s.Behind = projections.Lag{Events: e.Events, Age: time.Duration(e.MS) * time.Millisecond}
 		if s.State == projections.StampHeld { // the browser has its hold's reason, and the version it waits at
 			s.Reason = projections.HeldReason(e.Version+1, e.Reason)
 		}

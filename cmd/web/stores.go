@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 
 	"headway/eventstore"
 	"headway/eventstore/dynamo"
@@ -222,16 +221,6 @@ func syncFolder(dir string) error {
 		return err
 	}
 	return errors.Join(f.Sync(), f.Close())
-}
-
-// folderIsServed tells whether a server holds the data folder. It asks for a share of the lock and lets go of it at once.
-func folderIsServed(folder string) bool {
-	lock, err := os.Open(filepath.Join(folder, "server.lock"))
-	if err != nil {
-		return false // there has never been one
-	}
-	defer lock.Close()
-	return errors.Is(syscall.Flock(int(lock.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
 }
 
 // tables is how the event store finds its tables: endpoint, region and credentials are what the environment tells the SDK.

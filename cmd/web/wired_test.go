@@ -30,7 +30,8 @@ func (c *countedReads) ReadMany(ctx context.Context, after []eventstore.Head, li
 	return c.Store.ReadMany(ctx, after, limit)
 }
 
-// The program as it is wired reads many streams at once when its projections catch up: nothing between the projector and the engine hides that it can.
+// The program as it is wired reads many streams at once when its projections catch up: nothing between the projector and the engine hides
+// that it can.
 func TestTheWiredProgramReadsManyStreamsAtOnce(t *testing.T) {
 	const made = 300
 	app := openApp(t)

@@ -9,9 +9,9 @@ import (
 	"headway/static"
 )
 
-// limited bounds the memory of all requests together. A body is read to its end before the request gets its place, so that slow senders keep
-// nobody waiting but those who send large bodies, too. The live view and the static files have bounds of their own, and who asks whether the server
-// lives is not kept waiting.
+// limited bounds the memory of all requests together. A body is read to its end before the request gets its place, so that slow senders
+// keep nobody waiting but those who send large bodies, too. The live view and the static files have bounds of their own, and who asks
+// whether the server lives is not kept waiting.
 func (s *Server) limited(next http.Handler) http.Handler {
 	all, large := make(limiter, MaxRequests), make(limiter, MaxLargeBodies)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -41,8 +41,8 @@ type pageError struct {
 func (e *pageError) Error() string { return e.err.Error() }
 func (e *pageError) Unwrap() error { return e.err }
 
-// page answers with what the handler shows. The hub's sequence is taken before the first read, so that no news falls between; a program has no
-// use for it, and taking it has the hub expect a page.
+// page answers with what the handler shows. The hub's sequence is taken before the first read, so that no news falls between; a program has
+// no use for it, and taking it has the hub expect a page.
 func (s *Server) page(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)

@@ -55,7 +55,7 @@ func (s *Server) command(r *http.Request, c command) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	given, loaded, err := c.read(s, r.Context(), in, id)
+	given, loaded, err := c.read(r.Context(), s, in, id)
 	if err != nil {
 		return answer{}, err
 	}

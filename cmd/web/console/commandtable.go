@@ -10,8 +10,8 @@ import (
 	"headway/views"
 )
 
-// command is a kind of command on an order that exists: all that this room knows of it. Routes, forms, what was typed, where a reload leads, the
-// actions of JSON and /openapi.json follow.
+// command is a kind of command on an order that exists: all that this room knows of it. Routes, forms, what was typed, where a reload
+// leads, the actions of JSON and /openapi.json follow.
 type command struct {
 	kind   domain.Command // of it, empty
 	path   string         // where it is sent, under the order's
@@ -22,7 +22,7 @@ type command struct {
 }
 
 // reading makes a command of a body. Only one that needs the order to be read loads it.
-type reading func(*Server, context.Context, *input.Body, domain.OrderID) (domain.Command, orders.Loaded, error)
+type reading func(context.Context, *Server, *input.Body, domain.OrderID) (domain.Command, orders.Loaded, error)
 
 // commands is the table, in the order of domain.Commands.
 func commands() []command {
@@ -35,16 +35,16 @@ func commands() []command {
 }
 
 // readItem needs the order, because the price is in its currency.
-func readItem(s *Server, ctx context.Context, in *input.Body, id domain.OrderID) (domain.Command, orders.Loaded, error) {
+func readItem(ctx context.Context, s *Server, in *input.Body, id domain.OrderID) (domain.Command, orders.Loaded, error) {
 	loaded, err := s.load(ctx, in, id)
 	return domain.AddItem{Item: in.Item("", loaded.Order.Currency)}, loaded, err
 }
 
-func readConfirmation(*Server, context.Context, *input.Body, domain.OrderID) (domain.Command, orders.Loaded, error) {
+func readConfirmation(context.Context, *Server, *input.Body, domain.OrderID) (domain.Command, orders.Loaded, error) {
 	return domain.ConfirmOrder{}, orders.Loaded{}, nil
 }
 
-func readCancellation(_ *Server, _ context.Context, in *input.Body, _ domain.OrderID) (domain.Command, orders.Loaded, error) {
+func readCancellation(_ context.Context, _ *Server, in *input.Body, _ domain.OrderID) (domain.Command, orders.Loaded, error) {
 	return domain.CancelOrder{Reason: in.Text("reason")}, orders.Loaded{}, nil
 }
 
@@ -69,8 +69,8 @@ func actionsOf(stream orders.Stream) domain.Actions {
 	return domain.ActionsOf(stream.Order)
 }
 
-// load loads an order for the command of a body. The version that the body expects only spares reading a long one; what is wrong with it, or with
-// the command's id, is said elsewhere.
+// load loads an order for the command of a body. The version that the body expects only spares reading a long one; what is wrong with it,
+// or with the command's id, is said elsewhere.
 func (s *Server) load(ctx context.Context, in *input.Body, id domain.OrderID) (orders.Loaded, error) {
 	version, _ := strconv.Atoi(in.Typed("expectedVersion"))
 	return s.commands.LoadFor(ctx, id, version, in.CommandID())

@@ -87,8 +87,8 @@ func pairs(body map[string]any) []string {
 	return all
 }
 
-// Of each command in the table: what it says it takes is taken and nothing else is, its form comes back with what was typed and with no other
-// command's words, a reload leads to its order, and JSON knows it by its name.
+// Of each command in the table: what it says it takes is taken and nothing else is, its form comes back with what was typed and with no
+// other command's words, a reload leads to its order, and JSON knows it by its name.
 func TestEveryCommandOfTheTable(t *testing.T) {
 	for _, c := range commands() {
 		t.Run(c.kind.Kind(), func(t *testing.T) {

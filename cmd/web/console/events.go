@@ -87,7 +87,7 @@ func (s *Server) findEvents(
 	}
 	newest, _, err := s.events.ByType(ctx, orders.Category, eventType, "", countedEvents)
 	found := slices.DeleteFunc(newest, func(r eventstore.Record) bool {
-		return string(r.Metadata.CausationID) != text && r.EventID != text
+		return r.Metadata.CausationID != text && r.EventID != text
 	})
 	return found, "", err
 }

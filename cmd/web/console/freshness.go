@@ -76,11 +76,11 @@ func (f *freshness) share(ctx context.Context, st projections.Status) float64 {
 	if st.Lag.Events == 0 {
 		return 1
 	}
-	orders := f.total.count(ctx, f.events, f.clock())
-	if orders == 0 {
+	n := f.total.count(ctx, f.events, f.clock())
+	if n == 0 {
 		return 0
 	}
-	return max(0, 1-float64(st.Lag.Events)/float64(orders))
+	return max(0, 1-float64(st.Lag.Events)/float64(n))
 }
 
 // The bounds of counting orders, which on a distributed log takes as long as there are many.

@@ -40,12 +40,12 @@ func (l limiter) acquire(ctx context.Context) bool {
 
 func (l limiter) release() { <-l }
 
-// pageLimiter has a place for each processor, because pages from files hardly wait for anything else: more at once are all late, some of them very,
-// and take more memory. Pages that wait for a network need none.
+// pageLimiter has a place for each processor, because pages from files hardly wait for anything else: more at once are all late, some of
+// them very, and take more memory. Pages that wait for a network need none.
 func pageLimiter() limiter { return make(limiter, max(2, runtime.GOMAXPROCS(0))) }
 
-// acquireBriefly waits for a place for at most pageHold, which done ends. Who takes longer, for a heavy search or a slow reader, goes on without one: they
-// keep nobody waiting. A nil limiter limits nothing.
+// acquireBriefly waits for a place for at most pageHold, which done ends. Who takes longer, for a heavy search or a slow reader, goes on
+// without one: they keep nobody waiting. A nil limiter limits nothing.
 func (l limiter) acquireBriefly(ctx context.Context) (done func(), ok bool) {
 	if l == nil {
 		return func() {}, true

@@ -20,8 +20,8 @@ const (
 	maxNewRows    = 10_000 // rows that wait to be rendered; of one more, pages are told only that there was news
 )
 
-// news is what was stored and projected and is not shown yet. Whoever brings it never waits: rows are kept, the newest of each order, until the
-// publisher takes them.
+// news is what was stored and projected and is not shown yet. Whoever brings it never waits: rows are kept, the newest of each order, until
+// the publisher takes them.
 type news struct {
 	hub     *live.Hub
 	log     *slog.Logger

@@ -53,8 +53,8 @@ func commandFields(kind domain.Command) []field {
 func createFields() []field {
 	items := schema{"type": "array", "minItems": 1, "items": objectOf(itemFields())}
 	return []field{
-		commandID(), {"customerId", text("Ada Lovelace"), required}, {"currency", text("EUR"), required}, {"reference", text("PO-1042"), optional},
-		{"items", items, required},
+		commandID(), {"customerId", text("Ada Lovelace"), required}, {"currency", text("EUR"), required},
+		{"reference", text("PO-1042"), optional}, {"items", items, required},
 	}
 }
 
@@ -64,7 +64,9 @@ func commandID() field {
 
 // itemFields are those of one item; the price is a decimal in the order's currency.
 func itemFields() []field {
-	return []field{{"sku", text("LAMP-1"), required}, {"name", text("Desk lamp"), required}, {"quantity", whole(2), required}, {"price", text("12.50"), required}}
+	return []field{
+		{"sku", text("LAMP-1"), required}, {"name", text("Desk lamp"), required}, {"quantity", whole(2), required}, {"price", text("12.50"), required},
+	}
 }
 
 func objectOf(fields []field) schema {
@@ -78,12 +80,14 @@ func objectOf(fields []field) schema {
 	return schema{"type": "object", "properties": properties, "required": needs, "additionalProperties": false}
 }
 
-var pathParams = regexp.MustCompile(`\{(\w+)(\.\.\.)?\}`)
+var pathParams = regexp.MustCompile(`\{(\w+)(\.{3})?\}`)
 
 // document is the list of routes as OpenAPI 3.1.
 func document(list []route) []byte {
 	named := schemas{}
-	problem := schema{"description": "What is wrong, in a sentence", "content": schema{"application/problem+json": schema{"schema": named.of(reflect.TypeFor[wire.Problem]())}}}
+	problem := schema{"description": "What is wrong, in a sentence", "content": schema{
+		"application/problem+json": schema{"schema": named.of(reflect.TypeFor[wire.Problem]())},
+	}}
 	paths := map[string]schema{}
 	for _, rt := range list {
 		path := pathParams.ReplaceAllString(strings.TrimSuffix(rt.path, "{$}"), "{$1}")
@@ -94,8 +98,8 @@ func document(list []route) []byte {
 	}
 	out, err := json.MarshalIndent(schema{
 		"openapi": "3.1.0",
-		"info": schema{"title": "Headway", "version": "1", "description": "Ask with “Accept: application/json”, or append .json to the path of a page. " +
-			"Money is given in minor units and taken as a decimal; times are RFC 3339 in UTC; what is absent is null."},
+		"info": schema{"title": "Headway", "version": "1", "description": "Ask with “Accept: application/json”, or append .json to " +
+			"the path of a page. Money is given in minor units and taken as a decimal; times are RFC 3339 in UTC; what is absent is null."},
 		"paths": paths, "components": schema{"schemas": named, "responses": schema{"Problem": problem}},
 	}, "", "  ")
 	if err != nil {
@@ -177,8 +181,7 @@ func (n schemas) of(t reflect.Type) schema {
 
 func (n schemas) fields(t reflect.Type) []field {
 	var all []field
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
 		case f.Anonymous: // a pointer, whose fields may be missing

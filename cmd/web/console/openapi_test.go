@@ -98,7 +98,8 @@ func TestAnswersAreAsTheDocumentSays(t *testing.T) {
 		if rt.method != http.MethodGet || rt.gives == nil {
 			continue
 		}
-		path := strings.NewReplacer("{$}", "", "/orders/{id}", "/orders/"+id, "/customers/{id}", "/customers/Ada", "correlation/{id}", "correlation/"+made.Events[0],
+		path := strings.NewReplacer("{$}", "", "/orders/{id}", "/orders/"+id, "/customers/{id}", "/customers/Ada",
+			"correlation/{id}", "correlation/"+made.Events[0],
 			"/audit/{id}", "/audit/"+recorded, "{version}", "1", "{name}", "order_list").Replace(rt.path)
 		r := c.GetJSON(path)
 		if r.Status != http.StatusOK && rt.path != "/readyz" {
@@ -107,7 +108,8 @@ func TestAnswersAreAsTheDocumentSays(t *testing.T) {
 		answers["get "+strings.TrimSuffix(rt.path, "{$}")] = r.Body
 	}
 	answers["get /orders/{id}"] = c.GetJSON("/orders/" + id + "?at=1").Body
-	created := c.PostJSON("/orders", `{"commandId":"`+uuid.NewString()+`","customerId":"Ada","currency":"EUR","items":[{"sku":"A","name":"B","quantity":1,"price":"1"}]}`)
+	created := c.PostJSON("/orders", `{"commandId":"`+uuid.NewString()+`","customerId":"Ada","currency":"EUR",`+
+		`"items":[{"sku":"A","name":"B","quantity":1,"price":"1"}]}`)
 	created.Wants(t, http.StatusCreated)
 	answers["post /orders"] = created.Body
 	for route, body := range answers {
@@ -119,7 +121,8 @@ func TestAnswersAreAsTheDocumentSays(t *testing.T) {
 		op := doc["paths"].(map[string]any)[path].(map[string]any)[method].(map[string]any)
 		for status, response := range op["responses"].(map[string]any) {
 			if status != "default" {
-				fits(t, doc, response.(map[string]any)["content"].(map[string]any)["application/json"].(map[string]any)["schema"].(map[string]any), route, answer)
+				content := response.(map[string]any)["content"].(map[string]any)["application/json"].(map[string]any)
+				fits(t, doc, content["schema"].(map[string]any), route, answer)
 			}
 		}
 	}

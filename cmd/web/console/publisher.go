@@ -194,8 +194,8 @@ func (p *publisher) tellStates(ctx context.Context) {
 	}
 }
 
-// rowSequence gives the version that a customer's row has not: microseconds by this process's clock, each later than the one before. A row that is read
-// after next has everything that was written before it.
+// rowSequence gives the version that a customer's row has not: microseconds by this process's clock, each later than the one before. A row
+// that is read after next has everything that was written before it.
 type rowSequence struct {
 	clock func() time.Time
 

@@ -44,7 +44,8 @@ func (s *Server) routes() []route {
 
 		s.get("/orders", "List and search orders", s.orders, wire.Orders{}, q,
 			input.Param{Name: "status", Does: "Any of these.", Many: true}, input.Param{Name: "customer", Does: "The whole name."},
-			input.Param{Name: "from", Does: "Created then or later: a date or a time."}, input.Param{Name: "to", Does: "Created before: a date or a time."},
+			input.Param{Name: "from", Does: "Created then or later: a date or a time."},
+			input.Param{Name: "to", Does: "Created before: a date or a time."},
 			sort, cursor),
 		s.get("/orders/new", "What the form of a new order begins with", s.newOrder, wire.NewOrder{},
 			input.Param{Name: "copy", Does: "The id of an order to begin with."}),
@@ -56,7 +57,8 @@ func (s *Server) routes() []route {
 		s.get("/orders/{id}/events/{version}", "One event, as stored and as it is read today", s.event, wire.EventPage{}),
 
 		s.get("/events", "Events, newest first", s.allEvents, wire.Events{},
-			input.Param{Name: "type", Does: "Of this type."}, before, input.Param{Name: "q", Does: "An id of an order, a command, an event or a conversation."}),
+			input.Param{Name: "type", Does: "Of this type."}, before,
+			input.Param{Name: "q", Does: "An id of an order, a command, an event or a conversation."}),
 		s.get("/events/correlation/{id}", "Everything that one conversation caused", s.correlation, wire.Events{}, before),
 
 		s.get("/customers", "List and search customers", s.customers, wire.Customers{}, q, sort, cursor),
@@ -65,7 +67,8 @@ func (s *Server) routes() []route {
 		s.get("/projections", "What each projection does", s.projections, wire.Projections{}),
 		s.get("/projections/{name}", "One projection", s.projection, wire.Projection{}),
 
-		s.get("/audit", "What was done and is no order's event, newest first", s.audit, wire.Operations{}, append(auditParams(), cursor)...),
+		s.get("/audit", "What was done and is no order's event, newest first", s.audit, wire.Operations{},
+			append(auditParams(), cursor)...),
 		s.get("/audit/{id}", "One operation on record", s.auditEntry, wire.Operation{}),
 		file("/audit.csv", "The record as a table", s.auditCSV, auditParams()...),
 		file("/audit.ndjson", "The record, one operation a line", s.auditNDJSON, auditParams()...),
@@ -73,7 +76,8 @@ func (s *Server) routes() []route {
 		{method: http.MethodPost, path: "/theme", does: "Choose the colours of this browser", handler: http.HandlerFunc(s.setTheme),
 			body: []field{{"theme", text("dark"), required}, {"back", text("/orders"), optional}}, status: http.StatusSeeOther},
 		{method: http.MethodGet, path: "/live", does: "The live view, a websocket", handler: s.hub, status: http.StatusSwitchingProtocols},
-		{method: http.MethodGet, path: "/healthz", does: "Whether the process is alive", handler: http.HandlerFunc(s.healthz), status: http.StatusOK},
+		{method: http.MethodGet, path: "/healthz", does: "Whether the process is alive", handler: http.HandlerFunc(s.healthz),
+			status: http.StatusOK},
 		{method: http.MethodGet, path: "/readyz", does: "Whether the console can be used, part by part", handler: http.HandlerFunc(s.readyz),
 			status: http.StatusOK, gives: wire.Readiness{}},
 		{method: http.MethodGet, path: openapiPath, does: "This document", handler: http.HandlerFunc(s.openapi), status: http.StatusOK},
@@ -81,11 +85,13 @@ func (s *Server) routes() []route {
 	}
 	for _, c := range commands() {
 		give := func(r *http.Request) (answer, error) { return s.command(r, c) }
-		list = append(list, s.post("/orders/{id}/"+c.path, c.does, give, http.StatusOK, slices.Concat(commandFields(c.kind), c.fields), "/orders/{id}"))
+		body := slices.Concat(commandFields(c.kind), c.fields)
+		list = append(list, s.post("/orders/{id}/"+c.path, c.does, give, http.StatusOK, body, "/orders/{id}"))
 	}
 	if s.demo {
-		list = append(list, route{method: http.MethodPost, path: "/demo/staff", does: "Choose who to be in the demo", handler: http.HandlerFunc(s.setStaff),
-			body: []field{{"staff", text("operator"), required}, {"back", text("/orders"), optional}}, status: http.StatusSeeOther})
+		list = append(list, route{method: http.MethodPost, path: "/demo/staff", does: "Choose who to be in the demo",
+			handler: http.HandlerFunc(s.setStaff), status: http.StatusSeeOther,
+			body: []field{{"staff", text("operator"), required}, {"back", text("/orders"), optional}}})
 	}
 	return list
 }
@@ -104,7 +110,9 @@ func file(path, does string, write func(http.ResponseWriter, *http.Request, *inp
 
 // post is a command, which is answered with a receipt.
 func (s *Server) post(path, does string, h handler, status int, body []field, home string) route {
-	return route{method: http.MethodPost, path: path, does: does, handler: s.page(h), body: body, status: status, gives: wire.Receipt{}, home: home}
+	return route{
+		method: http.MethodPost, path: path, does: does, handler: s.page(h), body: body, status: status, gives: wire.Receipt{}, home: home,
+	}
 }
 
 func muxOf(list []route) *http.ServeMux {
@@ -126,7 +134,8 @@ func (s *Server) routed(mux *http.ServeMux) http.HandlerFunc {
 		probe := &probe{header: http.Header{}}
 		h.ServeHTTP(probe, r)
 		if probe.status == http.StatusMethodNotAllowed {
-			if form := s.formPath(r.URL.Path); form != "/" && r.Method == http.MethodGet && !input.WantsJSON(r) { // a bookmark of what a form was answered with
+			form := s.formPath(r.URL.Path)
+			if form != "/" && r.Method == http.MethodGet && !input.WantsJSON(r) { // a bookmark of what a form was answered with
 				http.Redirect(w, r, form, http.StatusSeeOther) //nolint:gosec // a path of this server, made from an id that was parsed
 				return
 			}

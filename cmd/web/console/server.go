@@ -1,7 +1,8 @@
-// Package console is the console over HTTP: pages for people, JSON for programs, and the live view. One file a noun has its handlers; routes.go lists
-// them all, and errors.go alone turns errors into answers.
+// Package console is the console over HTTP: pages for people, JSON for programs, and the live view. One file a noun has its handlers;
+// routes.go lists them all, and errors.go alone turns errors into answers.
 //
-// What arrives flows one way: the projector and the log bring news, the publisher renders it once, the hub hands it to the sockets. Handlers read.
+// What arrives flows one way: the projector and the log bring news, the publisher renders it once, the hub hands it to the sockets.
+// Handlers read.
 package console
 
 import (

@@ -40,8 +40,9 @@ func (t timeline) body(stream orders.Stream) views.OrderBody {
 // entry is a record as pages tell it.
 func (t timeline) entry(r eventstore.Record, reference string) views.TimelineEntry {
 	h := views.TimelineEntry{
-		EventID: r.EventID, Order: views.OrderName{ID: orders.IDOf(r.Stream), Reference: reference}, Version: r.Version, Type: r.EventType, Schema: r.SchemaVersion,
-		StoredAt: r.StoredAt, BusinessAt: r.Metadata.Timestamp, UserID: r.Metadata.UserID, Causation: string(r.Metadata.CausationID),
+		EventID: r.EventID, Order: views.OrderName{ID: orders.IDOf(r.Stream), Reference: reference}, Version: r.Version,
+		Type: r.EventType, Schema: r.SchemaVersion,
+		StoredAt: r.StoredAt, BusinessAt: r.Metadata.Timestamp, UserID: r.Metadata.UserID, Causation: r.Metadata.CausationID,
 		Correlation: r.Metadata.CorrelationID, Seen: r.Metadata.SeenVersion,
 	}
 	if facts, err := t.codec.Decode(orders.RawOf(r)); err == nil {

@@ -426,7 +426,7 @@ func StoredEvent(r eventstore.Record) Event {
 		EventID: r.EventID, AggregateID: orders.IDOf(r.Stream), Version: r.Version, EventType: r.EventType,
 		SchemaVersion: r.SchemaVersion, StoredSchemaVersion: r.SchemaVersion, Data: data, StoredAt: Time(r.StoredAt),
 		Metadata: Metadata{
-			OrNull(string(m.CausationID)), OrNull(m.CorrelationID), OrNull(m.UserID), Time(m.Timestamp),
+			OrNull(m.CausationID), OrNull(m.CorrelationID), OrNull(m.UserID), Time(m.Timestamp),
 			OrNull(m.SeenVersion), OrNull(m.CommandHash),
 		},
 	}
