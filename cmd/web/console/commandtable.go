@@ -48,7 +48,7 @@ func readCancellation(_ context.Context, _ *Server, in *input.Body, _ domain.Ord
 	return domain.CancelOrder{Reason: in.Text("reason")}, orders.Loaded{}, nil
 }
 
-func readNote(_ *Server, _ context.Context, in *input.Body, _ domain.OrderID) (domain.Command, orders.Loaded, error) {
+func readNote(_ context.Context, _ *Server, in *input.Body, _ domain.OrderID) (domain.Command, orders.Loaded, error) {
 	return domain.AddNote{Text: in.Text("text")}, orders.Loaded{}, nil
 }
 
