@@ -26,7 +26,7 @@ func arrows() map[string][]string {
 		"fault":                  {},
 		"domain":                 {"fault"},
 		"eventstore":             {"fault"},
-		"eventstore/sqlite":      {"fault", "eventstore"},
+		"eventstore/sqlite":      {"fault", "eventstore", "internal/sqlitefile"},
 		"eventstore/dynamo":      {"fault", "eventstore", "internal/waiting"},
 		"eventstore/storetest":   {"fault", "eventstore"},
 		"orders":                 {"fault", "eventstore", "domain"},
@@ -35,7 +35,7 @@ func arrows() map[string][]string {
 		"projections":            {"fault", "orders", "eventstore", "domain"},
 		"projections/runner":     {"fault", "projections", "orders", "eventstore", "domain", "internal/waiting"},
 		"projections/verify":     {"fault", "projections", "orders", "eventstore", "domain", "internal/waiting"},
-		"projections/sqlite":     {"fault", "projections", "orders", "eventstore", "domain", "internal/waiting"},
+		"projections/sqlite":     {"fault", "projections", "orders", "eventstore", "domain", "internal/waiting", "internal/sqlitefile"},
 		"projections/elastic":    {"fault", "projections", "orders", "eventstore", "domain", "internal/waiting"},
 		"projections/readtest":   {"fault", "projections", "projections/runner", "orders", "eventstore", "domain"},
 		"projections/runnertest": {"*"},
@@ -46,6 +46,7 @@ func arrows() map[string][]string {
 		"cmd/web/console":        {"fault", "views", "orders", "projections", "projections/runner", "projections/verify", "operations", "eventstore", "domain", "live", "static"},
 		"e2e":                    {},
 		"internal":               {},
+		"internal/sqlitefile":    {"internal/waiting"},
 		"internal/waiting":       {},
 	}
 }
@@ -56,7 +57,7 @@ func arrows() map[string][]string {
 // e2e/poison plays a broken program that writes into the file, e2e/lock one that keeps it; cmd/bench has bare loops to compare the engines
 // with; internal/faultydisk is what their tests are on; the simulation has a browser's side of a socket.
 func drivers() map[string][]string {
-	sqlite := []string{"eventstore/sqlite", "projections/sqlite", "e2e/poison", "e2e/lock", "cmd/bench", "internal/faultydisk", "projections/runnertest"}
+	sqlite := []string{"eventstore/sqlite", "projections/sqlite", "e2e/poison", "e2e/lock", "cmd/bench", "internal/faultydisk", "internal/sqlitefile", "projections/runnertest"}
 	return map[string][]string{
 		"database/sql":        sqlite,
 		"modernc.org/":        sqlite,

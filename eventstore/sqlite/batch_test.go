@@ -20,6 +20,7 @@ import (
 
 	"headway/eventstore"
 	"headway/fault"
+	"headway/internal/sqlitefile"
 )
 
 // The tests of this file are inside, to say exactly which commands share a transaction.
@@ -28,7 +29,7 @@ import (
 func newWriter(t *testing.T) *writer {
 	t.Helper()
 	w := &writer{path: filepath.Join(t.TempDir(), "events.db"), clock: time.Now}
-	if err := errors.Join(create(w.path), w.connect()); err != nil {
+	if err := errors.Join(sqlitefile.Create(w.path), w.connect()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -80,7 +81,7 @@ func answersOf(t *testing.T, w *writer, batch ...*command) []answer {
 
 func checkLength(t *testing.T, w *writer, id eventstore.StreamID, want int) {
 	t.Helper()
-	db, err := sql.Open("sqlite", address(w.path))
+	db, err := sql.Open("sqlite", sqlitefile.Address(w.path, ""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +161,7 @@ func TestTransactionFails(t *testing.T) {
 		},
 		"another process keeps the file": func(t *testing.T, w *writer) func() {
 			mustExec(t, w.conn, `PRAGMA busy_timeout = 10`)
-			db, err := sql.Open("sqlite", address(w.path))
+			db, err := sql.Open("sqlite", sqlitefile.Address(w.path, ""))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -268,7 +269,7 @@ func TestCloseDrains(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := sql.Open("sqlite", address(path))
+	other, err := sql.Open("sqlite", sqlitefile.Address(path, ""))
 	if err != nil {
 		t.Fatal(err)
 	}

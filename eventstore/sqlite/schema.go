@@ -6,18 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"net/url"
 	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
-	"time"
-
-	driver "modernc.org/sqlite"
-	codes "modernc.org/sqlite/lib"
 
 	"headway/fault"
+	"headway/internal/sqlitefile"
 )
 
 const (
@@ -106,38 +98,6 @@ ALTER TABLE events ADD COLUMN keyId TEXT NOT NULL DEFAULT '';
 DROP INDEX firsts;
 ` + followTrigger + categoryIndex
 
-// address is the file as the driver wants it, never created by it: an event store that vanished is not an empty one.
-func address(path string, pragmas ...string) string {
-	if abs, err := filepath.Abs(path); err == nil {
-		path = abs
-	}
-	values := url.Values{"mode": {"rw"}}
-	values.Add("_pragma", "busy_timeout("+strconv.FormatInt(BusyTimeout.Milliseconds(), 10)+")")
-	for _, p := range pragmas {
-		values.Add("_pragma", p)
-	}
-	return (&url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path), RawQuery: values.Encode()}).String()
-}
-
-// create makes an empty file that only its owner can read. A file that exists is not even opened: closing it would drop the locks that
-// another handle of this process has on it.
-func create(path string) error {
-	if _, err := os.Stat(path); err == nil {
-		return nil
-	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return nil
-	}
-	if err == nil {
-		err = f.Close()
-	}
-	if err != nil {
-		return fault.Unreachable(err, "The event store %s cannot be created.", path)
-	}
-	return nil
-}
-
 // prepareFile makes the schema in an empty file, brings that of an older one up to date, refuses what is not ours, and makes durable what an interrupted process left in the log:
 // it may have been written without a sync, and readers see it from now on.
 func prepareFile(ctx context.Context, conn *sql.Conn, path string) error {
@@ -145,7 +105,11 @@ func prepareFile(ctx context.Context, conn *sql.Conn, path string) error {
 	if err != nil {
 		return err
 	}
-	if err := useLog(ctx, conn); err != nil {
+	err = sqlitefile.UseLog(ctx, conn)
+	if err == nil {
+		_, err = conn.ExecContext(ctx, fmt.Sprintf(`PRAGMA journal_size_limit = %d`, walLimit))
+	}
+	if err != nil {
 		return err
 	}
 	if layout < schemaVersion {
@@ -210,27 +174,6 @@ func inspect(ctx context.Context, conn *sql.Conn, path string) (layout int, err 
 			"%s was written by a newer Headway (its layout is %d, this program knows %d). Use that version.", path, version, schemaVersion)
 	}
 	return version, nil
-}
-
-// useLog switches to the write-ahead log. The switch ignores the busy timeout, so two processes that open a new file at once may
-// need to ask again.
-func useLog(ctx context.Context, conn *sql.Conn) error {
-	var mode string
-	var err error
-	for wait := time.Millisecond; wait < BusyTimeout/2; wait *= 2 {
-		err = conn.QueryRowContext(ctx, `PRAGMA journal_mode = WAL`).Scan(&mode)
-		if e, ok := errors.AsType[*driver.Error](err); !ok || e.Code()&0xff != codes.SQLITE_BUSY {
-			break
-		}
-		time.Sleep(wait) //nolint:forbidigo // nothing tells when the other process is done
-	}
-	if err == nil && !strings.EqualFold(mode, "wal") {
-		err = fmt.Errorf("journal mode is %q, not wal", mode)
-	}
-	if err == nil {
-		_, err = conn.ExecContext(ctx, fmt.Sprintf(`PRAGMA journal_size_limit = %d`, walLimit))
-	}
-	return err
 }
 
 // makeSchema is one transaction, whether the file is empty or older.

@@ -12,17 +12,17 @@ import (
 
 	"headway/eventstore"
 	"headway/fault"
+	"headway/internal/sqlitefile"
 )
 
 // The bounds of one store.
 const (
-	MaxBatch      = 128             // commands one transaction holds
-	MaxBatchBytes = 4 << 20         // event data after which a transaction takes no further command
-	MaxQueue      = 1024            // commands that wait for the writer; one more is Unavailable
-	MaxQueueBytes = 64 << 20        // event data that waits for the writer; more is Unavailable
-	MaxReaders    = 8               // connections that read
-	StreamReaders = 8               // further ones, that read one stream each; one who finds none idle waits
-	BusyTimeout   = 5 * time.Second // how long a transaction waits for another process
+	MaxBatch      = 128      // commands one transaction holds
+	MaxBatchBytes = 4 << 20  // event data after which a transaction takes no further command
+	MaxQueue      = 1024     // commands that wait for the writer; one more is Unavailable
+	MaxQueueBytes = 64 << 20 // event data that waits for the writer; more is Unavailable
+	MaxReaders    = 8        // connections that read
+	StreamReaders = 8        // further ones, that read one stream each; one who finds none idle waits
 	headsPerQuery = 1000
 	writerCache   = 8 << 20  // bytes of pages that the writer may add to what all connections of the process keep together
 	readerCache   = 1 << 20  // the same of each reader
@@ -72,8 +72,8 @@ func Open(path string, options Options) (*Store, error) {
 	if options.Clock == nil {
 		options.Clock = time.Now
 	}
-	if err := create(path); err != nil {
-		return nil, err
+	if err := sqlitefile.Create(path); err != nil {
+		return nil, fault.Unreachable(err, "The event store %s cannot be created.", path)
 	}
 	w := &writer{path: path, clock: options.Clock, stopped: make(chan struct{})}
 	if err := w.connect(); err != nil {
@@ -88,7 +88,7 @@ func Open(path string, options Options) (*Store, error) {
 }
 
 func (s *Store) openReaders(path string) error {
-	db, err := sql.Open("sqlite", address(path, "query_only(1)", fmt.Sprintf("cache_size(-%d)", readerCache>>10)))
+	db, err := sql.Open("sqlite", sqlitefile.Address(path, "", "query_only(1)", fmt.Sprintf("cache_size(-%d)", readerCache>>10)))
 	if err == nil {
 		db.SetMaxOpenConns(MaxReaders)
 		db.SetMaxIdleConns(MaxReaders)

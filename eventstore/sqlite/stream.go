@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"headway/eventstore"
+	"headway/internal/sqlitefile"
 )
 
 const (
@@ -33,7 +34,7 @@ type streamReader struct {
 }
 
 func openStreams(path string) (*streams, error) {
-	db, err := sql.Open("sqlite", address(path, "query_only(1)"))
+	db, err := sql.Open("sqlite", sqlitefile.Address(path, "", "query_only(1)"))
 	if err != nil {
 		return nil, err
 	}

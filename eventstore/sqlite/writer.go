@@ -13,6 +13,7 @@ import (
 
 	"headway/eventstore"
 	"headway/fault"
+	"headway/internal/sqlitefile"
 )
 
 // writer owns the only connection that writes. Its goroutine runs one transaction for each batch of commands, so that many commands
@@ -93,7 +94,7 @@ func (w *writer) connect() error {
 	// Keys are random, so a write touches pages all over the indexes: the cache keeps them. A batch changes more pages than the default lets
 	// a savepoint keep in memory: without temp_store each of them would go to a file. The longer the log may grow, the less often is a page
 	// that many commits change moved into the file.
-	db, err := sql.Open("sqlite", address(w.path, "synchronous(FULL)", "fullfsync(1)", "checkpoint_fullfsync(1)", "temp_store(MEMORY)",
+	db, err := sql.Open("sqlite", sqlitefile.Address(w.path, "", "synchronous(FULL)", "fullfsync(1)", "checkpoint_fullfsync(1)", "temp_store(MEMORY)",
 		fmt.Sprintf("cache_size(-%d)", writerCache>>10), fmt.Sprintf("wal_autocheckpoint(%d)", checkpointPages)))
 	if err != nil {
 		return fault.Unreachable(err, "The event store %s cannot be opened.", w.path)

@@ -8,6 +8,7 @@ import (
 
 	codes "modernc.org/sqlite/lib"
 
+	"headway/internal/sqlitefile"
 	"headway/projections"
 )
 
@@ -30,7 +31,7 @@ func (s *Store) Check(ctx context.Context, report func(projections.Difference)) 
 		// An INSERT to SQLite, but one that only reads.
 		_, err := s.writer.ExecContext(ctx, fmt.Sprintf(`INSERT INTO %[1]s (%[1]s, rank) VALUES ('integrity-check', 1)`, table))
 		switch {
-		case hasCode(err, codes.SQLITE_CORRUPT):
+		case sqlitefile.HasCode(err, codes.SQLITE_CORRUPT):
 			report(projections.Difference{Projection: searchIndex, ID: table, Field: "index", Want: "the words of the rows", Got: "others"})
 		case err != nil:
 			return failed(ctx, err)

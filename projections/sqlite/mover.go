@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"sync"
+
+	"headway/internal/sqlitefile"
 )
 
 // mover moves pages of the write-ahead log into the file while others write and read. A commit that finds the log at its full length moves the
@@ -19,7 +21,7 @@ type mover struct {
 }
 
 func newMover(path string) (*mover, error) {
-	db, err := sql.Open("sqlite", address(path, "deferred", "query_only(1)", "synchronous(normal)", "cache_size(-64)"))
+	db, err := sql.Open("sqlite", sqlitefile.Address(path, "deferred", "query_only(1)", "synchronous(normal)", "cache_size(-64)"))
 	if err != nil {
 		return nil, err
 	}

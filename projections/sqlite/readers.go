@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"sync"
+
+	"headway/internal/sqlitefile"
 )
 
 // The bounds of what reads.
@@ -28,7 +30,7 @@ type readers struct {
 }
 
 func openReaders(path string) (*readers, error) {
-	db, err := sql.Open("sqlite", address(path, "deferred", "query_only(1)", "cache_size(-3000)"))
+	db, err := sql.Open("sqlite", sqlitefile.Address(path, "deferred", "query_only(1)", "cache_size(-3000)"))
 	if err != nil {
 		return nil, err
 	}

@@ -6,20 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io/fs"
-	"net/url"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	codes "modernc.org/sqlite/lib"
-
 	"headway/domain"
 	"headway/fault"
-	"headway/internal/waiting"
+	"headway/internal/sqlitefile"
 )
 
 const (
@@ -78,34 +71,6 @@ CREATE TABLE holds (
 CREATE INDEX holds_oldest ON holds (since, projection, id);
 `
 
-// address is the file as the driver wants it; lock is when a transaction takes its lock.
-func address(path, lock string, pragmas ...string) string {
-	if abs, err := filepath.Abs(path); err == nil {
-		path = abs
-	}
-	values := url.Values{"mode": {"rw"}, "_txlock": {lock}}
-	values.Add("_pragma", "busy_timeout("+strconv.FormatInt(BusyTimeout.Milliseconds(), 10)+")")
-	for _, p := range pragmas {
-		values.Add("_pragma", p)
-	}
-	return (&url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path), RawQuery: values.Encode()}).String()
-}
-
-// create makes an empty file that only its owner can read; the write-ahead log inherits that.
-func create(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return nil
-	}
-	if err == nil {
-		err = f.Close()
-	}
-	if err != nil {
-		return fault.Unreachable(err, "The read store %s cannot be created.", path)
-	}
-	return nil
-}
-
 // prepare makes the schema in an empty file; it reads no row of any other. Rows of another schema are thrown away, which dropped tells: they can be made again. A file
 // that is not a read store is refused untouched.
 func prepare(ctx context.Context, conn *sql.Conn, path string) (dropped bool, err error) {
@@ -116,7 +81,7 @@ func prepare(ctx context.Context, conn *sql.Conn, path string) (dropped bool, er
 	if application != applicationID && (application != 0 || tables != 0) {
 		return false, fault.Errorf(fault.Refused, "%s is not a read store of Headway.", path)
 	}
-	if err := useLog(ctx, conn); err != nil {
+	if err := sqlitefile.UseLog(ctx, conn); err != nil {
 		return false, err
 	}
 	if _, err := conn.ExecContext(ctx, `BEGIN IMMEDIATE`); err != nil {
@@ -171,25 +136,6 @@ func dropAll(ctx context.Context, conn executor) error {
 		}
 	}
 	return nil
-}
-
-// useLog switches to the write-ahead log. The switch ignores the busy timeout, so two processes that open a new file at once may need
-// to ask again.
-func useLog(ctx context.Context, conn *sql.Conn) error {
-	var mode string
-	var err error
-	for wait := time.Millisecond; wait < BusyTimeout/2; wait *= 2 {
-		if err = conn.QueryRowContext(ctx, `PRAGMA journal_mode = WAL`).Scan(&mode); !hasCode(err, codes.SQLITE_BUSY) {
-			break
-		}
-		if err := waiting.Pause(ctx, wait); err != nil {
-			return err
-		}
-	}
-	if err == nil && !strings.EqualFold(mode, "wal") {
-		err = fmt.Errorf("journal mode is %q, not wal", mode)
-	}
-	return err
 }
 
 // collect reads all rows with one, and closes them.

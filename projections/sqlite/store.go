@@ -12,24 +12,23 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"time"
 
-	driver "modernc.org/sqlite" // registers itself as "sqlite"
+	// registers itself as "sqlite"
 	codes "modernc.org/sqlite/lib"
 
 	"headway/fault"
+	"headway/internal/sqlitefile"
 	"headway/projections"
 )
 
 // The bounds of one store.
 const (
 	MaxSameSecond = 1<<slotBits + 1<<crowdedBits // orders created in one second; one more is held
-	BusyTimeout   = 5 * time.Second
-	idsPerQuery   = 500     // orders one query names
-	writerCache   = 8 << 20 // bytes of pages that writing may add to what all connections of the process keep together
-	logPages      = 16_000  // of the write-ahead log, after which a commit moves it into the file: a rebuild writes the same pages again and again
-	movedPages    = 4_000   // of it, after which they are moved beside the commits
-	rowsPerStep   = 1000    // rows a walk over everything holds at once
+	idsPerQuery   = 500                          // orders one query names
+	writerCache   = 8 << 20                      // bytes of pages that writing may add to what all connections of the process keep together
+	logPages      = 16_000                       // of the write-ahead log, after which a commit moves it into the file: a rebuild writes the same pages again and again
+	movedPages    = 4_000                        // of it, after which they are moved beside the commits
+	rowsPerStep   = 1000                         // rows a walk over everything holds at once
 	damaged       = " is damaged. Delete it: it is made again from the events."
 	unreachable   = "The read store cannot be reached at the moment. Trying again is safe."
 )
@@ -59,8 +58,8 @@ func Open(path string, options Options) (*Store, error) {
 	if err := unkept(); err != nil {
 		return nil, err
 	}
-	if err := create(path); err != nil {
-		return nil, err
+	if err := sqlitefile.Create(path); err != nil {
+		return nil, fault.Unreachable(err, "The read store %s cannot be created.", path)
 	}
 	s := &Store{turn: make(chan struct{}, 1), statements: statements{}}
 	dropped, err := s.open(path)
@@ -69,10 +68,10 @@ func Open(path string, options Options) (*Store, error) {
 		if e, ok := errors.AsType[*fault.Error](err); ok {
 			return nil, e
 		}
-		if hasCode(err, codes.SQLITE_NOTADB) {
+		if sqlitefile.HasCode(err, codes.SQLITE_NOTADB) {
 			return nil, &fault.Error{Kind: fault.Refused, Message: path + " is not a read store of Headway.", Cause: err}
 		}
-		if hasCode(err, codes.SQLITE_CORRUPT) {
+		if sqlitefile.HasCode(err, codes.SQLITE_CORRUPT) {
 			return nil, &fault.Error{Kind: fault.Refused, Message: path + damaged, Cause: err}
 		}
 		return nil, fault.Unreachable(err, "The read store %s cannot be opened.", path)
@@ -84,7 +83,7 @@ func Open(path string, options Options) (*Store, error) {
 }
 
 func (s *Store) open(path string) (dropped bool, err error) {
-	s.writer, err = sql.Open("sqlite", address(path, "immediate", "synchronous(normal)", fmt.Sprintf("cache_size(-%d)", writerCache>>10),
+	s.writer, err = sql.Open("sqlite", sqlitefile.Address(path, "immediate", "synchronous(normal)", fmt.Sprintf("cache_size(-%d)", writerCache>>10),
 		fmt.Sprintf("wal_autocheckpoint(%d)", logPages)))
 	if err != nil {
 		return false, err
@@ -135,12 +134,6 @@ func failed(ctx context.Context, err error) error {
 		return e
 	}
 	return fault.Unreachable(err, unreachable)
-}
-
-// hasCode tells whether SQLite answered with a code, whatever its extension.
-func hasCode(err error, code int) bool {
-	e, ok := errors.AsType[*driver.Error](err)
-	return ok && e.Code()&0xff == code
 }
 
 // list is a list of texts as one parameter, for json_each.
