@@ -277,8 +277,11 @@ func retryWait(attempt int) time.Duration {
 	return waiting.Backoff{First: retryFirst, Most: retryAtMost}.EqualJitter(attempt, rand.Float64()) //nolint:gosec // jitter is no secret
 }
 
-// failed says what a caller may know of an error: its own ended context, one of ours, or that the store cannot be reached.
-func (s *Store) failed(ctx context.Context, err error) error {
+func (s *Store) failed(ctx context.Context, err error) error { return failed(ctx, err, s.forget) }
+
+// failed says what a caller may know of an error: its own ended context, one of ours, or that the store cannot be reached. It has the indices looked up
+// again, by lost, if one of them is not there.
+func failed(ctx context.Context, err error, lost func()) error {
 	if err == nil {
 		return nil
 	}
@@ -300,7 +303,7 @@ func (s *Store) failed(ctx context.Context, err error) error {
 	case !ok || busy(e.Status):
 		return fault.Unreachable(err, unreachable)
 	case e.Status == http.StatusNotFound:
-		s.forget()
+		lost()
 		return fault.Unreachable(err, "The read store has lost an index. It is made again.")
 	case e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden:
 		return fault.Unreachable(err, "The read store does not let us in.")

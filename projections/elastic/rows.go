@@ -40,8 +40,12 @@ type hit struct {
 
 // search asks one index, or the point in time that the body names. A part of an answer is none.
 func (s *Store) search(ctx context.Context, index string, body object) (searchAnswer, error) {
+	return s.client.search(ctx, index, body)
+}
+
+func (c *client) search(ctx context.Context, index string, body object) (searchAnswer, error) {
 	var answer searchAnswer
-	err := s.client.call(ctx, searchRequest(index), body, &answer)
+	err := c.call(ctx, searchRequest(index), body, &answer)
 	if err == nil && answer.TimedOut {
 		err = errors.New("a search took too long")
 	}

@@ -56,28 +56,12 @@ var (
 // Open makes the indices that are missing. A node that is away is no error: every method is Unavailable until it is back, and then the
 // indices are made. Refused if the options are not usable, or if the indices are not ours.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	if o.Prefix == "" {
-		o.Prefix = DefaultPrefix
-	}
-	if o.Clock == nil {
-		o.Clock = time.Now
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
 	if err := unkept(); err != nil {
 		return nil, err
 	}
-	if !prefixes.MatchString(o.Prefix) {
-		return nil, fault.Errorf(fault.Refused, "The prefix of the read store is small letters, digits and minus, at most %d.", maxPrefix)
-	}
-	address, err := url.Parse(strings.TrimSuffix(o.URL, "/"))
-	if err != nil || address.Host == "" || address.Scheme != "http" && address.Scheme != "https" {
-		return nil, fault.Errorf(fault.Refused, "The address of the read store must begin with http:// or https:// and name a host.")
-	}
-	c, err := newClient(address.String(), o)
+	c, o, err := connect(o)
 	if err != nil {
-		return nil, &fault.Error{Kind: fault.Refused, Message: "The address of the read store cannot be used.", Cause: err}
+		return nil, err
 	}
 	s := &Store{client: c, names: names{o.Prefix}, clock: o.Clock, log: o.Log, id: uuid.NewString()}
 	s.preparing, s.summed = make(turn, 1), map[string]*summed{}
@@ -90,6 +74,31 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// connect makes a client, and the options whole. It sends nothing yet.
+func connect(o Options) (*client, Options, error) {
+	if o.Prefix == "" {
+		o.Prefix = DefaultPrefix
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if !prefixes.MatchString(o.Prefix) {
+		return nil, o, fault.Errorf(fault.Refused, "The prefix of the read store is small letters, digits and minus, at most %d.", maxPrefix)
+	}
+	address, err := url.Parse(strings.TrimSuffix(o.URL, "/"))
+	if err != nil || address.Host == "" || address.Scheme != "http" && address.Scheme != "https" {
+		return nil, o, fault.Errorf(fault.Refused, "The address of the read store must begin with http:// or https:// and name a host.")
+	}
+	c, err := newClient(address.String(), o)
+	if err != nil {
+		return nil, o, &fault.Error{Kind: fault.Refused, Message: "The address of the read store cannot be used.", Cause: err}
+	}
+	return c, o, nil
 }
 
 const maxPrefix = 60
