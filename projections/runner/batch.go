@@ -141,7 +141,11 @@ func (w *worker) launch(ctx context.Context, b prepared) *flight {
 	rebuilding := w.rebuilding
 	go func() {
 		defer close(f.ended)
+		began := time.Now()
 		f.err = w.write(ctx, &f.prepared)
+		if f.err == nil && w.recorder != nil {
+			w.recorder.wrote(w.name, time.Since(began))
+		}
 		if f.at = w.opts.Clock().UTC(); f.err == nil {
 			w.acknowledged(f.batch, f.at, rebuilding)
 		}

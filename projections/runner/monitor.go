@@ -301,26 +301,34 @@ func (c *counting) compare(ctx context.Context, heads []eventstore.Head) error {
 	return nil
 }
 
-// date looks up since when events are missing, of a few orders.
+// date looks up since when events are missing, of a few orders, with one request.
 func (c *counting) date(ctx context.Context) error {
-	reads := 0
+	var after []eventstore.Head
 	for id, m := range c.missing {
-		if !m.since.IsZero() {
-			continue
+		if m.since.IsZero() && len(after) < maxAgeReads {
+			after = append(after, eventstore.Head{Stream: orders.StreamOf(id), Version: m.at})
 		}
-		if reads == maxAgeReads {
-			return nil
+	}
+	if len(after) == 0 {
+		return nil
+	}
+	records, err := c.tail.events.ReadMany(ctx, after, eventstore.MaxPage)
+	if err != nil {
+		return eventsFailed(err)
+	}
+	oldest := map[domain.OrderID]time.Time{}
+	for _, r := range records {
+		if id := orders.IDOf(r.Stream); oldest[id].IsZero() {
+			oldest[id] = r.StoredAt
 		}
-		reads++
-		records, err := c.tail.events.Read(ctx, orders.StreamOf(id), m.at)
-		if err != nil {
-			return eventsFailed(err)
+	}
+	for _, h := range after {
+		id := orders.IDOf(h.Stream)
+		m := c.missing[id]
+		if m.since = oldest[id]; m.since.IsZero() && len(records) < eventstore.MaxPage {
+			m.since = m.head.At // there is none
 		}
-		m.since = m.head.At
-		if len(records) > 0 {
-			m.since = records[0].StoredAt
-		}
-		c.missing[id] = m
+		c.missing[id] = m // what the answer had no room for is looked up by the next look
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"headway/eventstore"
 	"headway/internal/waiting"
 	"headway/projections"
+	"headway/projections/history"
 )
 
 // The bounds of a projector.
@@ -38,6 +39,8 @@ type Options struct {
 	Log   *slog.Logger
 	// Alone says that no other process can run the projections: a lease that is found at the start is left over, and taken at once.
 	Alone bool
+	// History is where it is kept, while the lease of the first part is held, what was stored and how the projections were; nil means nowhere.
+	History history.Store
 
 	// OnMoved tells that the heads of orders have moved: at least once for each move, by the feed or a nudge, whatever the read store does.
 	OnMoved func([]eventstore.Head)
@@ -65,6 +68,7 @@ type Projector struct {
 	elector   *elector
 	standby   *standby
 	positions *positions
+	recorder  *recorder // nil if no history is kept
 }
 
 // New makes a projector. It does nothing until Run or Step is called.
@@ -74,8 +78,11 @@ func New(events eventstore.Store, read projections.Store, opts Options) *Project
 	p.standby = newStandby(read, p.positions, opts)
 	p.tail = newTail(events, read, opts)
 	p.tail.listen, p.tail.onMove = opts.OnMoved != nil || opts.OnRows != nil, p.moved
+	if opts.History != nil && opts.Part.Index == 0 { // two would each keep what it saw, and the last of them would stay
+		p.recorder = &recorder{events: events, store: opts.History, look: p.Monitor().Look, clock: opts.Clock, log: opts.Log}
+	}
 	for _, declared := range projections.All() {
-		w := newWorker(declared, p.tail, read, p.elector, p.positions, opts)
+		w := newWorker(declared, p.tail, read, p.elector, p.positions, p.recorder, opts)
 		p.workers, p.tail.onPage = append(p.workers, w), append(p.tail.onPage, w.nudges.poke)
 	}
 	return p
@@ -159,6 +166,9 @@ func (p *Projector) Run(ctx context.Context) error {
 	for _, w := range p.workers {
 		all.Go(func() { w.run(ctx) })
 	}
+	if p.recorder != nil {
+		all.Go(func() { p.recorder.run(ctx, p.elector) })
+	}
 	all.Wait()
 	p.Release(context.WithoutCancel(ctx))
 	return nil
@@ -183,6 +193,9 @@ func (p *Projector) Step(ctx context.Context) (moved int, err error) {
 	}
 	r, _ := p.elector.now()
 	errs = append(errs, p.standby.pass(ctx, r.epoch == 0))
+	if p.recorder != nil {
+		errs = append(errs, p.recorder.step(ctx, r.epoch != 0))
+	}
 	return moved, errors.Join(errs...)
 }
 

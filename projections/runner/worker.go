@@ -25,6 +25,7 @@ type worker struct {
 	opts      Options
 	elector   *elector
 	positions *positions
+	recorder  *recorder // nil if no history is kept
 	nudges    *nudges
 
 	term       term // in which it works now
@@ -40,9 +41,9 @@ type worker struct {
 }
 
 func newWorker(
-	p projections.Projection, t *tail, read projections.Store, e *elector, at *positions, opts Options,
+	p projections.Projection, t *tail, read projections.Store, e *elector, at *positions, r *recorder, opts Options,
 ) *worker {
-	return &worker{key: opts.key(p), name: p.Name, fold: p.Fold, tail: t, read: read, opts: opts, elector: e, positions: at, nudges: newNudges()}
+	return &worker{key: opts.key(p), name: p.Name, fold: p.Fold, tail: t, read: read, opts: opts, elector: e, positions: at, recorder: r, nudges: newNudges()}
 }
 
 // run works while the lease is held, and sleeps while it is not.
