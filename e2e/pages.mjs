@@ -8,6 +8,8 @@ export const empty = [
   { name: 'customers', path: '/customers' },
   { name: 'events', path: '/events' },
   { name: 'projections', path: '/projections' },
+  { name: 'history', path: '/history' },
+  { name: 'history-hours', path: '/history?step=hour' },
   { name: 'record', path: '/audit' },
 ];
 
@@ -29,6 +31,7 @@ export const full = ({ id, held, customerId, reference, correlationId, version }
   { name: 'correlation', path: `/events/correlation/${correlationId}` },
   { name: 'customer', path: `/customers/${encodeURIComponent(customerId)}` },
   { name: 'projection', path: '/projections/order_list' },
+  { name: 'projection-history', path: '/projections/order_list/history?span=24h' },
   { name: 'projection-customers', path: '/projections/customer_order_summary' },
 ];
 
@@ -40,5 +43,6 @@ export const failing = [
   { name: 'no-projection', path: '/projections/nothing', status: 404 },
   { name: 'bad-cursor', path: '/orders?cursor=not-ours', status: 400 },
   { name: 'bad-status', path: '/orders?status=lost', status: 400 },
+  { name: 'bad-history-step', path: '/history?step=day', status: 400 },
   { name: 'bad-events-cursor', path: '/events?before=not-ours', status: 400 },
 ];

@@ -1,15 +1,18 @@
 package views
 
+import "time"
+
 // EventsPage is GET /events.
 type EventsPage struct {
-	Type     string          // empty means all
-	Text     string          // q: as typed
-	Before   string          // the cursor of this page; empty on the newest
-	Rows     []TimelineEntry // newest first
-	Next     string
-	Census   []Census // of the newest CensusOf events of every type
-	CensusOf int
-	Problem  string
+	Type        string          // empty means all
+	Text        string          // q: as typed
+	Before      string          // the cursor of this page; empty on the newest
+	Rows        []TimelineEntry // newest first
+	Next        string
+	Census      []Census // of the events stored since CensusSince
+	CensusSince time.Time
+	CensusLacks int // hours of that time of which nothing is known
+	Problem     string
 }
 
 // Census counts the events of one type and schema version.

@@ -641,21 +641,29 @@ func (m ProjectionCard) lagWords() string {
 	if !m.known() {
 		return "not known"
 	}
-	if m.Lag.Events <= 0 {
+	return lagWords(m.Lag)
+}
+
+func lagWords(lag projections.Lag) string {
+	if lag.Events <= 0 {
 		return "nothing"
 	}
-	words := count(m.Lag.Events, "event")
-	if m.Lag.Age > 0 {
-		words += ", " + projections.Span(m.Lag.Age)
+	words := count(lag.Events, "event")
+	if lag.Age > 0 {
+		words += ", " + projections.Span(lag.Age)
 	}
 	return words
 }
 
 func (m ProjectionCard) rateWords() string {
-	rate := m.Rate
-	switch {
-	case !m.known():
+	if !m.known() {
 		return "not known"
+	}
+	return rateWords(m.Rate)
+}
+
+func rateWords(rate float64) string {
+	switch {
 	case !(rate > 0):
 		return "quiet"
 	case rate < 10:

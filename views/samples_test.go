@@ -231,6 +231,14 @@ func refusedConflict() views.ConflictPage {
 	return m
 }
 
+func historyPage() views.HistoryPage {
+	return views.HistoryPage{
+		Step: "minute", Types: []string{"OrderConfirmed", "OrderCreated"}, Next: "2026-03-14T09:26:00Z", To: "2026-03-16", Buckets: []views.HistoryBucket{
+			{At: noon.Add(time.Minute), Total: 1302, ByType: map[string]int{"OrderConfirmed": 2, "OrderCreated": 1300}}, {At: noon},
+		},
+	}
+}
+
 func samples() []sample {
 	orders := views.OrdersPage{
 		Today: today, Rows: rows(), Next: "bmV4dA", Total: 1000, Stamp: stampOf("order_list", projections.StampBehind),
@@ -294,9 +302,9 @@ func samples() []sample {
 	unreadable := views.EventPage{Event: unread, Head: 4, Stored: `{"where":"the moon"}`, Unreadable: "There is no event type OrderTeleported of schema 9.", Effects: []views.TimelineEntry{unread}}
 	census := []views.Census{{"OrderCreated", 1, 400}, {"OrderCreated", 2, 300}, {"OrderConfirmed", 2, 290}, {"OrderTeleported", 9, 1}}
 	events := append([]views.TimelineEntry{unread, cancelledEntry()}, entries()...)
-	perMinute := make([]int, 60)
+	perMinute := make([]projections.Count, 60)
 	for i := range perMinute {
-		perMinute[i] = i * i % 23
+		perMinute[i] = projections.Count{N: i * i % 23, IsExact: true}
 	}
 
 	customer := views.CustomerPage{
@@ -313,7 +321,7 @@ func samples() []sample {
 			Projections: cards(), Latest: events,
 		})},
 		{"overview-burst", views.Overview(frame("Overview", views.NavOverview), views.OverviewPage{
-			ByStatus: map[domain.Status]int{}, Today: today, PerMinute: []int{0, views.MaxCountedEvents - 10, 10},
+			ByStatus: map[domain.Status]int{}, Today: today, PerMinute: []projections.Count{{}, {N: 40_210, IsExact: true}, {N: 1000}},
 		})},
 		{"overview-empty", views.Overview(bare, views.OverviewPage{Today: today, Problems: []string{"The read store cannot answer now."}})},
 		{"orders", views.Orders(list, orders)},
@@ -337,7 +345,7 @@ func samples() []sample {
 		{"order-events", views.OrderEvents(order, views.OrderEventsPage{Name: views.OrderName{ID: lampID, Reference: "PO-1042"}, Head: 3, Events: entries(), Next: "MQ"})},
 		{"event", views.Event(order, event)},
 		{"event-unreadable", views.Event(order, unreadable)},
-		{"events", views.Events(frame("Events", views.NavEvents), views.EventsPage{Rows: events, Next: "bmV4dA", Census: census, CensusOf: 1000})},
+		{"events", views.Events(frame("Events", views.NavEvents), views.EventsPage{Rows: events, Next: "bmV4dA", Census: census, CensusSince: today.AddDate(0, 0, -30)})},
 		{"events-none", views.Events(frame("Events", views.NavEvents), views.EventsPage{Type: "OrderConfirmed"})},
 		{"correlation", views.Correlation(frame("Correlation", views.NavEvents), views.CorrelationPage{ID: "c0000000-0000-4000-8000-000000000009", Rows: events[1:]})},
 		{"customers", views.Customers(frame("Customers", views.NavCustomers), views.CustomersPage{Rows: customerRows(), Total: 2, TotalIsExact: true, Stamp: stampOf("customer_order_summary", projections.StampPaused)})},
@@ -346,6 +354,17 @@ func samples() []sample {
 		{"projections", views.Projections(frame("Projections", views.NavProjections), views.ProjectionsPage{Cards: cards()})},
 		{"projection", views.Projection(frame("Order list", views.NavProjections), views.ProjectionPage{Card: cards()[0], Holder: "till-2, process 4711, 1f0c9a52", Cursor: "MTIzNDU2Nzg5MDEyMzQ1Njc4OTA", Holds: []projections.Hold{{Key: projections.Key{Projection: "order_list"}, OrderID: chairID, Version: 6, Reason: "There is no event type OrderTeleported of schema 9.", Since: noon}}, MoreHolds: true})},
 		{"projection-noholds", views.Projection(frame("Order list", views.NavProjections), views.ProjectionPage{Card: cards()[1]})},
+		{"history", views.History(frame("History", views.NavOverview), historyPage())},
+		{"history-hours", views.History(frame("History", views.NavOverview), views.HistoryPage{Step: "hour"})},
+		{"projection-history", views.ProjectionHistory(frame("Order list", views.NavProjections), views.ProjectionHistoryPage{
+			Name: "order_list", Span: "24h", Spans: []string{"1h", "24h", "30d"}, Buckets: []views.ProjectionBucket{
+				{At: noon.Add(time.Minute), Lag: projections.Lag{Events: 1203, Age: 4200 * time.Millisecond}, Rate: 812.4, Holds: 1, Batch: 38 * time.Millisecond},
+				{At: noon},
+			},
+		})},
+		{"projection-history-none", views.ProjectionHistory(frame("Order list", views.NavProjections), views.ProjectionHistoryPage{
+			Name: "order_list", Span: "30d", Spans: []string{"1h", "24h", "30d"}, Hours: true,
+		})},
 		{"audit", views.Audit(frame("Record", views.NavNone), views.AuditPage{
 			Kinds: []views.AuditKind{{What: "import", Label: "Import"}, {What: "verify", Label: "Verification"}}, Rows: operations(), Next: "bmV4dA",
 		})},

@@ -203,18 +203,20 @@ func TestSortedByTotalSaysThatCurrenciesComeFirst(t *testing.T) {
 	}
 }
 
-// TestEventsAMinuteCountWholeMinutesOnly: where the count is bounded, what may have been more is left out, and the bound is said.
-func TestEventsAMinuteCountWholeMinutesOnly(t *testing.T) {
-	const most = views.MaxCountedEvents
+// TestEventsAMinuteShowWhatIsKnown: a minute of which nothing is known has no bar, and a count that ended at a bound says so.
+func TestEventsAMinuteShowWhatIsKnown(t *testing.T) {
+	exact := func(n int) projections.Count { return projections.Count{N: n, IsExact: true} }
+	unknown, many := projections.Count{}, projections.Count{N: 1000}
 	for _, c := range []struct {
-		perMinute []int
+		perMinute []projections.Count
 		bars      int
 		want      string
 	}{
-		{[]int{2, 0, 5, 1}, 4, "1 now, at most 5, 8 in 4 minutes"},
-		{[]int{0, most - 30, 20, 10}, 2, "10 now, at most 20, 30 in 2 minutes; 970 or more in the minute before"},
-		{[]int{most - 1, 1}, 1, "1 now, at most 1, 1 in 1 minute; 999 or more in the minute before"},
-		{[]int{0, most}, 0, "1,000 or more now"},
+		{[]projections.Count{exact(2), exact(0), exact(5), exact(1)}, 4, "1 now, at most 5, 8 in 4 minutes"},
+		{[]projections.Count{unknown, unknown, exact(12_000), exact(1)}, 2, "1 now, at most 12,000, 12,001 in 2 minutes"},
+		{[]projections.Count{exact(12_000), unknown, exact(3), many}, 2, "1,000 or more now, at most 12,000, 12,003 in 2 minutes"},
+		{[]projections.Count{unknown, many}, 0, "1,000 or more now"},
+		{[]projections.Count{unknown, unknown}, 0, "not known"},
 		{nil, 0, "not known"},
 	} {
 		html := render(t, views.Overview(views.Frame{}, views.OverviewPage{PerMinute: c.perMinute}))

@@ -12,6 +12,7 @@ import (
 	"headway/eventstore"
 	"headway/operations"
 	"headway/projections"
+	"headway/projections/history"
 )
 
 // App is what every command of the program is given: what it was asked for, the world outside, and, once Open was called,
@@ -30,6 +31,7 @@ type App struct {
 	Events    eventstore.Store     // nil before Open
 	Snapshots eventstore.Snapshots // nil before Open
 	Read      projections.Store    // nil before Open
+	History   history.Store        // nil before Open
 }
 
 // Settings are the flags of every command, each also an environment variable HEADWAY_….

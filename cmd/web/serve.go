@@ -61,7 +61,7 @@ func (ServeCmd) Run(app *App) error {
 func (a *App) server() *console.Server {
 	alone, _ := a.Settings.usesFolder() // which was locked
 	return console.New(console.Options{
-		Events: a.Events, Snapshots: a.Snapshots, Read: a.Read, Codec: a.Codec, Zone: a.Location, Clock: a.Clock, Log: a.Log,
+		Events: a.Events, Snapshots: a.Snapshots, Read: a.Read, History: a.History, Codec: a.Codec, Zone: a.Location, Clock: a.Clock, Log: a.Log,
 		Version: buildVersion(), Demo: a.Settings.Demo, Alone: alone, NoNetwork: a.Settings.usesNoNetwork(),
 	})
 }

@@ -16,6 +16,7 @@ import (
 	"headway/fault"
 	"headway/projections"
 	"headway/projections/elastic"
+	"headway/projections/history"
 	"headway/projections/runner"
 	readsqlite "headway/projections/sqlite"
 )
@@ -114,7 +115,7 @@ func (s Settings) usesNoNetwork() bool {
 	return err == nil && events.name == sqliteEngine && read.name == sqliteEngine
 }
 
-// Open opens both stores; what is kept in files is made when missing. Close must be called. Serving also takes the folder's lock; other
+// Open opens the stores, and the history beside the rows; what is kept in files is made when missing. Close must be called. Serving also takes the folder's lock; other
 // commands may run beside a server.
 func (a *App) Open() error {
 	events, read, err := a.Settings.engines()
@@ -134,7 +135,11 @@ func (a *App) Open() error {
 	if err != nil {
 		return errors.Join(err, eventStore.Close())
 	}
-	a.Events, a.Snapshots, a.Read = eventStore, tellingOfSnapshots{eventStore, a.Log}, readStore
+	kept, err := a.openHistory(read)
+	if err != nil {
+		return errors.Join(err, readStore.Close(), eventStore.Close())
+	}
+	a.Events, a.Snapshots, a.Read, a.History = eventStore, tellingOfSnapshots{eventStore, a.Log}, readStore, kept
 	return nil
 }
 
@@ -171,9 +176,20 @@ func (a *App) openRead(e engine) (projections.Store, error) {
 	return readsqlite.Open(e.place, readsqlite.Options{Log: a.Log})
 }
 
+// openHistory opens the history that lies beside a read store.
+func (a *App) openHistory(e engine) (history.Store, error) {
+	if e.name == elasticEngine {
+		return elastic.OpenHistory(a.Context, elastic.Options{URL: e.place, Prefix: e.prefix, Clock: a.Clock, Log: a.Log})
+	}
+	return readsqlite.OpenHistory(a.Context, readsqlite.HistoryPath(e.place))
+}
+
 // Close lets go of the stores.
 func (a *App) Close() error {
 	var errs []error
+	if a.History != nil {
+		errs = append(errs, a.History.Close())
+	}
 	if a.Read != nil {
 		errs = append(errs, a.Read.Close())
 	}

@@ -161,5 +161,17 @@ func mutations() []mutation {
 		{"an order mixes currencies", "money", "domain/check.go", "if item.Price.Currency != sum.Currency {", "if false {", "domain", "TestWhatOnlyTheOrderCanTellAboutAnItem"},
 		{"a cancelled order is confirmed", "rule", "domain/confirm.go", "case o.Status == Created:", "case o.Status != Confirmed:", "domain", "TestCommandsInEveryPlaceOfAnOrdersLife"},
 		{"an unknown field of an event is read over", "schema", "domain/decode.go", "if unknown != nil {", "if false {", "domain", "TestWhatCannotBeReadIsInvalidAndNamed"},
+
+		// What is counted is exact, and what is not known is not claimed.
+		{"an hour is made of the minutes that there are", "history", "projections/history/bucket.go",
+			"if n == int(until.Sub(hour.At)/time.Minute) {", "if n > 0 {", "projections/history", "TestAnHourIsMadeOfAllItsMinutes"},
+		{"a minute that was not read through is kept", "history", "projections/runner/recorder.go",
+			"int(reached.Sub(from)/time.Minute) + 1", "int(reached.Sub(from)/time.Minute)", "projections/runner", "TestWhatIsBeyondTheBoundIsNotClaimed"},
+		{"an event that is listed late is never counted", "history", "projections/runner/recorder.go",
+			"from.Add(-countAgain)", "from.Add(0)", "projections/runner", "TestAnEventThatIsListedLateIsCounted"},
+		{"a minute is counted while it runs", "history", "projections/runner/recorder.go",
+			"now.Add(-countAfter)", "now", "projections/runner", "TestAMinuteIsCountedOnceItIsOver"},
+		{"a minute of which a part was read is shown", "history", "cmd/web/console/history.go",
+			"Before(covered); !counts[i].IsExact", "Before(covered); false", "cmd/web/console", "TestAMinuteIsCountedByWhoeverKnowsItWhole"},
 	}
 }

@@ -56,8 +56,13 @@ func openStores(t testing.TB) Options {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = read.Close() })
+	kept, err := readsqlite.OpenHistory(t.Context(), filepath.Join(dir, "history.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = kept.Close() })
 	return Options{
-		Events: events, Snapshots: events, Read: read, Zone: time.UTC, Clock: time.Now, Log: slog.New(slog.DiscardHandler), Version: "test",
+		Events: events, Snapshots: events, Read: read, History: kept, Zone: time.UTC, Clock: time.Now, Log: slog.New(slog.DiscardHandler), Version: "test",
 		Alone: true, NoNetwork: true,
 	}
 }

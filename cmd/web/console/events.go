@@ -1,7 +1,6 @@
 package console
 
 import (
-	"cmp"
 	"context"
 	"maps"
 	"net/http"
@@ -46,14 +45,7 @@ func (s *Server) allEvents(r *http.Request, q *input.Query) (answer, error) {
 	}
 	m.Rows, m.Next = s.entries(r.Context(), records), string(next)
 	if !input.WantsJSON(r) {
-		newest := records
-		if eventType != "" || text != "" || before != "" {
-			newest, _, err = s.events.ByType(r.Context(), orders.Category, "", "", eventsPerPage)
-		}
-		if err == nil {
-			counts, _ := s.newest.count(r.Context(), s.events, newest, s.clock()) // without them there is no census
-			m.Census, m.CensusOf = census(counts), len(counts)
-		}
+		m.Census, m.CensusSince, m.CensusLacks = s.recent.census(r.Context(), s.clock())
 	}
 	a.json = func() any {
 		return wire.Events{Events: wire.EventsOf(s.codec, records), Next: wire.OrNull(string(next))}
@@ -85,7 +77,7 @@ func (s *Server) findEvents(
 	if err != nil || len(records) > 0 || before != "" {
 		return only(records), next, err
 	}
-	newest, _, err := s.events.ByType(ctx, orders.Category, eventType, "", countedEvents)
+	newest, _, err := s.events.ByType(ctx, orders.Category, eventType, "", eventstore.MaxPage)
 	found := slices.DeleteFunc(newest, func(r eventstore.Record) bool {
 		return r.Metadata.CausationID != text && r.EventID != text
 	})
@@ -98,23 +90,6 @@ func cursorField(err error, name string) error {
 		return fault.MalformedField(name, "This place in the list is not one of ours: “%s” must be the “next” of the page before.", name)
 	}
 	return err
-}
-
-func census(events []countedEvent) []views.Census {
-	type kind struct {
-		name   string
-		schema int
-	}
-	counts := map[kind]int{}
-	for _, e := range events {
-		counts[kind{e.eventType, e.schema}]++
-	}
-	var list []views.Census
-	for k, n := range counts {
-		list = append(list, views.Census{Type: k.name, Schema: k.schema, Count: n})
-	}
-	slices.SortFunc(list, func(a, b views.Census) int { return cmp.Or(cmp.Compare(a.Type, b.Type), a.Schema-b.Schema) })
-	return list
 }
 
 // entries are records as pages tell them, with the references of their orders where the read store knows them.

@@ -14,10 +14,7 @@ import (
 	"headway/views"
 )
 
-const (
-	minutesShown = 60
-	latestShown  = 10
-)
+const latestShown = 10 // events on the overview
 
 // overview is GET /. A part that cannot be read is left out of the page with a sentence; a program gets the error.
 func (s *Server) overview(r *http.Request, q *input.Query) (answer, error) {
@@ -35,12 +32,13 @@ func (s *Server) overview(r *http.Request, q *input.Query) (answer, error) {
 		}
 	}
 	stamp := s.freshness.listStamp(r.Context(), projections.OrderList) // before the numbers: they must not lack what it says they have
-	newest, _, err := s.events.ByType(r.Context(), orders.Category, "", "", eventsPerPage)
-	var counts []countedEvent
+	latest, next, err := s.events.ByType(r.Context(), orders.Category, "", "", eventsPerPage)
+	var counts []projections.Count
 	if err == nil {
-		counts, err = s.newest.count(r.Context(), s.events, newest, now)
+		counts, err = s.recent.perMinute(r.Context(), newest{latest, next == ""}, now)
 	}
 	part(err)
+	latest = latest[:min(len(latest), latestShown)]
 	totals, err := s.read.Totals(r.Context(), today, today.AddDate(0, 0, 1))
 	part(err)
 	if failed != nil && input.WantsJSON(r) {
@@ -50,9 +48,9 @@ func (s *Server) overview(r *http.Request, q *input.Query) (answer, error) {
 		totals = projections.Totals{} // not known is not zero
 	}
 	m := views.OverviewPage{
-		ByStatus: totals.ByStatus, Today: now, Value: totals.Value, PerMinute: perMinute(counts, now), Problems: problems,
+		ByStatus: totals.ByStatus, Today: now, Value: totals.Value, PerMinute: counts, Problems: problems,
 		Stamp: stamp, Projections: s.freshness.cards(r.Context()),
-		Latest: s.entries(r.Context(), newest[:min(len(newest), latestShown)]),
+		Latest: s.entries(r.Context(), latest),
 	}
 	list := s.projectionsOf(r.Context())
 	return answer{
@@ -64,8 +62,8 @@ func (s *Server) overview(r *http.Request, q *input.Query) (answer, error) {
 				statuses[status] = totals.ByStatus[status]
 			}
 			return wire.Overview{
-				Statuses: statuses, Today: wire.ListOf(totals.Value, func(v domain.Money) domain.Money { return v }), EventsPerMinute: m.PerMinute,
-				Projections: list, Events: wire.EventsOf(s.codec, newest[:min(len(newest), latestShown)]),
+				Statuses: statuses, Today: wire.ListOf(totals.Value, func(v domain.Money) domain.Money { return v }),
+				EventsPerMinute: wire.PerMinuteOf(counts), Projections: list, Events: wire.EventsOf(s.codec, latest),
 			}
 		},
 	}, nil
@@ -74,17 +72,4 @@ func (s *Server) overview(r *http.Request, q *input.Query) (answer, error) {
 func startOfDay(t time.Time) time.Time {
 	y, m, d := t.Date()
 	return time.Date(y, m, d, 0, 0, 0, 0, t.Location())
-}
-
-// perMinute counts events in each of the last 60 minutes, oldest first; the last is the running one.
-func perMinute(events []countedEvent, now time.Time) []int {
-	counts := make([]int, minutesShown)
-	last := now.Truncate(time.Minute)
-	for _, e := range events {
-		ago := int(last.Sub(e.storedAt.Truncate(time.Minute)) / time.Minute)
-		if ago >= 0 && ago < minutesShown {
-			counts[minutesShown-1-ago]++
-		}
-	}
-	return counts
 }

@@ -17,6 +17,7 @@ import (
 	"headway/live"
 	"headway/orders"
 	"headway/projections"
+	"headway/projections/history"
 	"headway/projections/runner"
 	"headway/static"
 )
@@ -26,6 +27,7 @@ type Options struct {
 	Events    eventstore.Store
 	Snapshots eventstore.Snapshots // nil means none
 	Read      projections.Store
+	History   history.Store // what was stored, and how the projections were; it is kept while this process runs them
 	Codec     domain.Codec
 	Zone      *time.Location // defines today, date filters and the text of pages
 	Clock     func() time.Time
@@ -45,7 +47,8 @@ type Server struct {
 	projector  *runner.Projector
 	freshness  *freshness
 	timeline   timeline
-	newest     newestEvents
+	history    history.Store
+	recent     *recent
 	references references
 	hub        *live.Hub
 	news       *news
@@ -68,7 +71,7 @@ type Server struct {
 // New joins everything that a request needs. It starts nothing: Begin and Run do.
 func New(o Options) *Server {
 	s := &Server{
-		read: o.Read, codec: o.Codec, zone: o.Zone, clock: o.Clock, log: o.Log, static: o.Assets, demo: o.Demo,
+		read: o.Read, history: o.History, codec: o.Codec, zone: o.Zone, clock: o.Clock, log: o.Log, static: o.Assets, demo: o.Demo,
 		sequence: &rowSequence{clock: o.Clock}, leases: newLeases(o.Events, o.Clock, o.Log),
 	}
 	if s.static == nil {
@@ -81,7 +84,8 @@ func New(o Options) *Server {
 	s.hub = live.New(live.Options{Build: s.build})
 	s.news = newNews(s.hub, o.Log)
 	s.projector = runner.New(o.Events, o.Read, runner.Options{Codec: o.Codec, Clock: o.Clock,
-		Log: o.Log, Alone: o.Alone, OnMoved: s.news.movedAll, OnRows: s.news.arrived, OnHold: s.news.held, OnLease: s.leases.changed, OnPutBack: s.leases.putBack})
+		Log: o.Log, Alone: o.Alone, History: o.History, OnMoved: s.news.movedAll, OnRows: s.news.arrived, OnHold: s.news.held,
+		OnLease: s.leases.changed, OnPutBack: s.leases.putBack})
 	s.events = announcing{o.Events, func(r eventstore.Record) {
 		head := eventstore.Head{Stream: r.Stream, Version: r.Version, At: r.StoredAt}
 		s.news.moved(head)
@@ -91,6 +95,7 @@ func New(o Options) *Server {
 	s.freshness = &freshness{
 		events: s.events, read: s.read, monitor: s.projector.Monitor(), zone: o.Zone, clock: o.Clock,
 	}
+	s.recent = &recent{events: s.events, history: o.History}
 	s.timeline = timeline{codec: o.Codec, zone: o.Zone, positions: s.projector.Positions}
 	s.publisher = &publisher{
 		news: s.news, hub: s.hub, commands: s.commands, read: s.read, timeline: s.timeline, freshness: s.freshness, sequence: s.sequence,

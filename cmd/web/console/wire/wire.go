@@ -319,7 +319,7 @@ type Readiness struct {
 type Overview struct {
 	Statuses        map[domain.Status]int `json:"statuses"`
 	Today           []domain.Money        `json:"today"`
-	EventsPerMinute []int                 `json:"eventsPerMinute"`
+	EventsPerMinute []*int                `json:"eventsPerMinute"` // null: not known
 	Projections     []Projection          `json:"projections"`
 	Events          []Event               `json:"events"`
 }

@@ -8,6 +8,8 @@ import (
 	"headway/eventstore"
 	"headway/eventstore/storetest"
 	"headway/projections"
+	"headway/projections/history"
+	"headway/projections/history/historytest"
 	"headway/projections/readtest"
 )
 
@@ -29,5 +31,12 @@ func TestTheRowsKeepTheContractOfReadStores(t *testing.T) {
 	readtest.Run(t, func(*testing.T) readtest.Place {
 		rows := simulation.NewTable()
 		return readtest.Place{Open: func(*testing.T) projections.Store { return rows.Open() }}
+	})
+}
+
+func TestTheHistoryKeepsTheContractOfHistories(t *testing.T) {
+	historytest.Run(t, func(*testing.T) func(*testing.T) history.Store {
+		kept := simulation.NewHistory()
+		return func(*testing.T) history.Store { return kept.Open() }
 	})
 }
