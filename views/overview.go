@@ -12,7 +12,7 @@ type OverviewPage struct {
 	ByStatus    map[domain.Status]int // all orders; nil if it could not be read
 	Today       time.Time             // any moment of today: names the day
 	Value       []domain.Money        // of the orders created today, by currency, without the cancelled
-	PerMinute   []projections.Count   // events stored in each minute, oldest first; the last is the running one. One that is not known is at least 0
+	PerMinute   []projections.Count   // events stored in each minute, oldest first, the running one last; at least 0: not known
 	Stamp       Stamp                 // of order_list, which ByStatus and Value are read from
 	Projections []ProjectionCard
 	Latest      []TimelineEntry // newest first

@@ -139,7 +139,8 @@ func simulate(t *testing.T, seed uint64, p course) {
 	assets := assets() // outside of the bubble
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{
-			t: t, seed: seed, course: p, log: simulation.NewLog(), table: simulation.NewTable(), history: simulation.NewHistory(), sky: &simulation.Sky{}, assets: assets,
+			t: t, seed: seed, course: p, log: simulation.NewLog(), table: simulation.NewTable(), history: simulation.NewHistory(),
+			sky: &simulation.Sky{}, assets: assets,
 			sent: map[domain.CommandID]*sentCommand{}, began: time.Now(),
 		}
 		w.ctx, w.cancel = context.WithCancel(t.Context())
@@ -328,8 +329,8 @@ func (w *world) start(i int) {
 		log = slog.New(slog.NewTextHandler(lines(func(line string) { w.say("", p.name+" "+line) }), nil))
 	}
 	p.s = console.New(console.Options{
-		Events: p.gate.Events(w.log.Open(clock)), Read: p.gate.Rows(w.table.Open()), History: w.history.Open(), Codec: codec, Zone: time.UTC, Clock: clock,
-		Log: log, Version: "simulated", Assets: w.assets,
+		Events: p.gate.Events(w.log.Open(clock)), Read: p.gate.Rows(w.table.Open()), History: w.history.Open(),
+		Codec: codec, Zone: time.UTC, Clock: clock, Log: log, Version: "simulated", Assets: w.assets,
 	})
 	p.codec, p.pages = codec, p.s.Handler()
 	p.web = &http.Server{Handler: p.pages, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), ReadHeaderTimeout: stopTimeout}

@@ -115,8 +115,8 @@ func (s Settings) usesNoNetwork() bool {
 	return err == nil && events.name == sqliteEngine && read.name == sqliteEngine
 }
 
-// Open opens the stores, and the history beside the rows; what is kept in files is made when missing. Close must be called. Serving also takes the folder's lock; other
-// commands may run beside a server.
+// Open opens the stores, and the history beside the rows; what is kept in files is made when missing. Close must be called. Serving also
+// takes the folder's lock; other commands may run beside a server.
 func (a *App) Open() error {
 	events, read, err := a.Settings.engines()
 	if err != nil {
@@ -208,8 +208,8 @@ func (a *App) projector() *runner.Projector {
 	})
 }
 
-// makeFolder makes a folder that only its owner can look into. What is promised to be kept in it would be lost with it, so its name is on the disk when
-// makeFolder returns.
+// makeFolder makes a folder that only its owner can look into. What is promised to be kept in it would be lost with it, so its name is on
+// the disk when makeFolder returns.
 func makeFolder(dir string) error {
 	var parents []string
 	for at := filepath.Clean(dir); ; at = filepath.Dir(at) {

@@ -279,8 +279,8 @@ func retryWait(attempt int) time.Duration {
 
 func (s *Store) failed(ctx context.Context, err error) error { return failed(ctx, err, s.forget) }
 
-// failed says what a caller may know of an error: its own ended context, one of ours, or that the store cannot be reached. It has the indices looked up
-// again, by lost, if one of them is not there.
+// failed says what a caller may know of an error: its own ended context, one of ours, or that the store cannot be reached. It has the
+// indices looked up again, by lost, if one of them is not there.
 func failed(ctx context.Context, err error, lost func()) error {
 	if err == nil {
 		return nil

@@ -12,8 +12,8 @@ import (
 	"headway/projections/history"
 )
 
-// historyLayout is in the mapping of the history's index. Whoever raises it says how an index of each earlier layout is brought forward: what is kept
-// cannot be made again.
+// historyLayout is in the mapping of the history's index. Whoever raises it says how an index of each earlier layout is brought forward:
+// what is kept cannot be made again.
 const historyLayout = 1
 
 // forgetStep is how many buckets are forgotten by one request.
@@ -48,8 +48,8 @@ func historyMapping() object {
 	return m
 }
 
-// OpenHistory makes the index if it is missing. A node that is away is no error: every method is Unavailable until it is back. Refused if the options are not
-// usable, if the index is not ours, or if it belongs to a newer Headway.
+// OpenHistory makes the index if it is missing. A node that is away is no error: every method is Unavailable until it is back. Refused if
+// the options are not usable, if the index is not ours, or if it belongs to a newer Headway.
 func OpenHistory(ctx context.Context, o Options) (*History, error) {
 	c, o, err := connect(o)
 	if err != nil {
@@ -158,8 +158,8 @@ func (h *History) Put(ctx context.Context, step history.Step, buckets ...history
 func (h *History) Buckets(ctx context.Context, step history.Step, from, to time.Time) (all []history.Bucket, err error) {
 	err = h.with(ctx, func() error {
 		answer, err := h.client.search(ctx, h.index, object{
-			"size": history.MaxBuckets, "query": between(step, object{"gte": history.Seconds(from), "lt": history.Seconds(to)}), "sort": []object{{"at": "asc"}},
-			"track_total_hits": false,
+			"size": history.MaxBuckets, "query": between(step, object{"gte": history.Seconds(from), "lt": history.Seconds(to)}),
+			"sort": []object{{"at": "asc"}}, "track_total_hits": false,
 		})
 		if err != nil {
 			return err

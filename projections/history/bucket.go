@@ -1,8 +1,8 @@
-// Package history is what is kept of the time that has passed: how many events were stored in each minute and hour, and how the projections were
-// meanwhile. It lies beside the rows, in a place of its own, and outlives them.
+// Package history is what is kept of the time that has passed: how many events were stored in each minute and hour, and how the
+// projections were meanwhile. It lies beside the rows, in a place of its own, and outlives them.
 //
-// A bucket is there or it is not: one that is there counts every event that was stored in its time, and of a time without a bucket nothing is
-// known. Nothing is ever added to a bucket; it is replaced as a whole, so that whoever counts again gets the same.
+// A bucket is there or it is not: one that is there counts every event that was stored in its time, and of a time without a bucket
+// nothing is known. Nothing is ever added to a bucket; it is replaced as a whole, so that whoever counts again gets the same.
 package history
 
 import (
@@ -115,8 +115,8 @@ func (b Bucket) Clone() Bucket {
 	return Bucket{b.At, maps.Clone(b.Events), maps.Clone(b.Projections)}
 }
 
-// Hours are the hours that minutes make, oldest first: those of which every minute that is over at end is among them. The minutes are oldest first, and
-// none is there twice. The hour in which end lies has the minutes until then.
+// Hours are the hours that minutes make, oldest first: those of which every minute that is over at end is among them. The minutes are
+// oldest first, and none is there twice. The hour in which end lies has the minutes until then.
 func Hours(minutes []Bucket, end time.Time) []Bucket {
 	var hours []Bucket
 	for i := 0; i < len(minutes); {

@@ -30,15 +30,17 @@ func TestAnHourIsMadeOfAllItsMinutesOrNotAtAll(t *testing.T) {
 		end     time.Time
 		want    map[time.Time]int // totals
 	}{
-		"none":                        {nil, nine, nil},
-		"a whole one":                 {minutes(nine, 60), nine.Add(time.Hour), map[time.Time]int{nine: 1770}},
-		"a running one":               {minutes(nine, 5), nine.Add(5 * time.Minute), map[time.Time]int{nine: 10}},
-		"a running one that lacks":    {minutes(nine, 5), nine.Add(6 * time.Minute), nil},
-		"one that began too late":     {minutes(nine.Add(time.Minute), 59), nine.Add(time.Hour), nil},
-		"one with a hole":             {append(minutes(nine, 20), minutes(nine.Add(21*time.Minute), 39)...), nine.Add(time.Hour), nil},
-		"one after another":           {minutes(nine, 90), nine.Add(90 * time.Minute), map[time.Time]int{nine: 1770, nine.Add(time.Hour): 2235}},
-		"one after a part of another": {minutes(nine.Add(50*time.Minute), 70), nine.Add(2 * time.Hour), map[time.Time]int{nine.Add(time.Hour): 2370}},
-		"one and a part in a past":    {minutes(nine, 90), nine.Add(3 * time.Hour), map[time.Time]int{nine: 1770}},
+		"none":                     {nil, nine, nil},
+		"a whole one":              {minutes(nine, 60), nine.Add(time.Hour), map[time.Time]int{nine: 1770}},
+		"a running one":            {minutes(nine, 5), nine.Add(5 * time.Minute), map[time.Time]int{nine: 10}},
+		"a running one that lacks": {minutes(nine, 5), nine.Add(6 * time.Minute), nil},
+		"one that began too late":  {minutes(nine.Add(time.Minute), 59), nine.Add(time.Hour), nil},
+		"one with a hole":          {append(minutes(nine, 20), minutes(nine.Add(21*time.Minute), 39)...), nine.Add(time.Hour), nil},
+		"one after another":        {minutes(nine, 90), nine.Add(90 * time.Minute), map[time.Time]int{nine: 1770, nine.Add(time.Hour): 2235}},
+		"one after a part of another": {
+			minutes(nine.Add(50*time.Minute), 70), nine.Add(2 * time.Hour), map[time.Time]int{nine.Add(time.Hour): 2370},
+		},
+		"one and a part in a past": {minutes(nine, 90), nine.Add(3 * time.Hour), map[time.Time]int{nine: 1770}},
 	} {
 		got := map[time.Time]int{}
 		for _, h := range history.Hours(c.minutes, c.end) {

@@ -10,8 +10,8 @@ import (
 // MaxBuckets is how many buckets one call takes or answers: the minutes of 48 hours.
 const MaxBuckets = 2880
 
-// Store keeps buckets. It is safe for concurrent use; results share no memory with the caller. Every method fails with Unavailable when the store
-// cannot be reached. What it keeps may be deleted at any time, and is then gone.
+// Store keeps buckets. It is safe for concurrent use; results share no memory with the caller. Every method fails with Unavailable when
+// the store cannot be reached. What it keeps may be deleted at any time, and is then gone.
 type Store interface {
 	// Put keeps buckets of a step, each in the place of the one of its time; the next Buckets has them. After an error it may have kept some.
 	// A bucket that does not begin with its step, and more than MaxBuckets, are Internal, and then none is kept.
@@ -30,7 +30,8 @@ func CheckPut(step Step, buckets []Bucket) error {
 		return fault.Errorf(fault.Internal, "A history has no step “%.20s”.", string(step))
 	}
 	if len(buckets) > MaxBuckets {
-		return fault.Errorf(fault.Internal, "At most %s buckets can be kept at once, not %s.", fault.Number(MaxBuckets), fault.Number(len(buckets)))
+		return fault.Errorf(fault.Internal, "At most %s buckets can be kept at once, not %s.",
+			fault.Number(MaxBuckets), fault.Number(len(buckets)))
 	}
 	for _, b := range buckets {
 		if !b.At.Equal(b.At.Truncate(step.Length())) {

@@ -24,6 +24,9 @@
 //	                                       │ after 3 s: once a second, unless it is held
 //	                                       └─ after 5 min: forgotten
 //
+//	recorder, while its process holds: see every 10 s ──▶ minute is over: count it and the two before from the log ──▶ put, and their hours
+//	                                   (what is seen waits for its minute; a stop is counted back for 48 hours, or 200,000 events)
+//
 // The epoch of a term is in all that is written in it, so a process that was stopped and wakes does no harm: its checkpoints, holds and states are
 // refused, and its rows can only move their orders forward. A worker never trusts a cursor further than it must: it reads an order's events after the
 // version of its row, so that what comes twice, late or in another order changes nothing.

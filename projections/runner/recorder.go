@@ -24,9 +24,10 @@ const (
 	maxSampled    = 120              // minutes that are kept until they can be stored
 )
 
-// recorder keeps the history while its process holds the lease. A minute that is over is counted from the log, newest first, back to where it began;
-// what the process missed is counted when it begins, as far back as minutes are kept. A minute that such a count does not reach is left out. Hours are made of
-// minutes. How the projections were is what was seen meanwhile: of a time in which no process looked nothing is known.
+// recorder keeps the history while its process holds the lease. A minute that is over is counted from the log, newest first, back to
+// where it began; what the process missed is counted when it begins, as far back as minutes are kept. A minute that such a count does not
+// reach is left out. Hours are made of minutes. How the projections were is what was seen meanwhile: of a time in which no process looked
+// nothing is known.
 type recorder struct {
 	events eventstore.Store
 	store  history.Store

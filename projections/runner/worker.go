@@ -43,7 +43,9 @@ type worker struct {
 func newWorker(
 	p projections.Projection, t *tail, read projections.Store, e *elector, at *positions, r *recorder, opts Options,
 ) *worker {
-	return &worker{key: opts.key(p), name: p.Name, fold: p.Fold, tail: t, read: read, opts: opts, elector: e, positions: at, recorder: r, nudges: newNudges()}
+	return &worker{
+		key: opts.key(p), name: p.Name, fold: p.Fold, tail: t, read: read, opts: opts, elector: e, positions: at, recorder: r, nudges: newNudges(),
+	}
 }
 
 // run works while the lease is held, and sleeps while it is not.

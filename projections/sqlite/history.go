@@ -21,8 +21,8 @@ const (
 	historyConns = 2          // one that writes once a minute, and one that reads meanwhile
 )
 
-// historySteps lead from one layout to the next; their number is the layout, the file's user_version. A step that was once released is never changed: what is
-// kept cannot be made again.
+// historySteps lead from one layout to the next; their number is the layout, the file's user_version. A step that was once released is
+// never changed: what is kept cannot be made again.
 //
 // at is seconds since 1970; bucket is what history.Encode says.
 func historySteps() []string {
@@ -51,8 +51,8 @@ func HistoryPath(read string) string {
 	return folder + strings.TrimSuffix(name, extension) + "-history" + extension
 }
 
-// OpenHistory opens the file, or makes it, readable by its owner only, and brings it to today's layout. Refused if the file is something else, is damaged,
-// or belongs to a newer Headway.
+// OpenHistory opens the file, or makes it, readable by its owner only, and brings it to today's layout. Refused if the file is something
+// else, is damaged, or belongs to a newer Headway.
 func OpenHistory(ctx context.Context, path string) (*History, error) {
 	if err := sqlitefile.Create(path); err != nil {
 		return nil, fault.Unreachable(err, "The history %s cannot be created.", path)
@@ -74,7 +74,9 @@ func OpenHistory(ctx context.Context, path string) (*History, error) {
 	case sqlitefile.HasCode(err, codes.SQLITE_NOTADB):
 		return nil, &fault.Error{Kind: fault.Refused, Message: path + " is not a history of Headway.", Cause: err}
 	case sqlitefile.HasCode(err, codes.SQLITE_CORRUPT):
-		return nil, &fault.Error{Kind: fault.Refused, Message: path + " is damaged. Delete it: what was counted is lost, and nothing else.", Cause: err}
+		return nil, &fault.Error{
+			Kind: fault.Refused, Message: path + " is damaged. Delete it: what was counted is lost, and nothing else.", Cause: err,
+		}
 	}
 	return nil, fault.Unreachable(err, "The history %s cannot be opened.", path)
 }

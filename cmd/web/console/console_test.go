@@ -62,7 +62,8 @@ func openStores(t testing.TB) Options {
 	}
 	t.Cleanup(func() { _ = kept.Close() })
 	return Options{
-		Events: events, Snapshots: events, Read: read, History: kept, Zone: time.UTC, Clock: time.Now, Log: slog.New(slog.DiscardHandler), Version: "test",
+		Events: events, Snapshots: events, Read: read, History: kept, Zone: time.UTC, Clock: time.Now,
+		Log: slog.New(slog.DiscardHandler), Version: "test",
 		Alone: true, NoNetwork: true,
 	}
 }

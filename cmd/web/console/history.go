@@ -120,8 +120,8 @@ func (s *Server) projectionHistory(r *http.Request, q *input.Query) (answer, err
 	}, nil
 }
 
-// recent is what was stored lately, for pages that show it beside other things: as the history knows it, and, of what that does not know yet, as
-// the newest events of the log tell. It is safe for concurrent use.
+// recent is what was stored lately, for pages that show it beside other things: as the history knows it, and, of what that does not know
+// yet, as the newest events of the log tell. It is safe for concurrent use.
 type recent struct {
 	events  eventstore.Store
 	history history.Store
@@ -159,8 +159,8 @@ func (k *kept[T]) get(now time.Time, goodFor time.Duration, read func() (T, erro
 	return value, err
 }
 
-// perMinute counts the events of each of the last minutes. first are the newest events as they were read just now. Without the history the log
-// alone counts.
+// perMinute counts the events of each of the last minutes. first are the newest events as they were read just now. Without the history
+// the log alone counts.
 func (c *recent) perMinute(ctx context.Context, first newest, now time.Time) ([]projections.Count, error) {
 	minutes, _ := c.minutes.get(now, historyAnew, func() ([]history.Bucket, error) {
 		return c.history.Buckets(ctx, history.Minute, now.Add(-minutesShown*time.Minute), now)
@@ -176,8 +176,9 @@ func (c *recent) perMinute(ctx context.Context, first newest, now time.Time) ([]
 	return perMinute(minutes, more, now), err
 }
 
-// perMinute counts the events of each of the last minutes, oldest first; the last is the running one. A minute that the history has is as it says. Others are
-// counted among the newest events; one that these do not cover is not known, but for the running one, which then has at least so many.
+// perMinute counts the events of each of the last minutes, oldest first; the last is the running one. A minute that the history has is as
+// it says. Others are counted among the newest events; one that these do not cover is not known, but for the running one, which then has
+// at least so many.
 func perMinute(minutes []history.Bucket, newest newest, now time.Time) []projections.Count {
 	first := now.Truncate(time.Minute).Add(-(minutesShown - 1) * time.Minute)
 	place := func(at time.Time) (int, bool) {
@@ -209,8 +210,8 @@ func perMinute(minutes []history.Bucket, newest newest, now time.Time) []project
 	return counts
 }
 
-// census is how many events of each type and schema were stored in the last days: since when, and of how many hours since then nothing is known.
-// Without the history there is none.
+// census is how many events of each type and schema were stored in the last days: since when, and of how many hours since then nothing is
+// known. Without the history there is none.
 func (c *recent) census(ctx context.Context, now time.Time) (list []views.Census, since time.Time, lacks int) {
 	hours, _ := c.hours.get(now, historyAnew, func() ([]history.Bucket, error) {
 		return c.history.Buckets(ctx, history.Hour, now.Add(-censusOver), now)

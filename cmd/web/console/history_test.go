@@ -96,7 +96,9 @@ func TestTheCensusSaysSinceWhenAndWhatItLacks(t *testing.T) {
 	old.Count(history.EventType{Name: "OrderCancelled", Schema: 2}, 4)
 	hours := []history.Bucket{old, storedIn(tenOClock.Add(-4*time.Hour), 5), storedIn(tenOClock.Add(-time.Hour), 0), storedIn(tenOClock, 2)}
 	list, since, lacks := census(hours, now)
-	want := []views.Census{{Type: "OrderCancelled", Schema: 2, Count: 4}, {Type: "OrderCreated", Schema: 1, Count: 3}, {Type: "OrderCreated", Schema: 2, Count: 7}}
+	want := []views.Census{
+		{Type: "OrderCancelled", Schema: 2, Count: 4}, {Type: "OrderCreated", Schema: 1, Count: 3}, {Type: "OrderCreated", Schema: 2, Count: 7},
+	}
 	if !slices.Equal(list, want) || !since.Equal(old.At) || lacks != 2 {
 		t.Errorf("%v since %v, without %d hours", list, since, lacks)
 	}
@@ -181,7 +183,8 @@ func TestHistoryIsGivenInMinutesAndHours(t *testing.T) {
 	two := storedIn(tenOClock.Add(-2*time.Minute), 3)
 	two.Count(history.EventType{Name: "OrderCreated", Schema: 1}, 4)
 	two.Count(history.EventType{Name: "OrderConfirmed", Schema: 2}, 1)
-	c.keep(history.Minute, storedIn(tenOClock.Add(-61*time.Minute), 9), storedIn(tenOClock.Add(-time.Hour), 1), two, storedIn(tenOClock.Add(-time.Minute), 0))
+	c.keep(history.Minute, storedIn(tenOClock.Add(-61*time.Minute), 9), storedIn(tenOClock.Add(-time.Hour), 1), two,
+		storedIn(tenOClock.Add(-time.Minute), 0))
 	c.keep(history.Hour, storedIn(tenOClock.Add(-61*time.Hour), 70), storedIn(tenOClock.Add(-time.Hour), 60), storedIn(tenOClock, 5))
 	for path, want := range map[string]string{
 		"/history":                           "09:00=1 09:58=8 09:59=0",
@@ -215,7 +218,8 @@ func TestHistoryIsGivenInMinutesAndHours(t *testing.T) {
 		t.Errorf("no buckets are an empty list: %s", body)
 	}
 	got := consoletest.Decoded[wire.EventHistory](t, c.GetJSON("/history?from=2026-11-02T09:58:00Z")).Buckets[0]
-	if want := map[string]int{"OrderCreated": 7, "OrderConfirmed": 1}; *got.At != "2026-11-02T09:58:00Z" || !reflect.DeepEqual(got.ByType, want) {
+	want := map[string]int{"OrderCreated": 7, "OrderConfirmed": 1}
+	if *got.At != "2026-11-02T09:58:00Z" || !reflect.DeepEqual(got.ByType, want) {
 		t.Errorf("%s %v", *got.At, got.ByType)
 	}
 }
@@ -232,7 +236,8 @@ func TestHistoryNamesWhatItDoesNotKnow(t *testing.T) {
 		"/projections/customer_order_summary/history?a=": "a",
 	} {
 		reply := c.GetJSON(path)
-		if p := consoletest.Decoded[wire.Problem](t, reply); reply.Status != http.StatusBadRequest || p.Error.Field == nil || *p.Error.Field != field {
+		named := consoletest.Decoded[wire.Problem](t, reply).Error.Field
+		if reply.Status != http.StatusBadRequest || named == nil || *named != field {
 			t.Errorf("%s: %d %s", path, reply.Status, reply.Body)
 		}
 	}
@@ -245,11 +250,13 @@ func TestTheHistoryOfAProjectionGoesBackAsFarAsAsked(t *testing.T) {
 	c := openAt(t, tenOClock.Add(30*time.Second))
 	seen := func(at time.Time, lag int) history.Bucket {
 		b := history.Bucket{At: at}
-		b.See(projections.OrderList, history.Sample{LagEvents: lag, Lag: 1500 * time.Millisecond, Rate: 2.5, Holds: 1, Batch: 7 * time.Millisecond})
+		b.See(projections.OrderList, history.Sample{
+			LagEvents: lag, Lag: 1500 * time.Millisecond, Rate: 2.5, Holds: 1, Batch: 7 * time.Millisecond,
+		})
 		return b
 	}
-	c.keep(history.Minute, seen(tenOClock.Add(-25*time.Hour), 1), seen(tenOClock.Add(-23*time.Hour), 2), storedIn(tenOClock.Add(-2*time.Minute), 5),
-		seen(tenOClock.Add(-time.Minute), 3))
+	c.keep(history.Minute, seen(tenOClock.Add(-25*time.Hour), 1), seen(tenOClock.Add(-23*time.Hour), 2),
+		storedIn(tenOClock.Add(-2*time.Minute), 5), seen(tenOClock.Add(-time.Minute), 3))
 	c.keep(history.Hour, seen(tenOClock.Add(-31*24*time.Hour), 4), seen(tenOClock.Add(-29*24*time.Hour), 5), seen(tenOClock, 6))
 	for query, want := range map[string][]int{"": {3}, "?span=1h": {3}, "?span=24h": {2, 3}, "?span=30d": {5, 6}} {
 		var got []int
@@ -262,18 +269,20 @@ func TestTheHistoryOfAProjectionGoesBackAsFarAsAsked(t *testing.T) {
 	}
 	at := "2026-11-02T09:59:00Z"
 	want := wire.ProjectionBucket{At: &at, LagEvents: 3, LagMs: 1500, Rate: 2.5, Holds: 1, BatchMs: 7}
-	if got := consoletest.Decoded[wire.ProjectionHistory](t, c.GetJSON("/projections/order_list/history")).Buckets; !reflect.DeepEqual(got, []wire.ProjectionBucket{want}) {
+	got := consoletest.Decoded[wire.ProjectionHistory](t, c.GetJSON("/projections/order_list/history")).Buckets
+	if !reflect.DeepEqual(got, []wire.ProjectionBucket{want}) {
 		t.Errorf("%+v", got)
 	}
-	if got := c.GetJSON("/projections/customer_order_summary/history?span=30d"); !strings.Contains(got.Body, `"buckets": []`) {
-		t.Errorf("nobody saw that one: %s", got.Body)
+	if none := c.GetJSON("/projections/customer_order_summary/history?span=30d"); !strings.Contains(none.Body, `"buckets": []`) {
+		t.Errorf("nobody saw that one: %s", none.Body)
 	}
 }
 
 func TestPagesOfTheHistoryAreForPeople(t *testing.T) {
 	c := openAt(t, tenOClock.Add(30*time.Second))
 	for path, says := range map[string]string{
-		"/history": "Nothing is known of this time", "/history?step=hour": "Events an hour", "/projections/order_list/history": "Nothing is known of this time yet",
+		"/history": "Nothing is known of this time", "/history?step=hour": "Events an hour",
+		"/projections/order_list/history": "Nothing is known of this time yet",
 	} {
 		if reply := c.Get(path); reply.Status != http.StatusOK || !strings.Contains(reply.Body, says) {
 			t.Errorf("%s: %d, does not say “%s”", path, reply.Status, says)
@@ -288,7 +297,8 @@ func TestPagesOfTheHistoryAreForPeople(t *testing.T) {
 		many = append(many, storedIn(tenOClock.Add(time.Duration(n-history.MaxBuckets)*time.Hour), 1))
 	}
 	c.keep(history.Hour, many...)
-	if reply := c.Get("/history?step=hour&from=2020-01-01"); !strings.Contains(reply.Body, "/history?from=2026-11-02T10%3A00%3A00Z&amp;step=hour") {
+	page := c.Get("/history?step=hour&from=2020-01-01").Body
+	if !strings.Contains(page, "/history?from=2026-11-02T10%3A00%3A00Z&amp;step=hour") {
 		t.Error("a page that is full leads on")
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"headway/projections/history"
 )
 
-// Run holds a store to its contract. fresh makes an empty place, and says how to open it: the first time empty, later with what it kept. The suite
-// closes what it opens.
+// Run holds a store to its contract. fresh makes an empty place, and says how to open it: the first time empty, later with what it kept.
+// The suite closes what it opens.
 func Run(t *testing.T, fresh func(t *testing.T) (open func(t *testing.T) history.Store)) {
 	for _, part := range []struct {
 		name string
