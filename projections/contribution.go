@@ -26,8 +26,10 @@ type Contributed[C Contribution] struct {
 	ID            domain.OrderID
 	Version       int
 	StoredAt      time.Time
-	Total         domain.Money // of the order, so that an event is refused here where the order itself refuses it
-	Contributions []C          // in an order that follows from the events alone
+	Status        domain.Status // of the order
+	Lines         int           // that the order ever had
+	Total         domain.Money  // so that an event is refused here where the order itself refuses it
+	Contributions []C           // in an order that follows from the events alone
 }
 
 // Contributor is a row that adds to sums.
@@ -45,7 +47,7 @@ func (r Contributed[C]) At() int { return r.Version }
 
 // Fields is Row's.
 func (r Contributed[C]) Fields() []Field {
-	fields := []Field{{"id", r.ID}, {"storedAt", r.StoredAt}, {"total", r.Total}}
+	fields := []Field{{"id", r.ID}, {"storedAt", r.StoredAt}, {"status", r.Status}, {"lines", r.Lines}, {"total", r.Total}}
 	for _, c := range r.Contributions {
 		fields = append(fields, c.Fields()...)
 	}
@@ -90,7 +92,8 @@ const few = 8 // contributions that are found faster one by one than by a map
 // adding is how a projection adds up: what events make of an order's contributions, and what a sum is with one more.
 type adding[C Contribution, S Sum] struct {
 	noun string
-	// apply changes the contributions of an order, which are its own to change, by all facts of an event, and never takes a key away.
+	// apply changes the contributions of an order, which are its own to change, by all facts of an event, and never takes a key away. The rest of the
+	// row is as it is after the event.
 	apply func(row Contributed[C], record eventstore.Record, facts []domain.Event) []C
 	// want is the contributions by the domain's fold.
 	want func(codec domain.Codec, stream orders.Stream) []C
@@ -107,37 +110,58 @@ func (a adding[C, S]) declare(p Projection) Projection {
 func (a adding[C, S]) fold(codec domain.Codec, row Contributed[C], records []eventstore.Record) (Contributed[C], *orders.Hold, error) {
 	row.Contributions = slices.Clone(row.Contributions)
 	hold, err := eachNew(codec, row.Version, records, func(r eventstore.Record, facts []domain.Event) error {
-		total := row.Total
+		next := row
 		for _, fact := range facts {
-			var err error
-			if total, err = totalAfter(total, fact); err != nil {
+			if err := next.become(fact); err != nil {
 				return err
 			}
 		}
-		row.ID, row.Version, row.StoredAt, row.Total = orders.IDOf(r.Stream), r.Version, r.StoredAt.UTC(), total
-		row.Contributions = a.apply(row, r, facts)
+		next.ID, next.Version, next.StoredAt = orders.IDOf(r.Stream), r.Version, r.StoredAt.UTC()
+		next.Contributions = a.apply(next, r, facts)
+		row = next
 		return nil
 	})
 	return row, hold, err
 }
 
-// totalAfter is the total of an order after a fact; Invalid where the order itself refuses it.
-func totalAfter(total domain.Money, fact domain.Event) (domain.Money, error) {
+// become is what the order is after a fact; Invalid where the order itself refuses it.
+func (r *Contributed[C]) become(fact domain.Event) (err error) {
 	switch e := fact.(type) {
 	case domain.OrderCreated:
-		return addLines(domain.Money{Currency: e.Currency}, e.Items...)
+		r.Status, r.Total = domain.Created, domain.Money{Currency: e.Currency}
 	case domain.OrderItemAdded:
-		return addLines(total, e.Item)
-	case domain.OrderConfirmed, domain.OrderCancelled, domain.OrderNoteAdded:
-		return total, nil
+	case domain.OrderConfirmed:
+		r.Status = domain.Confirmed
+	case domain.OrderCancelled:
+		r.Status = domain.Cancelled
+	case domain.OrderNoteAdded:
+	default:
+		return fault.Errorf(fault.Invalid, "Projections do not know %s.", fact.Type())
 	}
-	return total, fault.Errorf(fault.Invalid, "Projections do not know %s.", fact.Type())
+	items := itemsOf(fact)
+	r.Lines += len(items)
+	r.Total, err = addLines(r.Total, items...)
+	return err
+}
+
+// itemsOf is the lines that facts add, in their order.
+func itemsOf(facts ...domain.Event) (items []domain.Item) {
+	for _, fact := range facts {
+		switch e := fact.(type) {
+		case domain.OrderCreated:
+			items = append(items, e.Items...)
+		case domain.OrderItemAdded:
+			items = append(items, e.Item)
+		}
+	}
+	return items
 }
 
 func (a adding[C, S]) row(codec domain.Codec, stream orders.Stream) Row {
 	o := stream.Order
 	return Contributed[C]{
-		ID: o.ID, Version: o.Version, StoredAt: stream.Records[o.Version-1].StoredAt.UTC(), Total: o.Total, Contributions: a.want(codec, stream),
+		ID: o.ID, Version: o.Version, StoredAt: stream.Records[o.Version-1].StoredAt.UTC(), Status: o.Status, Lines: len(o.Items),
+		Total: o.Total, Contributions: a.want(codec, stream),
 	}
 }
 

@@ -16,7 +16,7 @@ const CustomerOrderSummary = "customer_order_summary"
 
 func customerOrderSummary() Projection {
 	return adding[CustomerOrder, CustomerRow]{noun: "customer", apply: applyCustomer, want: wantCustomer, plus: CustomerRow.Plus}.declare(Projection{
-		Name: CustomerOrderSummary, Short: "customers", Generation: 2,
+		Name: CustomerOrderSummary, Short: "customers", Generation: 1,
 	})
 }
 
@@ -63,20 +63,15 @@ func (r CustomerRow) Fields() []Field {
 }
 
 func applyCustomer(row Contributed[CustomerOrder], record eventstore.Record, facts []domain.Event) []CustomerOrder {
-	all, status := row.Contributions, domain.Status("")
+	all := row.Contributions
 	for _, fact := range facts {
-		switch e := fact.(type) {
-		case domain.OrderCreated:
+		if e, ok := fact.(domain.OrderCreated); ok {
 			all = []CustomerOrder{{CustomerID: e.CustomerID, Status: domain.Created, CreatedAt: record.Metadata.Timestamp.UTC()}}
-		case domain.OrderConfirmed:
-			status = domain.Confirmed
-		case domain.OrderCancelled:
-			status = domain.Cancelled
 		}
 	}
 	for i, c := range all {
 		if c.Counts() {
-			all[i].Status, all[i].Total = cmp.Or(status, c.Status), row.Total
+			all[i].Status, all[i].Total = row.Status, row.Total
 		}
 	}
 	return all

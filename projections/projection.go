@@ -33,7 +33,9 @@ type Contributions struct {
 }
 
 // All lists the projections in the order in which pages show them.
-func All() []Projection { return []Projection{orderList(), customerOrderSummary()} }
+func All() []Projection {
+	return []Projection{orderList(), customerOrderSummary(), productSummary(), activity()}
+}
 
 // Key is the projection's, of one part that has the whole feed.
 func (p Projection) Key() Key { return Key{Projection: p.Name, Generation: p.Generation} }

@@ -26,6 +26,9 @@ func OrderSorts() []string { return []string{"created", "total", "customer", "st
 // CustomerSorts lists what customers can be sorted by.
 func CustomerSorts() []string { return []string{"customer", "orders", "last"} }
 
+// ProductSorts lists what products can be sorted by.
+func ProductSorts() []string { return []string{"sku", "name", "orders", "quantity", "last"} }
+
 // By splits a sort into what it sorts by and whether that descends.
 func (s Sort) By() (by string, descending bool) {
 	by, descending = strings.CutPrefix(string(s), "-")
@@ -70,6 +73,28 @@ func (q CustomerQuery) Checked() (CustomerQuery, error) {
 	return q, nil
 }
 
+// Checked is the query with its limit and sort filled in; Malformed if the sort is not ours.
+func (q ProductQuery) Checked() (ProductQuery, error) {
+	q.Text = strings.TrimSpace(q.Text)
+	if q.Sort == "" {
+		q.Sort = "-last"
+	}
+	if by, _ := q.Sort.By(); !slices.Contains(ProductSorts(), by) {
+		return q, unknownSort(ProductSorts())
+	}
+	q.Limit = pageLimit(q.Limit)
+	return q, nil
+}
+
+// Checked is the query with its limit filled in; Malformed if the day is none.
+func (q ActivityQuery) Checked() (ActivityQuery, error) {
+	if _, err := time.Parse(time.DateOnly, q.Day); err != nil {
+		return q, fault.MalformedField("day", "A day is written as 2026-11-30.")
+	}
+	q.Limit = pageLimit(q.Limit)
+	return q, nil
+}
+
 func unknownSort(known []string) error {
 	return fault.MalformedField("sort", "A list can be sorted by %s, each also with a minus before it.", strings.Join(known, ", "))
 }
@@ -90,6 +115,14 @@ func (q OrderQuery) Fingerprint() string {
 func (q CustomerQuery) Fingerprint() string {
 	return fingerprint("customers", strings.Join(Words(q.Text), " "), q.Text != "", q.Sort)
 }
+
+// Fingerprint is the same for two queries whose pages follow one another.
+func (q ProductQuery) Fingerprint() string {
+	return fingerprint("products", strings.Join(Words(q.Text), " "), q.Text != "", q.Sort)
+}
+
+// Fingerprint is the same for two queries whose pages follow one another.
+func (q ActivityQuery) Fingerprint() string { return fingerprint("activity", q.Who, q.Day) }
 
 func moment(t time.Time) int64 {
 	if t.IsZero() {

@@ -53,8 +53,8 @@ type Key struct {
 	Part       int // of the feed, from 0
 }
 
-// String is the key in one word, as engines name things by it.
-func (k Key) String() string { return fmt.Sprintf("%s.%d.%d", k.Projection, k.Generation, k.Part) }
+// Name is the key in one word, as engines name things by it.
+func (k Key) Name() string { return fmt.Sprintf("%s.%d.%d", k.Projection, k.Generation, k.Part) }
 
 // KeyOf is the key of a projection that has one part, as it is declared.
 func KeyOf(projection string) Key {
@@ -103,6 +103,12 @@ type Reader interface {
 	Customers(ctx context.Context, q CustomerQuery) (CustomerPage, error)
 	// Customer is one customer's row; NotFound if no order of theirs has arrived.
 	Customer(ctx context.Context, id string) (CustomerRow, error)
+	// Products is one page of the product summaries.
+	Products(ctx context.Context, q ProductQuery) (ProductPage, error)
+	// Product is one product's row; NotFound if no order of it has arrived.
+	Product(ctx context.Context, sku string) (ProductRow, error)
+	// Activity is one page of what a person did on a day, newest first. A day of which nothing is known is empty.
+	Activity(ctx context.Context, q ActivityQuery) (ActivityPage, error)
 	// Totals sums the order list for the overview: counts of every status, and the value, by currency and without the cancelled, of orders
 	// created in [from, to).
 	Totals(ctx context.Context, from, to time.Time) (Totals, error)
@@ -176,6 +182,37 @@ type CustomerPage struct {
 	Next         string
 	Total        int
 	TotalIsExact bool
+}
+
+// ProductQuery asks for one page of products. Sort is one of sku, name, orders, quantity, last; default -last.
+type ProductQuery struct {
+	Text   string // prefixes of words of the SKU and the name
+	Sort   Sort
+	Cursor string
+	Limit  int
+}
+
+// ProductPage is one page of products.
+type ProductPage struct {
+	Rows         []ProductRow
+	Next         string
+	Total        int
+	TotalIsExact bool
+}
+
+// ActivityQuery asks for one page of what a person did on a day.
+type ActivityQuery struct {
+	Who    string
+	Day    string // in UTC, as 2026-11-30
+	Cursor string
+	Limit  int
+}
+
+// ActivityPage is one page, newest first, and the whole day by event types.
+type ActivityPage struct {
+	Acts   []Act
+	ByType map[string]int
+	Next   string
 }
 
 // Totals is what the overview shows of the order list.

@@ -32,6 +32,7 @@ import (
 	"headway/eventstore/sqlite"
 	"headway/internal/faultydisk"
 	"headway/orders"
+	"headway/projections"
 )
 
 // What only the real program can show: it is built once, and killed, traced and disturbed from outside.
@@ -654,7 +655,7 @@ func testPoison(t *testing.T, program string) {
 				holds++
 			}
 		}
-		return holds == 2
+		return holds == len(projections.All())
 	})
 
 	if err := post(command("/orders/"+good.answer.OrderID+"/confirm", map[string]any{"expectedVersion": 1})); err != nil {

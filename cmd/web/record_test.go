@@ -34,14 +34,14 @@ func TestErrandsAreOnRecord(t *testing.T) {
 		}
 	}
 	if want := []string{
-		`verify done of all projections by command line:  to {"differences":0,"events":7,"holds":0,"orders":4,"rows":8}`,
+		`verify done of all projections by command line:  to {"differences":0,"events":7,"holds":0,"orders":4,"rows":16}`,
 		`import done of - by command line: {"badLines":0,"orders":4} to {"finished":0,"imported":0,"leftOut":0,"unchanged":4}`,
 		`import done of - by command line: {"badLines":0,"orders":4} to {"finished":0,"imported":4,"leftOut":0,"unchanged":0}`,
 	}; !reflect.DeepEqual(got, want) {
 		t.Errorf("%q", got)
 	}
 	if stdout, _, code := webHere(t, nil, "verify", "--data", dir); code != 0 ||
-		stdout != "Every row matches the log: 4 orders with 7 events, 8 rows, 4 customers.\n" {
+		stdout != "Every row matches the log: 4 orders with 7 events, 16 rows, 4 customers, 4 products, 1 day.\n" {
 		t.Errorf("exit %d: %s", code, stdout)
 	}
 }

@@ -17,7 +17,7 @@ func TestVerifyNamesDifferences(t *testing.T) {
 		t.Fatal(stderr)
 	}
 	stdout, stderr, code := webHere(t, nil, "verify", "--data", dir)
-	if code != 0 || stdout != "Every row matches the log: 4 orders with 7 events, 8 rows, 4 customers.\n" || stderr != "" {
+	if code != 0 || stdout != "Every row matches the log: 4 orders with 7 events, 16 rows, 4 customers, 4 products, 1 day.\n" || stderr != "" {
 		t.Errorf("untouched: exit %d: %s%s", code, stdout, stderr)
 	}
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "read.db"))

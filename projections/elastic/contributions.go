@@ -46,6 +46,8 @@ type contributionDoc struct {
 type contributedDoc[D any] struct {
 	ID            domain.OrderID `json:"id"`
 	Version       int            `json:"version"`
+	Status        domain.Status  `json:"status"`
+	Lines         int            `json:"lines"`
 	StoredAt      int64          `json:"storedAt"`
 	Total         moneyDoc       `json:"total"`
 	Contributions []D            `json:"contributions"`
@@ -60,7 +62,7 @@ func (c contributing[C, D]) keep(k keeper) keeper {
 	each := object{"key": f.word, "counts": f.flag, "order": f.word, "version": f.number}
 	maps.Copy(each, c.fields)
 	k.fields[k.rows] = object{
-		"id": f.kept, "version": f.keptNumber, "storedAt": f.keptNumber, "total": f.opaque,
+		"id": f.kept, "version": f.keptNumber, "status": f.kept, "lines": f.keptNumber, "storedAt": f.keptNumber, "total": f.opaque,
 		"contributions": object{"type": "nested", "properties": each},
 	}
 	k.row = read(func(d contributedDoc[D]) projections.Row { return c.row(d) })
@@ -86,7 +88,8 @@ func (c contributing[C, D]) keep(k keeper) keeper {
 
 func (c contributing[C, D]) row(d contributedDoc[D]) projections.Contributed[C] {
 	r := projections.Contributed[C]{
-		ID: d.ID, Version: d.Version, StoredAt: moment(d.StoredAt), Total: domain.Money{Minor: d.Total.Minor, Currency: d.Total.Currency},
+		ID: d.ID, Version: d.Version, Status: d.Status, Lines: d.Lines, StoredAt: moment(d.StoredAt),
+		Total: domain.Money{Minor: d.Total.Minor, Currency: d.Total.Currency},
 	}
 	for _, one := range d.Contributions {
 		r.Contributions = append(r.Contributions, c.of(one))
@@ -96,7 +99,8 @@ func (c contributing[C, D]) row(d contributedDoc[D]) projections.Contributed[C] 
 
 func (c contributing[C, D]) document(r projections.Contributed[C]) contributedDoc[D] {
 	d := contributedDoc[D]{
-		ID: r.ID, Version: r.Version, StoredAt: micros(r.StoredAt), Total: moneyDoc{r.Total.Currency, r.Total.Minor}, Contributions: []D{},
+		ID: r.ID, Version: r.Version, Status: r.Status, Lines: r.Lines, StoredAt: micros(r.StoredAt),
+		Total: moneyDoc{r.Total.Currency, r.Total.Minor}, Contributions: []D{},
 	}
 	for _, one := range r.Contributions {
 		d.Contributions = append(d.Contributions, c.doc(contributionDoc{one.Key(), one.Counts(), r.ID, r.Version}, one))

@@ -28,7 +28,9 @@ type keeper struct {
 type differ func(id, field string, want, got any)
 
 // keepers lists what this engine keeps.
-func keepers() []keeper { return []keeper{orderList(), customerSummary()} }
+func keepers() []keeper {
+	return []keeper{orderList(), customerSummary(), productSummary(), activity()}
+}
 
 // keeperOf is how a projection is kept; NotFound if there is no such projection.
 func keeperOf(projection string) (keeper, error) {

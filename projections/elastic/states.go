@@ -21,7 +21,7 @@ func (s *Store) States(ctx context.Context) (map[projections.Key]projections.Sta
 		keys := map[string]projections.Key{}
 		for _, k := range keepers() {
 			key := projections.KeyOf(k.projection)
-			names, keys[key.String()] = append(names, "beat:"+key.String(), "checkpoint:"+key.String()), key
+			names, keys[key.Name()] = append(names, "beat:"+key.Name(), "checkpoint:"+key.Name()), key
 		}
 		found, err := s.fetch(ctx, t[states].index, names, true)
 		if err != nil {
@@ -124,7 +124,7 @@ func (d holdDoc) hold() projections.Hold {
 	return projections.Hold{Key: d.key(), OrderID: d.Order, Version: d.Version, Reason: d.Reason, Since: moment(d.Since)}
 }
 
-func holdKey(key projections.Key, id domain.OrderID) string { return key.String() + ":" + string(id) }
+func holdKey(key projections.Key, id domain.OrderID) string { return key.Name() + ":" + string(id) }
 
 // stateDoc is one of several small things, by kind: a beat of a projection, its checkpoint, a note of sums to be made, the stamp
 // of a group of indices, or the lease.

@@ -237,12 +237,18 @@ func away(t *testing.T, s *subject) {
 		"OrderRows": func() error { _, err := s.OrderRows(ctx, orderID(1)); return err },
 		"Customers": func() error { _, err := s.Customers(ctx, projections.CustomerQuery{}); return err },
 		"Customer":  func() error { _, err := s.Customer(ctx, "ada"); return err },
-		"Totals":    func() error { _, err := s.Totals(ctx, start, start); return err },
-		"States":    func() error { _, err := s.States(ctx); return err },
-		"Holds":     func() error { _, err := s.Holds(ctx, ""); return err },
-		"Versions":  func() error { _, err := s.Versions(ctx, projections.OrderList, orderID(1)); return err },
-		"Rows":      func() error { _, err := s.Rows(ctx, projections.OrderList, orderID(1)); return err },
-		"EachRow":   func() error { return s.EachRow(ctx, projections.OrderList, func(projections.Row) error { return nil }) },
+		"Products":  func() error { _, err := s.Products(ctx, projections.ProductQuery{}); return err },
+		"Product":   func() error { _, err := s.Product(ctx, "TEA"); return err },
+		"Activity": func() error {
+			_, err := s.Activity(ctx, projections.ActivityQuery{Who: "ada", Day: "2026-11-02"})
+			return err
+		},
+		"Totals":   func() error { _, err := s.Totals(ctx, start, start); return err },
+		"States":   func() error { _, err := s.States(ctx); return err },
+		"Holds":    func() error { _, err := s.Holds(ctx, ""); return err },
+		"Versions": func() error { _, err := s.Versions(ctx, projections.OrderList, orderID(1)); return err },
+		"Rows":     func() error { _, err := s.Rows(ctx, projections.OrderList, orderID(1)); return err },
+		"EachRow":  func() error { return s.EachRow(ctx, projections.OrderList, func(projections.Row) error { return nil }) },
 		"EachSum": func() error {
 			return s.EachSum(ctx, projections.CustomerOrderSummary, func(projections.Sum) error { return nil })
 		},

@@ -131,16 +131,18 @@ func (w *World) Step(p *runner.Projector) int {
 	return moved
 }
 
-// Versions of an order's rows: order list, customer summary.
-func (w *World) Versions(id domain.OrderID) [2]int {
+// Versions is the version of an order's row in every projection, 0 if none has one; -1 if they differ.
+func (w *World) Versions(id domain.OrderID) (at int) {
 	w.T.Helper()
-	var at [2]int
 	for i, projection := range projections.All() {
 		versions, err := w.Read.Versions(w.T.Context(), projection.Name, id)
 		if err != nil {
 			w.T.Fatal(err)
 		}
-		at[i] = versions[id]
+		if i > 0 && versions[id] != at {
+			return -1
+		}
+		at = versions[id]
 	}
 	return at
 }

@@ -31,15 +31,19 @@ type change[C projections.Contribution] struct {
 
 // keep fills in how the orders are kept.
 func (c contributing[C]) keep(k keeper) keeper {
-	k.table, k.columns, k.scan, k.write = c.table, `id, version, storedAt, total, currency, contributions`, anyRow(scanContributed[C]), c.write
+	k.table, k.columns, k.scan, k.write = c.table, contributedColumns, anyRow(scanContributed[C]), c.write
 	k.schema = fmt.Sprintf(contributedSchema, c.table) + k.schema
 	return k
 }
+
+const contributedColumns = `id, version, status, lines, storedAt, total, currency, contributions`
 
 const contributedSchema = `
 CREATE TABLE %s (
 	id            TEXT    PRIMARY KEY,
 	version       INTEGER NOT NULL,
+	status        TEXT    NOT NULL,
+	lines         INTEGER NOT NULL,
 	storedAt      INTEGER NOT NULL,
 	total         INTEGER NOT NULL,
 	currency      TEXT    NOT NULL,
@@ -50,7 +54,7 @@ CREATE TABLE %s (
 func scanContributed[C projections.Contribution](rows *sql.Rows) (r projections.Contributed[C], err error) {
 	var stored int64
 	var contributions sql.RawBytes
-	err = rows.Scan(&r.ID, &r.Version, &stored, &r.Total.Minor, &r.Total.Currency, &contributions)
+	err = rows.Scan(&r.ID, &r.Version, &r.Status, &r.Lines, &stored, &r.Total.Minor, &r.Total.Currency, &contributions)
 	r.StoredAt = moment(stored)
 	if err == nil {
 		err = json.Unmarshal(contributions, &r.Contributions)
@@ -65,7 +69,7 @@ func (c contributing[C]) write(w *write, all []projections.Row) error {
 	}
 	known := make(map[domain.OrderID]projections.Contributed[C], len(rows))
 	for chunk := range slices.Chunk(rows, idsPerQuery) {
-		stmt, err := w.prepared(`SELECT id, version, storedAt, total, currency, contributions FROM ` + c.table +
+		stmt, err := w.prepared(`SELECT ` + contributedColumns + ` FROM ` + c.table +
 			` WHERE id IN (SELECT value FROM json_each(?))`)
 		if err != nil {
 			return err
@@ -96,10 +100,10 @@ func (c contributing[C]) write(w *write, all []projections.Row) error {
 		if err != nil {
 			return err
 		}
-		err = w.exec(`INSERT INTO `+c.table+` (id, version, storedAt, total, currency, contributions) VALUES (?, ?, ?, ?, ?, ?)
-			ON CONFLICT (id) DO UPDATE SET version = excluded.version, storedAt = excluded.storedAt, total = excluded.total,
+		err = w.exec(`INSERT INTO `+c.table+` (`+contributedColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (id) DO UPDATE SET version = excluded.version, status = excluded.status, lines = excluded.lines, storedAt = excluded.storedAt, total = excluded.total,
 				currency = excluded.currency, contributions = excluded.contributions`,
-			string(r.ID), r.Version, micros(r.StoredAt), r.Total.Minor, string(r.Total.Currency), string(text))
+			string(r.ID), r.Version, string(r.Status), r.Lines, micros(r.StoredAt), r.Total.Minor, string(r.Total.Currency), string(text))
 		if err != nil {
 			return err
 		}

@@ -3,9 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"math"
-	"strings"
 
 	"headway/domain"
 	"headway/fault"
@@ -15,7 +13,7 @@ import (
 // customerSummary keeps the customers.
 func customerSummary() keeper {
 	return contributing[projections.CustomerOrder]{table: "customer_orders", change: changeCustomer}.keep(keeper{
-		projection: projections.CustomerOrderSummary, schema: customerSchema, sums: readCustomers, check: checkCustomers,
+		projection: projections.CustomerOrderSummary, schema: customerSchema, sums: customers(), check: checkCustomers,
 	})
 }
 
@@ -55,7 +53,7 @@ CREATE VIRTUAL TABLE customers_fts USING fts5 (
 );
 `
 
-const customerColumns = `c.id, c.orders, c.created, c.confirmed, c.cancelled, c.last`
+const customerColumns = `s.id, s.orders, s.created, s.confirmed, s.cancelled, s.last`
 
 func scanCustomer(rows *sql.Rows) (r projections.CustomerRow, err error) {
 	var last int64
@@ -64,8 +62,10 @@ func scanCustomer(rows *sql.Rows) (r projections.CustomerRow, err error) {
 	return r, err
 }
 
-func readCustomers(ctx context.Context, tx reader, filter string, args ...any) ([]projections.Sum, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT `+customerColumns+` FROM customers AS c`+filter, args...)
+func customers() sumTable { return sumTable{"customers", readCustomers} }
+
+func readCustomers(ctx context.Context, tx reader, from string, args ...any) ([]projections.Sum, error) {
+	rows, err := tx.QueryContext(ctx, `SELECT `+customerColumns+from, args...)
 	found, err := collect(rows, err, scanCustomer)
 	if err == nil {
 		err = addSpent(ctx, tx, found)
@@ -223,115 +223,29 @@ func checkCustomers(ctx context.Context, s *Store, differ differ) error {
 		FROM `+counted+` AS c FULL JOIN spent AS s USING (customer, currency) WHERE c.n IS NOT s.n`)
 }
 
-// customerSort is the column before the id, and the index that has it.
-func customerSort(s projections.Sort) (column sortColumn, index string) {
-	by, desc := s.By()
-	switch by {
-	case "customer":
-		return sortColumn{name: "id", desc: desc, text: true}, ""
-	case "orders":
-		return sortColumn{name: "orders", desc: desc}, "customers_orders"
-	}
-	return sortColumn{name: "last", desc: desc}, "customers_last"
-}
-
-// Customers is projections.Reader's. Up to a few matches are found by the full-text index and sorted; more are dense, and the index of the
-// sort is walked.
+// Customers is projections.Reader's.
 func (s *Store) Customers(ctx context.Context, q projections.CustomerQuery) (projections.CustomerPage, error) {
 	q, err := q.Checked()
 	if err != nil {
 		return projections.CustomerPage{}, err
 	}
-	column, index := customerSort(q.Sort)
-	var number int64
-	var text, id string
-	if q.Cursor != "" {
-		into := []any{&number, &id}
-		if column.text {
-			into = []any{&text, &id}
-		}
-		if err := projections.DecodeCursor(q.Cursor, q.Fingerprint(), into...); err != nil {
-			return projections.CustomerPage{}, err
-		}
+	by, desc := q.Sort.By()
+	page := sumPage{
+		of: customers(), text: q.Text, limit: q.Limit, cursor: q.Cursor, fingerprint: q.Fingerprint(),
 	}
-	words := projections.Words(q.Text)
-	page := projections.CustomerPage{TotalIsExact: true}
-	if q.Text != "" && len(words) == 0 {
-		return page, nil // a text without a letter or digit matches nothing
+	customer := func(sum projections.Sum) projections.CustomerRow { r, _ := sum.(projections.CustomerRow); return r }
+	switch by {
+	case "customer":
+		page.column = sortColumn{name: "id", desc: desc, text: true}
+	case "orders":
+		page.column, page.index = sortColumn{name: "orders", desc: desc}, "customers_orders"
+		page.value = func(sum projections.Sum) any { return int64(customer(sum).TotalOrders) }
+	default:
+		page.column, page.index = sortColumn{name: "last", desc: desc}, "customers_last"
+		page.value = func(sum projections.Sum) any { return micros(customer(sum).LastOrderAt) }
 	}
-	err = s.snapshot(ctx, func(tx reader) error {
-		from, conditions := ` FROM customers AS c`, []condition{}
-		if len(words) > 0 {
-			from = ` FROM customers_fts AS f CROSS JOIN customers AS c ON c.no = f.rowid`
-			conditions = append(conditions, condition{`customers_fts MATCH ?`, []any{match(words)}})
-		}
-		filter, args := where(conditions)
-		var n int
-		err := tx.QueryRowContext(ctx, fmt.Sprintf(`SELECT count(*) FROM (SELECT 1%s%s LIMIT %d)`, from, filter, projections.ExactTotal+1), args...).Scan(&n)
-		if err != nil {
-			return err
-		}
-		page.Total, page.TotalIsExact = min(n, projections.ExactTotal), n <= projections.ExactTotal
-		if n > projections.ExactTotal {
-			from, conditions = ` FROM customers AS c`, nil
-			if index != "" {
-				from += ` INDEXED BY ` + index
-			}
-			for _, word := range words {
-				conditions = append(conditions, condition{`instr(' ' || c.words, ?)`, []any{" " + word}})
-			}
-		}
-		if q.Cursor != "" {
-			conditions = append(conditions, afterCustomer(column, number, id))
-		}
-		filter, args = where(conditions)
-		rows, err := tx.QueryContext(ctx, fmt.Sprintf(`SELECT %s%s%s ORDER BY %s LIMIT %d`, customerColumns, from, filter,
-			orderBy(column), q.Limit+1), args...)
-		if page.Rows, err = collect(rows, err, scanCustomer); err != nil {
-			return err
-		}
-		if len(page.Rows) > q.Limit {
-			page.Rows = page.Rows[:q.Limit]
-			last := page.Rows[q.Limit-1]
-			page.Next = projections.EncodeCursor(q.Fingerprint(), customerKey(column, last), last.ID)
-		}
-		return addSpent(ctx, tx, page.Rows)
-	})
-	if err != nil {
+	if err := page.find(ctx, s); err != nil {
 		return projections.CustomerPage{}, err
 	}
-	return page, nil
-}
-
-func customerKey(c sortColumn, r projections.CustomerRow) any {
-	switch c.name {
-	case "orders":
-		return int64(r.TotalOrders)
-	case "last":
-		return micros(r.LastOrderAt)
-	}
-	return r.ID
-}
-
-func orderBy(c sortColumn) string {
-	parts := []string{`c.` + c.name}
-	if c.desc {
-		parts[0] += ` DESC`
-	}
-	if c.name != "id" {
-		parts = append(parts, `c.id`)
-	}
-	return strings.Join(parts, ", ")
-}
-
-// afterCustomer is the rows after the one of the cursor. The first comparison is the range of the index.
-func afterCustomer(c sortColumn, number int64, id string) condition {
-	sign := `>`
-	if c.desc {
-		sign = `<`
-	}
-	if c.name == "id" {
-		return condition{`c.id ` + sign + ` ?`, []any{id}}
-	}
-	return condition{fmt.Sprintf(`c.%[1]s %[2]s= ? AND (c.%[1]s %[2]s ? OR c.id > ?)`, c.name, sign), []any{number, number, id}}
+	return projections.CustomerPage{Rows: sumsAs[projections.CustomerRow](page.rows), Next: page.next, Total: page.total, TotalIsExact: page.isExact}, nil
 }

@@ -20,15 +20,26 @@ type keeper struct {
 	write      func(w *write, rows []projections.Row) error
 	// check compares what is made from rows with them; nil if nothing is.
 	check func(ctx context.Context, s *Store, differ differ) error
-	// sums reads those that a filter of their ids lets through; nil for a projection that does not add up.
-	sums func(ctx context.Context, tx reader, filter string, args ...any) ([]projections.Sum, error)
+	sums  sumTable // none for a projection that does not add up
 }
+
+// sumTable is where the sums of a projection are; the key of each is its id.
+type sumTable struct {
+	name string
+	// read reads those of a FROM clause in which the table is s.
+	read func(ctx context.Context, tx reader, from string, args ...any) ([]projections.Sum, error)
+}
+
+// from is the table as read takes it.
+func (t sumTable) from() string { return ` FROM ` + t.name + ` AS s` }
 
 // differ reports what is not as it should be.
 type differ func(id, field, want, got string)
 
 // keepers lists what this engine keeps.
-func keepers() []keeper { return []keeper{orderList(), customerSummary()} }
+func keepers() []keeper {
+	return []keeper{orderList(), customerSummary(), productSummary(), activity()}
+}
 
 // keeperOf is how a projection is kept; NotFound if there is no such projection.
 func keeperOf(projection string) (keeper, error) {
@@ -165,7 +176,7 @@ func each[R any](f func(R) error, id func(R) string, page func(after *string) ([
 // summing is how a projection is kept that adds up; NotFound if it does not.
 func summing(projection string) (keeper, error) {
 	k, err := keeperOf(projection)
-	if err == nil && k.sums == nil {
+	if err == nil && k.sums.read == nil {
 		err = fault.Errorf(fault.NotFound, "There are no sums of %s.", projection)
 	}
 	return k, err
@@ -179,7 +190,7 @@ func (s *Store) EachSum(ctx context.Context, projection string, f func(projectio
 	}
 	return each(f, projections.Sum.Key, func(after *string) (page []projections.Sum, err error) {
 		err = s.snapshot(ctx, func(tx reader) error {
-			page, err = k.sums(ctx, tx, allAfter, after, rowsPerStep)
+			page, err = k.sums.read(ctx, tx, k.sums.from()+allAfter, after, rowsPerStep)
 			return err
 		})
 		return page, err
@@ -197,7 +208,7 @@ func (s *Store) Sums(ctx context.Context, projection string, keys ...string) (ma
 		chunk := keys[:min(len(keys), idsPerQuery)]
 		keys = keys[len(chunk):]
 		err := s.snapshot(ctx, func(tx reader) error {
-			sums, err := k.sums(ctx, tx, ` WHERE id IN (SELECT value FROM json_each(?))`, list(chunk))
+			sums, err := k.sums.read(ctx, tx, k.sums.from()+` WHERE id IN (SELECT value FROM json_each(?))`, list(chunk))
 			for _, sum := range sums {
 				found[sum.Key()] = sum
 			}

@@ -328,6 +328,9 @@ func (h *rowsHandle) Sums(ctx context.Context, projection string, keys ...string
 		return nil, err
 	}
 	defer h.mu.Unlock()
+	if t.Contributions == nil {
+		return nil, fault.Errorf(fault.NotFound, "There are no sums of %s.", projection)
+	}
 	found := map[string]projections.Sum{}
 	for _, key := range keys {
 		if sum, there := t.sums[key]; there {
@@ -578,5 +581,112 @@ func (h *rowsHandle) Customers(ctx context.Context, q projections.CustomerQuery)
 		}
 		return p
 	})
+	return page, nil
+}
+
+// Product is projections.Reader's.
+func (h *rowsHandle) Product(ctx context.Context, sku string) (projections.ProductRow, error) {
+	sums, err := h.Sums(ctx, projections.ProductSummary, sku)
+	if err != nil {
+		return projections.ProductRow{}, err
+	}
+	row, found := sums[sku].(projections.ProductRow)
+	if !found {
+		return row, fault.Errorf(fault.NotFound, "No order of this product has arrived.")
+	}
+	return unsharedProduct(row), nil
+}
+
+func unsharedProduct(r projections.ProductRow) projections.ProductRow {
+	r.Value, r.Lasts = slices.Clone(r.Value), slices.Clone(r.Lasts)
+	return r
+}
+
+// Products is projections.Reader's.
+func (h *rowsHandle) Products(ctx context.Context, q projections.ProductQuery) (projections.ProductPage, error) {
+	q, err := q.Checked()
+	if err != nil {
+		return projections.ProductPage{}, err
+	}
+	var after place
+	if q.Cursor != "" {
+		if err := projections.DecodeCursor(q.Cursor, q.Fingerprint(), after.values()...); err != nil {
+			return projections.ProductPage{}, err
+		}
+	}
+	asked := projections.Words(q.Text)
+	var found []projections.ProductRow
+	err = h.EachSum(ctx, projections.ProductSummary, func(sum projections.Sum) error {
+		r, _ := sum.(projections.ProductRow)
+		if q.Text == "" || begin(asked, slices.Concat(projections.Words(r.SKU), projections.Words(r.Last().Name))) {
+			found = append(found, unsharedProduct(r))
+		}
+		return nil
+	})
+	if err != nil {
+		return projections.ProductPage{}, err
+	}
+	page := projections.ProductPage{Total: min(len(found), projections.ExactTotal), TotalIsExact: len(found) <= projections.ExactTotal}
+	by, descends := q.Sort.By()
+	order := func(a, b place) int { return a.compare(b, descends, descends) }
+	page.Rows, page.Next = cut(found, q.Limit, q.Cursor, after, q.Fingerprint(), order, func(r projections.ProductRow) place {
+		p := place{id: r.SKU}
+		switch by {
+		case "sku":
+			p.text = r.SKU
+		case "name":
+			p.text = r.Last().Name
+		case "orders":
+			p.number = int64(r.Orders)
+		case "quantity":
+			p.number = r.Quantity
+		default:
+			p.number = r.Last().At.UnixMicro()
+		}
+		return p
+	})
+	return page, nil
+}
+
+// Activity is projections.Reader's.
+func (h *rowsHandle) Activity(ctx context.Context, q projections.ActivityQuery) (projections.ActivityPage, error) {
+	q, err := q.Checked()
+	if err != nil {
+		return projections.ActivityPage{}, err
+	}
+	var at, version int64
+	var id string
+	if q.Cursor != "" {
+		if err := projections.DecodeCursor(q.Cursor, q.Fingerprint(), &at, &id, &version); err != nil {
+			return projections.ActivityPage{}, err
+		}
+	}
+	newestFirst := func(a, b projections.Act) int {
+		return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.OrderID, b.OrderID), cmp.Compare(b.Version, a.Version))
+	}
+	last := projections.Act{OrderID: domain.OrderID(id), Version: int(version), At: time.UnixMicro(at)}
+	var page projections.ActivityPage
+	day := projections.DayKey(q.Who, q.Day)
+	err = h.EachRow(ctx, projections.Activity, func(row projections.Row) error {
+		r, _ := row.(projections.Contributed[projections.Act])
+		for _, act := range r.Contributions {
+			if act.Key() == day && (q.Cursor == "" || newestFirst(act, last) > 0) {
+				page.Acts = append(page.Acts, act)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return projections.ActivityPage{}, err
+	}
+	sums, err := h.Sums(ctx, projections.Activity, day)
+	if err != nil {
+		return projections.ActivityPage{}, err
+	}
+	if sum, found := sums[day].(projections.DayRow); found {
+		page.ByType = maps.Clone(sum.ByType)
+	}
+	slices.SortFunc(page.Acts, newestFirst)
+	page.Cut(q)
 	return page, nil
 }
