@@ -6,6 +6,8 @@ export const empty = [
   { name: 'orders', path: '/orders' },
   { name: 'new-order', path: '/orders/new' },
   { name: 'customers', path: '/customers' },
+  { name: 'products', path: '/products' },
+  { name: 'activity', path: '/activity' },
   { name: 'events', path: '/events' },
   { name: 'projections', path: '/projections' },
   { name: 'history', path: '/history' },

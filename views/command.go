@@ -1,6 +1,8 @@
 package views
 
 import (
+	"slices"
+
 	"headway/domain"
 	"headway/fault"
 )
@@ -26,6 +28,7 @@ type CommandField struct {
 	Price bool   // the label names the order's currency
 	Lines bool   // several lines can be typed
 	Usual string // what it holds before anybody types
+	List  string // id of the suggestions for it
 }
 
 // AddItemForm asks for a domain.AddItem.
@@ -33,8 +36,8 @@ func AddItemForm() CommandForm {
 	return CommandForm{
 		Ask: "Add an item", Button: "Add item", Again: "Add this item", Refused: "The item was not added.", Class: "action-add", Prefix: "add",
 		Fields: []CommandField{
-			{Name: "sku", Label: "SKU", Class: "sku"},
-			{Name: "name", Label: "Name", Class: "grow"},
+			{Name: "sku", Label: "SKU", Class: "sku", List: suggestedBy("sku")},
+			{Name: "name", Label: "Name", Class: "grow", List: suggestedBy("name")},
 			{Name: "quantity", Label: "Quantity", Class: "narrow number", Mode: "numeric", Usual: "1"},
 			{Name: "price", Label: "Price of one", Class: "price number", Mode: "decimal", Price: true},
 		},
@@ -85,6 +88,7 @@ type Form struct {
 	Typed     map[string]string  // by field
 	Errors    []fault.FieldError // beside the fields
 	Open      bool               // unfolded: somebody was typing into it
+	Suggested bool               // the page has the suggestions for the fields
 }
 
 func (f Form) href() string { return orderPath(f.OrderID) + "/" + f.Path }
@@ -98,8 +102,17 @@ func (f Form) input(prefix string, field CommandField) input {
 	if field.Price {
 		label += ", " + string(f.Currency)
 	}
-	return input{prefix: prefix, name: field.Name, label: label, value: f.Typed[field.Name], class: field.Class, mode: field.Mode,
+	in := input{prefix: prefix, name: field.Name, label: label, value: f.Typed[field.Name], class: field.Class, mode: field.Mode,
 		lines: field.Lines, errors: f.Errors}
+	if f.Suggested {
+		in.list = field.List
+	}
+	return in
+}
+
+// SuggestsProducts tells whether the form can be used, and asks for a product.
+func (f Form) SuggestsProducts() bool {
+	return f.Action.Allowed && slices.ContainsFunc(f.Fields, func(field CommandField) bool { return field.List == suggestedBy("sku") })
 }
 
 // refusal is what is said above what is wrong with the fields.

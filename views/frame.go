@@ -10,6 +10,7 @@ const (
 	NavOverview    Nav = "overview"
 	NavOrders      Nav = "orders"
 	NavCustomers   Nav = "customers"
+	NavProducts    Nav = "products"
 	NavEvents      Nav = "events"
 	NavProjections Nav = "projections"
 )

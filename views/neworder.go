@@ -12,8 +12,9 @@ type NewOrderPage struct {
 	CustomerID string
 	Currency   string
 	Reference  string
-	Lines      []Line             // at least one is shown
-	Customers  []string           // suggestions
+	Lines      []Line   // at least one is shown
+	Customers  []string // suggestions
+	Products   []Suggestion
 	Total      *domain.Money      // of the lines; nil if it cannot be told yet
 	Errors     []fault.FieldError // by the field names of the form: customerId, items, items[0].price …
 	Problem    string             // a sentence about no field, such as a store that is away

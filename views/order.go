@@ -15,11 +15,12 @@ const MaxNotes = 20
 
 // OrderPage is GET /orders/{id}, and what a command on it answers when it was refused or invalid.
 type OrderPage struct {
-	Body    OrderBody
-	Forms   []Form      // in the order of domain.Commands; none with At: commands act on the head
-	Receipt *Receipt    // after a command, and of the head otherwise; nil if nothing is known
-	At      *TimeTravel // nil at the head
-	Problem string      // a sentence about a command that was not stored
+	Body     OrderBody
+	Forms    []Form       // in the order of domain.Commands; none with At: commands act on the head
+	Products []Suggestion // for the lines that are added
+	Receipt  *Receipt     // after a command, and of the head otherwise; nil if nothing is known
+	At       *TimeTravel  // nil at the head
+	Problem  string       // a sentence about a command that was not stored
 }
 
 // OrderBody is the part of an order page that every viewer shares: facts, lines, timeline. It is the live element of

@@ -201,6 +201,16 @@ func customerRows() []views.CustomerRow {
 	}
 }
 
+func productRows() []projections.ProductRow {
+	last := func(name string, price domain.Money) projections.LastOrdered {
+		return projections.LastOrdered{At: noon, Order: lampID, Name: name, Price: price}
+	}
+	return []projections.ProductRow{
+		{SKU: "LAMP-1", Orders: 1200, Quantity: 3400, Value: []domain.Money{eur(265788), {Minor: 1200, Currency: "JPY"}}, Lasts: []projections.LastOrdered{last("Desk lamp", eur(5900)), last("Desk lamp", domain.Money{Minor: 9000, Currency: "JPY"})}},
+		{SKU: "a/b?c=d&e", Orders: 0, Lasts: []projections.LastOrdered{last("<b>bold</b>", eur(1))}},
+	}
+}
+
 func oneEvent() views.EventPage {
 	list := entries()
 	return views.EventPage{
@@ -330,11 +340,11 @@ func samples() []sample {
 		{"orders-empty", views.Orders(bare, views.OrdersPage{Today: today})},
 		{"orders-wrong", views.Orders(list, wrong)},
 		{"orders-away", views.Orders(list, views.OrdersPage{Today: today, Problem: "The read store cannot answer now; try again in a moment."})},
-		{"neworder", views.NewOrder(newOrder, views.NewOrderPage{CommandID: "d0000000-0000-4000-8000-000000000001"})},
+		{"neworder", views.NewOrder(newOrder, views.NewOrderPage{CommandID: "d0000000-0000-4000-8000-000000000001", Products: views.SuggestionsOf(productRows())})},
 		{"neworder-mistakes", views.NewOrder(newOrder, mistakes)},
 		{"neworder-copy", views.NewOrder(newOrder, copied)},
 		{"neworder-noitems", views.NewOrder(newOrder, views.NewOrderPage{Errors: []fault.FieldError{{Field: "items", Message: "An order needs at least one item."}}})},
-		{"order", views.Order(order, views.OrderPage{Body: createdBody(), Forms: openForms(), Receipt: receipt(false)})},
+		{"order", views.Order(order, views.OrderPage{Body: createdBody(), Forms: openForms(), Receipt: receipt(false), Products: views.SuggestionsOf(productRows())})},
 		{"order-receipt", views.Order(order, views.OrderPage{Body: body(), Forms: forms(), Receipt: receipt(true)})},
 		{"order-mistake", views.Order(order, views.OrderPage{Body: createdBody(), Forms: mistaken})},
 		{"order-refused", views.Order(order, views.OrderPage{Body: body(), Forms: forms(), Problem: "This order is confirmed already."})},
@@ -350,6 +360,18 @@ func samples() []sample {
 		{"correlation", views.Correlation(frame("Correlation", views.NavEvents), views.CorrelationPage{ID: "c0000000-0000-4000-8000-000000000009", Rows: events[1:]})},
 		{"customers", views.Customers(frame("Customers", views.NavCustomers), views.CustomersPage{Rows: customerRows(), Total: 2, TotalIsExact: true, Stamp: stampOf("customer_order_summary", projections.StampPaused)})},
 		{"customers-empty", views.Customers(frame("Customers", views.NavCustomers), views.CustomersPage{})},
+		{"products", views.Products(frame("Products", views.NavProducts), views.ProductsPage{Rows: productRows(), Next: "bmV4dA", Total: 3, TotalIsExact: true, Stamp: stampOf("product_summary", projections.StampBehind)})},
+		{"products-empty", views.Products(frame("Products", views.NavProducts), views.ProductsPage{Text: "sofa"})},
+		{"product", views.Product(frame("LAMP-1", views.NavProducts), views.ProductPage{
+			Row: productRows()[0], Stamp: stampOf("product_summary", projections.StampCurrent), Orders: rows()[:2], More: true, ListStamp: stampOf("order_list", projections.StampPaused),
+		})},
+		{"activity", views.Activity(frame("Activity", views.NavNone), views.ActivityPage{
+			Who: "clerk", Day: "2026-01-30", Today: "2026-01-31", Before: "2026-01-29", After: "2026-01-31", MayWatch: true, Zone: zone,
+			ByType: []views.TypeCount{{Type: "OrderCreated", Count: 1200}, {Type: "OrderNoteAdded", Count: 1}},
+			Acts:   []views.Act{{Order: views.OrderName{ID: lampID, Reference: "PO-1042"}, Version: 3, Type: "OrderNoteAdded", At: noon}, {Order: views.OrderName{ID: chairID}, Version: 1, Type: "OrderCreated", At: noon}},
+			Next:   "bmV4dA", Stamp: stampOf("activity", projections.StampCurrent),
+		})},
+		{"activity-none", views.Activity(frame("Activity", views.NavNone), views.ActivityPage{Who: "clerk", Day: "2026-01-31", Today: "2026-01-31", Before: "2026-01-30"})},
 		{"customer", views.Customer(frame("Katherine Johnson", views.NavCustomers), customer)},
 		{"projections", views.Projections(frame("Projections", views.NavProjections), views.ProjectionsPage{Cards: cards()})},
 		{"projection", views.Projection(frame("Order list", views.NavProjections), views.ProjectionPage{Card: cards()[0], Holder: "till-2, process 4711, 1f0c9a52", Cursor: "MTIzNDU2Nzg5MDEyMzQ1Njc4OTA", Holds: []projections.Hold{{Key: projections.Key{Projection: "order_list"}, OrderID: chairID, Version: 6, Reason: "There is no event type OrderTeleported of schema 9.", Since: noon}}, MoreHolds: true})},

@@ -98,7 +98,7 @@ func (s *Server) orderAgain(ctx context.Context, in *input.Body, id domain.Order
 	if loadErr != nil {
 		return err
 	}
-	m := s.orderPage(stream)
+	m := s.orderPage(ctx, stream)
 	p := problemOf(err)
 	form := &m.Forms[slices.IndexFunc(m.Forms, func(f views.Form) bool { return f.Path == c.path })]
 	form.Typed, form.Errors, form.Open = in.AllTyped(), p.fields, true

@@ -66,6 +66,7 @@ func (s *Server) newOrderPage(ctx context.Context, m views.NewOrderPage) answer 
 		m.Customers = wire.ListOf(page.Rows, func(c projections.CustomerRow) string { return c.ID })
 		slices.Sort(m.Customers)
 	}
+	m.Products = s.suggested(ctx)
 	return answer{title: "New order", nav: views.NavOrders,
 		page: func(f views.Frame) templ.Component { return views.NewOrder(f, m) }}
 }

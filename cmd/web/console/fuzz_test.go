@@ -22,7 +22,7 @@ func FuzzRequest(f *testing.F) {
 	for _, target := range []string{
 		"/", "/orders?q=%3Cq%3E&status=created&sort=-total&from=2026-01-31", "/orders.json?cursor=WyIxIl0", "/orders?cursor=f1.1&customer=%3Cq%3E", "/orders/new?copy=" + id,
 		"/orders/" + id + "?at=1&after=" + id + "@1", "/orders/" + id + "/events?before=2", "/orders/" + id + "/events/1.json", "/events?type=OrderCreated&before=t1.9&q=" + id,
-		"/events/correlation/%3Cq%3E?before=c1.1", "/customers?q=%3Cq%3E&sort=last", "/customers/%3Cq%3E.json", "/projections/order_list", "/healthz", "/readyz", "/live", "/static/x",
+		"/events/correlation/%3Cq%3E?before=c1.1", "/customers?q=%3Cq%3E&sort=last", "/customers/%3Cq%3E.json", "/products?q=%3Cq%3E&sort=last", "/products/%3Cq%3E.json", "/activity?who=%3Cq%3E&day=2026-01-31", "/projections/order_list", "/healthz", "/readyz", "/live", "/static/x",
 		"//x/../orders", "/orders/..%2f..%2fetc", "/orders/%ff", "/%00", "/orders?%zz", "*", "/index.json", "/.json",
 	} {
 		f.Add(uint(0), target, uint(0), "", false)

@@ -98,7 +98,7 @@ func TestAnswersAreAsTheDocumentSays(t *testing.T) {
 		if rt.method != http.MethodGet || rt.gives == nil {
 			continue
 		}
-		path := strings.NewReplacer("{$}", "", "/orders/{id}", "/orders/"+id, "/customers/{id}", "/customers/Ada",
+		path := strings.NewReplacer("{$}", "", "/orders/{id}", "/orders/"+id, "/customers/{id}", "/customers/Ada", "{sku}", "LAMP",
 			"correlation/{id}", "correlation/"+made.Events[0],
 			"/audit/{id}", "/audit/"+recorded, "{version}", "1", "{name}", "order_list").Replace(rt.path)
 		r := c.GetJSON(path)

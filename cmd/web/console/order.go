@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/a-h/templ"
@@ -48,7 +49,7 @@ func (s *Server) order(r *http.Request, q *input.Query) (answer, error) {
 	if after > 0 {
 		s.waitFor(r.Context(), id, after)
 	}
-	m := s.orderPage(stream)
+	m := s.orderPage(r.Context(), stream)
 	m.Receipt = s.pageReceipt(r.Context(), stream, after)
 	stamps := map[string]wire.Stamp{}
 	if input.WantsJSON(r) {
@@ -96,10 +97,16 @@ func (s *Server) orderAt(stream orders.Stream, at int) answer {
 }
 
 // orderPage is the order at its head, with the form of each command.
-func (s *Server) orderPage(stream orders.Stream) views.OrderPage {
+func (s *Server) orderPage(ctx context.Context, stream orders.Stream) views.OrderPage {
 	m := views.OrderPage{Body: s.timeline.body(stream)}
 	for _, c := range commands() {
 		m.Forms = append(m.Forms, c.formOn(stream))
+	}
+	if slices.ContainsFunc(m.Forms, views.Form.SuggestsProducts) {
+		m.Products = s.suggested(ctx)
+	}
+	for i := range m.Forms {
+		m.Forms[i].Suggested = len(m.Products) > 0
 	}
 	return m
 }

@@ -64,6 +64,12 @@ func (s *Server) routes() []route {
 		s.get("/customers", "List and search customers", s.customers, wire.Customers{}, q, sort, cursor),
 		s.get("/customers/{id}", "One customer with a page of orders", s.customer, wire.CustomerPage{}, cursor),
 
+		s.get("/products", "List and search products", s.products, wire.Products{}, q, sort, cursor),
+		s.get("/products/{sku}", "One product", s.product, wire.ProductPage{}),
+		s.get("/activity", "What a person did on a day", s.activity, wire.Activity{},
+			input.Param{Name: "who", Does: "Whose; one's own unless given, and of others for administrators alone."},
+			input.Param{Name: "day", Does: "In UTC, as 2026-01-31; today unless given."}, cursor),
+
 		s.get("/projections", "What each projection does", s.projections, wire.Projections{}),
 		s.get("/projections/{name}", "One projection", s.projection, wire.Projection{}),
 		s.get("/projections/{name}/history", "The highest lag, rate, holds and batch time of a projection in each minute or hour",

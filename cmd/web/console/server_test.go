@@ -96,7 +96,7 @@ func TestSecurityHeaders(t *testing.T) {
 	c.project()
 	inline := regexp.MustCompile(`(?i)<script(?:[^>]*)>[^<]|<style|\sstyle=|\son[a-z]+=|javascript:`)
 	for _, path := range []string{"/", "/orders", "/orders/new", "/orders/" + id, "/orders/" + id + "?at=1", "/orders/" + id + "/events", "/orders/" + id + "/events/1",
-		"/events", "/customers", "/customers/Ada", "/projections", "/projections/order_list", "/nothing", "/healthz", "/orders.json"} {
+		"/events", "/customers", "/customers/Ada", "/products", "/products/LAMP", "/activity", "/projections", "/projections/order_list", "/nothing", "/healthz", "/orders.json"} {
 		r := c.Get(path)
 		for name, want := range map[string]string{
 			"Content-Security-Policy":      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -216,6 +216,9 @@ func TestShapes(t *testing.T) {
 		"/events/correlation/x":       "events next",
 		"/customers":                  "customers next total totalIsExact",
 		"/customers/Ada":              "customer next orders",
+		"/products":                   "next products total totalIsExact",
+		"/products/LAMP":              "product",
+		"/activity":                   "byType day events next who",
 		"/projections":                "projections",
 		"/projections/order_list":     "cursor heartbeatAt holds lag name progress rate reason state",
 	} {
@@ -415,7 +418,7 @@ func TestReadStoreAway(t *testing.T) {
 		c.Get(path).Wants(t, 200)
 	}
 	c.Get("/projections").Wants(t, 200, "unreachable")
-	for _, path := range []string{"/orders", "/customers", "/customers/Ada", "/readyz"} {
+	for _, path := range []string{"/orders", "/customers", "/customers/Ada", "/products", "/products/LAMP", "/activity", "/readyz"} {
 		r := c.Get(path)
 		if r.Status != 503 || r.Header.Get("Retry-After") == "" {
 			t.Errorf("%s: %d, Retry-After %q", path, r.Status, r.Header.Get("Retry-After"))
@@ -450,6 +453,18 @@ func (away) Customers(context.Context, projections.CustomerQuery) (projections.C
 
 func (away) Customer(context.Context, string) (projections.CustomerRow, error) {
 	return projections.CustomerRow{}, errAway()
+}
+
+func (away) Products(context.Context, projections.ProductQuery) (projections.ProductPage, error) {
+	return projections.ProductPage{}, errAway()
+}
+
+func (away) Product(context.Context, string) (projections.ProductRow, error) {
+	return projections.ProductRow{}, errAway()
+}
+
+func (away) Activity(context.Context, projections.ActivityQuery) (projections.ActivityPage, error) {
+	return projections.ActivityPage{}, errAway()
 }
 
 func (away) Totals(context.Context, time.Time, time.Time) (projections.Totals, error) {

@@ -264,6 +264,57 @@ type CustomerPage struct {
 	Next     *string    `json:"next"`
 }
 
+// Product is one product.
+type Product struct {
+	SKU           string         `json:"sku"`
+	Name          string         `json:"name"`
+	Orders        int            `json:"orders"`
+	Quantity      int64          `json:"quantity"`
+	Value         []domain.Money `json:"value"`
+	LastPrice     []domain.Money `json:"lastPrice"`
+	LastOrderedAt *string        `json:"lastOrderedAt"`
+	Stamp         Stamp          `json:"stamp"`
+}
+
+// ProductOf is a product on the wire.
+func ProductOf(p projections.ProductRow, stamp projections.Stamp) Product {
+	same := func(m domain.Money) domain.Money { return m }
+	return Product{
+		SKU: p.SKU, Name: p.Last().Name, Orders: p.Orders, Quantity: p.Quantity, Value: ListOf(p.Value, same), LastPrice: ListOf(p.LastPrices(), same),
+		LastOrderedAt: Time(p.Last().At), Stamp: StampOf(stamp),
+	}
+}
+
+// Products is one page of the list of products.
+type Products struct {
+	Products     []Product `json:"products"`
+	Next         *string   `json:"next"`
+	Total        int       `json:"total"`
+	TotalIsExact bool      `json:"totalIsExact"`
+}
+
+// ProductPage is one product.
+type ProductPage struct {
+	Product Product `json:"product"`
+}
+
+// Act is one event that a person's command stored.
+type Act struct {
+	OrderID   domain.OrderID `json:"orderId"`
+	Version   int            `json:"version"`
+	EventType string         `json:"eventType"`
+	At        *string        `json:"at"`
+}
+
+// Activity is what a person did on a day.
+type Activity struct {
+	Who    string         `json:"who"`
+	Day    string         `json:"day"`
+	Events []Act          `json:"events"`
+	ByType map[string]int `json:"byType"`
+	Next   *string        `json:"next"`
+}
+
 // Hold is an order that a projection holds.
 type Hold struct {
 	OrderID domain.OrderID `json:"orderId"`
