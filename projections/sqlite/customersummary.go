@@ -18,8 +18,8 @@ func customerSummary() keeper {
 }
 
 // spent has a customer's orders that are not cancelled, by currency: how many, and the sums of the upper and the lower 32 bits of their totals, from which
-// one total can be taken again whatever the sum is. minor is that sum, or the largest number if it does not fit. customer_times has the orders
-// of each customer by their creation, to find the newest when one goes.
+// one total can be taken again whatever the sum is. minor is that sum, or the largest number if it does not fit. customer_times has how many
+// orders of each customer were created when, to find the newest when one goes.
 const customerSchema = `
 CREATE TABLE customers (
 	no        INTEGER PRIMARY KEY,
@@ -36,8 +36,8 @@ CREATE INDEX customers_orders ON customers (orders DESC, id);
 CREATE TABLE customer_times (
 	customer  TEXT    NOT NULL,
 	createdAt INTEGER NOT NULL,
-	id        TEXT    NOT NULL,
-	PRIMARY KEY (customer, createdAt, id)
+	n         INTEGER NOT NULL,
+	PRIMARY KEY (customer, createdAt)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE spent (
 	customer TEXT    NOT NULL,
@@ -103,18 +103,12 @@ func (s *Store) Customer(ctx context.Context, id string) (projections.CustomerRo
 	return row, err
 }
 
-// customerTime is when an order was created, as far as its customer is concerned.
-type customerTime struct {
-	createdAt int64
-	order     domain.OrderID
-}
-
 // changeCustomer changes the row of a customer, makes it, or deletes it with its last order.
 func changeCustomer(w *write, id string, changes []change[projections.CustomerOrder]) error {
-	byStatus, spent, times := map[domain.Status]int{}, map[domain.Currency]*sum{}, map[customerTime]int64{}
+	byStatus, spent, times := map[domain.Status]int{}, map[domain.Currency]*sum{}, map[int64]int64{}
 	for _, c := range changes {
 		byStatus[c.of.Status] += int(c.times)
-		times[customerTime{micros(c.of.CreatedAt), c.order}] += c.times
+		times[micros(c.of.CreatedAt)] += c.times
 		if c.of.Status == domain.Cancelled {
 			continue
 		}
@@ -168,16 +162,18 @@ func changeCustomer(w *write, id string, changes []change[projections.CustomerOr
 
 // customerTimes changes when the orders of a customer were created. It answers the newest that came, and whether one went, so that the newest of all
 // has to be looked for again.
-func (w *write) customerTimes(customer string, times map[customerTime]int64) (newest int64, isAgain bool, err error) {
+func (w *write) customerTimes(customer string, times map[int64]int64) (newest int64, isAgain bool, err error) {
 	newest = math.MinInt64
-	for t, n := range times {
-		switch {
-		case n > 0:
-			newest = max(newest, t.createdAt)
-			err = w.exec(`INSERT INTO customer_times (customer, createdAt, id) VALUES (?, ?, ?)`, customer, t.createdAt, string(t.order))
-		case n < 0:
-			isAgain = true
-			err = w.exec(`DELETE FROM customer_times WHERE customer = ? AND createdAt = ? AND id = ?`, customer, t.createdAt, string(t.order))
+	for at, n := range times {
+		if n == 0 {
+			continue
+		}
+		err = w.exec(`INSERT INTO customer_times (customer, createdAt, n) VALUES (?1, ?2, ?3) ON CONFLICT (customer, createdAt) DO UPDATE SET n = n + ?3`,
+			customer, at, n)
+		if n > 0 {
+			newest = max(newest, at)
+		} else if isAgain = true; err == nil {
+			err = w.exec(`DELETE FROM customer_times WHERE customer = ? AND createdAt = ? AND n = 0`, customer, at)
 		}
 		if err != nil {
 			return 0, false, err
