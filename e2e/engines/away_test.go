@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"headway/projections"
 )
 
 // mostGrowth is what a console's memory may grow by while its read store is away: it keeps nothing for it.
@@ -213,7 +215,7 @@ func TestElasticsearchAway(t *testing.T) {
 		t.Errorf("the list while its rows cannot be read: %d, %v\n%.2000s", status, err, list)
 	}
 	status, states, err := answer(t.Context(), c.url+"/projections", "application/json")
-	if err != nil || status != http.StatusOK || bytes.Count(states, []byte(`"state": "unreachable"`)) != 2 {
+	if err != nil || status != http.StatusOK || bytes.Count(states, []byte(`"state": "unreachable"`)) != len(projections.All()) {
 		t.Errorf("the states: %d, %v\n%s", status, err, states)
 	}
 	meanwhile := len(commands.answers()) - taken

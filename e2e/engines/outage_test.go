@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"headway/projections"
 )
 
 // silent is for how long the network between the console and its read store swallows everything: longer than a page waits for an answer.
@@ -230,7 +232,7 @@ func TestElasticsearchFallsSilent(t *testing.T) {
 	})
 	noticed := until(t, "the states say that the read store is unreachable", func() bool {
 		_, states, err := answer(t.Context(), c.url+"/projections", "application/json")
-		return err == nil && bytes.Count(states, []byte(`"state": "unreachable"`)) == 2
+		return err == nil && bytes.Count(states, []byte(`"state": "unreachable"`)) == len(projections.All())
 	})
 	if status, said, err := answer(t.Context(), c.url+"/readyz", "application/json"); err != nil || status != http.StatusServiceUnavailable ||
 		!bytes.Contains(said, []byte(`"ready": false`)) || !bytes.Contains(said, []byte(`"events": "ok"`)) {
