@@ -90,6 +90,13 @@ func createRequest(index string) request {
 	return func(io.Reader) esapi.Request { return esapi.IndicesCreateRequest{Index: index} }
 }
 
+// readyRequest waits until an index can be used.
+func readyRequest(index string) request {
+	return func(io.Reader) esapi.Request {
+		return esapi.ClusterHealthRequest{Index: []string{index}, WaitForStatus: "yellow", Timeout: readyTimeout}
+	}
+}
+
 func deleteIndexRequest(index string) request {
 	return func(io.Reader) esapi.Request { return esapi.IndicesDeleteRequest{Index: []string{index}} }
 }

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"headway/fault"
 	"headway/projections"
@@ -322,11 +323,13 @@ func (s *Store) makeGroup(ctx context.Context, t targets, g group) error {
 	return nil
 }
 
-// create makes an index by its template; one that is there is fine.
+const readyTimeout = 10 * time.Second // for an index that another process is making
+
+// create makes an index by its template; one that is there is fine, as soon as it can be used.
 func (s *Store) create(ctx context.Context, name string) error {
 	err := s.client.call(ctx, createRequest(name), nil, nil)
 	if e, ok := err.(*answerError); ok && e.Type == "resource_already_exists_exception" { //nolint:errorlint // call returns it as it is
-		return nil
+		return s.client.call(ctx, readyRequest(name), nil, nil)
 	}
 	return err
 }
