@@ -4,8 +4,6 @@ import (
 	"time"
 
 	"github.com/a-h/templ"
-
-	"headway/domain"
 )
 
 // ActivityPage is GET /activity.
@@ -41,4 +39,4 @@ func (m ActivityPage) on(day, cursor string) templ.SafeURL {
 	return with("/activity", "who", m.Who, "day", day, "cursor", cursor)
 }
 
-func actHref(a Act) templ.SafeURL { return eventHref(domain.OrderID(a.Order.ID), a.Version) }
+func actHref(a Act) templ.SafeURL { return eventHref(a.Order.ID, a.Version) }

@@ -123,7 +123,7 @@ func recorded(ctx context.Context, s *dynamo.Store, w *wire) (single []template,
 			return template{}, err
 		}
 		items, err := readTransaction(w.body)
-		return template{items, string(id), string(m.CausationID)}, err
+		return template{items, string(id), m.CausationID}, err
 	}
 	id := newOrder()
 	for expect, event := range life() {

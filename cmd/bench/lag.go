@@ -221,11 +221,11 @@ func (b *bench) lagOfSockets(ctx context.Context) (err error) {
 	}
 	defer sockets.close()
 	acknowledged := &arrivals{}
-	orders, c := make([]told, lagWriters), newCaller(p.url, lagWriters)
+	tellers, c := make([]told, lagWriters), newCaller(p.url, lagWriters)
 	began := time.Now()
 	err = pace(ctx, 2*b.dur, func(worker int) error {
-		err := c.next(ctx, &orders[worker])
-		acknowledged.add(orders[worker].id, orders[worker].version, time.Now())
+		err := c.next(ctx, &tellers[worker])
+		acknowledged.add(tellers[worker].id, tellers[worker].version, time.Now())
 		return err
 	})
 	sent := time.Since(began)

@@ -133,7 +133,7 @@ func (b *bench) makeRows(ctx context.Context) (err error) {
 
 // startUps measures the time from the start of the process to its first answers, several times.
 func (b *bench) startUps(ctx context.Context, name, dir string) error {
-	var ready, orders []time.Duration
+	var ready, list []time.Duration
 	for range startUps {
 		began := time.Now()
 		p, err := b.serveIn(ctx, dir)
@@ -143,7 +143,7 @@ func (b *bench) startUps(ctx context.Context, name, dir string) error {
 		for _, ask := range []struct {
 			path string
 			took *[]time.Duration
-		}{{"/readyz", &ready}, {"/orders", &orders}} {
+		}{{"/readyz", &ready}, {"/orders", &list}} {
 			for err == nil {
 				var status int
 				if status, _, err = get(ctx, http.DefaultClient, p.url+ask.path, "text/html"); status == http.StatusOK {
@@ -157,7 +157,7 @@ func (b *bench) startUps(ctx context.Context, name, dir string) error {
 		}
 	}
 	b.out.say(own, "size_start_ready_"+name, milliseconds(quantile(ready, 0.5)), "ms")
-	b.out.say(own, "size_start_orders_"+name, milliseconds(quantile(orders, 0.5)), "ms")
+	b.out.say(own, "size_start_orders_"+name, milliseconds(quantile(list, 0.5)), "ms")
 	return nil
 }
 

@@ -59,9 +59,9 @@ var (
 )
 
 // newShop knows its customers; a few of them give most of the orders.
-func newShop(orders int, now time.Time) *shop {
-	s := &shop{orders: orders, now: now.UTC().Truncate(time.Second)}
-	for i := range max(orders/buyersPer, 10) {
+func newShop(count int, now time.Time) *shop {
+	s := &shop{orders: count, now: now.UTC().Truncate(time.Second)}
+	for i := range max(count/buyersPer, 10) {
 		rng := s.random(0, i)
 		s.buyers = append(s.buyers, buyer{
 			fmt.Sprintf("%s %s %s %d", firstNames[rng.IntN(len(firstNames))], secondNames[rng.IntN(len(secondNames))],

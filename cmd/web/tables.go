@@ -49,7 +49,8 @@ func (TablesCheckCmd) Run(app *App) error {
 	}
 	wrong := 0
 	if err := dynamo.CheckHeads(app.Context, options, func(w dynamo.WrongHead) {
-		if wrong++; wrong <= maxWrongHeads {
+		wrong++
+		if wrong <= maxWrongHeads {
 			fmt.Fprintln(app.Stdout, w)
 		}
 	}); err != nil {
@@ -85,7 +86,8 @@ func (TablesMendCmd) Run(app *App) error {
 	}
 	mended := 0
 	err = dynamo.MendHeads(app.Context, options, func(w dynamo.WrongHead) {
-		if mended++; mended <= maxWrongHeads {
+		mended++
+		if mended <= maxWrongHeads {
 			fmt.Fprintf(app.Stdout, "mended: %s\n", w)
 		}
 	})

@@ -65,7 +65,7 @@ func fieldsOf(kind string) (fields object, generation int) {
 	}
 	for _, k := range keepers() {
 		if fields, ok := k.fields[kind]; ok {
-			p, _ := projections.Named(k.projection) //nolint:errcheck // the test of keepers says that it is there
+			p, _ := projections.Named(k.projection)
 			return fields, p.Generation
 		}
 	}

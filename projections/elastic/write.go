@@ -17,7 +17,7 @@ func (s *Store) Write(ctx context.Context, b projections.Batch) error {
 	}
 	return s.with(ctx, func(t targets) error {
 		identity := t.of(k)
-		key := "checkpoint:" + b.Key.Name()
+		key := "checkpoint:" + b.Name()
 		look := s.looking(ctx, t, key)
 		// A batch that was folded before the rows were discarded must not come to the new indices, which follow an epoch of their own.
 		if now, err := look(); err != nil {
@@ -49,7 +49,7 @@ func (s *Store) Beat(ctx context.Context, state projections.State) error {
 	}
 	return s.with(ctx, func(t targets) error {
 		identity := t.of(k)
-		key, checkpoint := "beat:"+state.Key.Name(), "checkpoint:"+state.Key.Name()
+		key, checkpoint := "beat:"+state.Name(), "checkpoint:"+state.Name()
 		return s.guarded(ctx, t, state.Epoch, key, s.looking(ctx, t, key, checkpoint), func(now map[string]stateAt) (*stateDoc, error) {
 			stored := now[checkpoint].doc
 			if state.Checkpoint != "" && stored.Checkpoint != "" && stored.checkpoint(identity) == "" {

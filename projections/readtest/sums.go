@@ -64,7 +64,7 @@ func sums(t *testing.T, s *subject) {
 		var deliveries []projections.Row
 		for n := range 40 {
 			records := history(t, random, n)
-			for version := range len(records) {
+			for version := range records {
 				row, hold, err := p.Fold(domain.Codec{}, nil, records[:version+1])
 				if hold != nil || err != nil {
 					t.Fatal(hold, err)

@@ -182,14 +182,16 @@ func (p *Projector) Release(ctx context.Context) { p.elector.release(ctx) }
 func (p *Projector) Step(ctx context.Context) (moved int, err error) {
 	errs := []error{p.elector.check(ctx), p.tail.pass(ctx)}
 	for _, w := range p.workers {
-		if r, _ := p.elector.now(); r.epoch != 0 { // which another worker may have renewed
-			w.begin(r)
-			n, err := w.pass(ctx, true)
-			moved += n
-			errs = append(errs, err)
-			w.say(cmp.Or(err, w.tail.failure()), 0)
-			errs = append(errs, w.beat(ctx))
+		r, _ := p.elector.now() // which another worker may have renewed
+		if r.epoch == 0 {
+			continue
 		}
+		w.begin(r)
+		n, err := w.pass(ctx, true)
+		moved += n
+		errs = append(errs, err)
+		w.say(cmp.Or(err, w.tail.failure()), 0)
+		errs = append(errs, w.beat(ctx))
 	}
 	r, _ := p.elector.now()
 	errs = append(errs, p.standby.pass(ctx, r.epoch == 0))

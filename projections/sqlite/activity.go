@@ -86,7 +86,7 @@ func byType(ctx context.Context, tx reader, days ...string) (map[string]map[stri
 	rows, err := tx.QueryContext(ctx, `SELECT day, type, n FROM day_types WHERE day IN (SELECT value FROM json_each(?))`, list(days))
 	_, err = collect(rows, err, func(rows *sql.Rows) (n int, err error) {
 		var day, eventType string
-		if err = rows.Scan(&day, &eventType, &n); err != nil {
+		if err := rows.Scan(&day, &eventType, &n); err != nil {
 			return n, err
 		}
 		if counts[day] == nil {

@@ -13,7 +13,6 @@ import (
 	"log/slog"
 	"strings"
 
-	// registers itself as "sqlite"
 	codes "modernc.org/sqlite/lib"
 
 	"headway/fault"

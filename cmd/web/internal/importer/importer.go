@@ -59,10 +59,10 @@ func (im Importer) Store(ctx context.Context, placed []csvimport.Order, bad []cs
 	for i, o := range placed {
 		plans[i] = planOf(o)
 	}
-	runner := plan.Runner{
+	run := plan.Runner{
 		Orders: orders.Handler{Events: im.Events, Codec: im.Codec}, Namespace: plan.Namespace("import"), Correlation: uuid.NewString(), // one a run
 	}
-	err := runner.Run(ctx, plans, func(o plan.Outcome) {
+	err := run.Run(ctx, plans, func(o plan.Outcome) {
 		done()
 		if o.Version > 0 {
 			report.rows[o.OrderID] = o.Version

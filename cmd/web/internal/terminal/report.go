@@ -59,12 +59,13 @@ func PrintVerification(w io.Writer, r verify.Report) {
 	if r.Unnamed > 0 {
 		fmt.Fprintf(w, "… and %s more.\n", count(r.Unnamed, "difference"))
 	}
-	covered := fmt.Sprintf("%s with %s, %s", count(r.Orders, "order"), count(r.Events, "event"), count(r.Rows, "row"))
+	covers := []string{count(r.Orders, "order") + " with " + count(r.Events, "event"), count(r.Rows, "row")}
 	for _, p := range projections.All() {
 		if p.Contributions != nil {
-			covered += ", " + count(r.Sums[p.Name], p.Contributions.Noun)
+			covers = append(covers, count(r.Sums[p.Name], p.Contributions.Noun))
 		}
 	}
+	covered := strings.Join(covers, ", ")
 	if r.Clean() {
 		fmt.Fprintf(w, "Every row matches the log: %s.\n", covered)
 		return
