@@ -1,5 +1,5 @@
-// Package domain holds the rules of orders: events, commands as pure deciders, money, the codec of events, and the kinds of
-// errors. It has no context, clock, I/O or randomness: the same input always gives the same answer.
+// Package domain holds the rules of orders: events, commands as pure deciders, money and the codec of events. It has no context,
+// clock, I/O or randomness: the same input always gives the same answer.
 //
 // # The rules of an order
 //

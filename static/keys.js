@@ -4,7 +4,7 @@ import { announce } from './announce.js';
 
 const key = 'headway.keys';
 const sequenceFor = 1500; // ms between g and the next key
-const rows = 'main tbody tr:has(a[href]), main .happening';
+const rows = 'main tbody tr:has(a[href]), main .timeline-entry';
 
 /**
  * What a key means. pending tells whether g came just before. Returns {action, pending}: the action is null, 'help', 'search',

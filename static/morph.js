@@ -1,6 +1,6 @@
 // Makes an element like another one, in place: what stays the same keeps its node, and with it focus, selection and open details.
 
-const cells = 'td, th, dd, li, .happening';
+const cells = 'td, th, dd, li, .timeline-entry';
 
 /** Makes old like fresh, which is used up. Returns the cells whose words have changed. Both are of one kind: the same tag. */
 export function morph(old, fresh) {

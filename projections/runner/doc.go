@@ -33,5 +33,5 @@
 //
 // A worker that is alone reads the feed by its own cursor. At the end it joins: the tail goes back to the earlier of both cursors
 // (eventstore.Store.Earlier), after which nothing is missed by either, and all go on from there. A cursor that another log gave begins
-// anew; tail.otherLog is the one place that hears of it.
+// anew; page.otherLog is the one place that hears of it.
 package runner
