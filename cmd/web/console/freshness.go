@@ -24,7 +24,7 @@ type freshness struct {
 	events  eventstore.Store
 	read    projections.Reader
 	monitor *runner.Monitor
-	total   orderCount
+	total   rowCount
 	zone    *time.Location
 	clock   func() time.Time
 }
@@ -68,7 +68,7 @@ func (f *freshness) cards(ctx context.Context) []views.ProjectionCard {
 }
 
 // share is how much of the log a projection has applied, from 0 to 1, as far as a bar of two pixels can show it: what it lacks is
-// compared with the number of orders, because no engine counts its events.
+// compared with the rows of the order list, because no engine counts its events.
 func (f *freshness) share(ctx context.Context, st projections.Status) float64 {
 	if st.State == projections.Unreachable || st.Cursor == "" {
 		return 0
@@ -76,22 +76,19 @@ func (f *freshness) share(ctx context.Context, st projections.Status) float64 {
 	if st.Lag.Events == 0 {
 		return 1
 	}
-	n := f.total.count(ctx, f.events, f.clock())
-	if n == 0 {
-		return 0
-	}
-	return max(0, 1-float64(st.Lag.Events)/float64(n))
+	n := f.total.count(ctx, f.read, f.clock())
+	return float64(n) / float64(n+st.Lag.Events)
 }
 
-// The bounds of counting orders, which on a distributed log takes as long as there are many.
+// The bounds of counting rows.
 const (
 	countAgain = time.Minute            // a count is good for so long
 	countWait  = 100 * time.Millisecond // a page does not wait longer for one
 	countTakes = 30 * time.Second       // nor does a count
 )
 
-// orderCount is about how many orders there are.
-type orderCount struct {
+// rowCount is about how many orders the list has.
+type rowCount struct {
 	mu   sync.Mutex
 	n    int           // as of the last count; 0 before the first
 	at   time.Time     // when that began
@@ -99,7 +96,7 @@ type orderCount struct {
 }
 
 // count is the newest count that is there in time.
-func (c *orderCount) count(ctx context.Context, events eventstore.Store, now time.Time) int {
+func (c *rowCount) count(ctx context.Context, read projections.Reader, now time.Time) int {
 	c.mu.Lock()
 	if c.done == nil || now.Sub(c.at) >= countAgain {
 		done := make(chan struct{})
@@ -109,10 +106,15 @@ func (c *orderCount) count(ctx context.Context, events eventstore.Store, now tim
 			defer close(done)
 			ctx, cancel := context.WithTimeout(ctx, countTakes)
 			defer cancel()
-			if _, _, n, err := events.Walk(ctx, orders.Category, "", 1); err == nil {
-				c.mu.Lock()
-				defer c.mu.Unlock()
-				c.n = n
+			totals, err := read.Totals(ctx, now, now)
+			if err != nil {
+				return
+			}
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.n = 0
+			for _, n := range totals.ByStatus {
+				c.n += n
 			}
 		}()
 	}
@@ -142,7 +144,7 @@ func (f *freshness) listStamp(ctx context.Context, projection string) views.Stam
 }
 
 // customerStamps is the stamp of each customer's sums: the projection's own, but held where an order of theirs is, because its later events
-// are missing from the sums. all is the stamp of the whole list; of gives one customer'f.
+// are missing from the sums. all is the stamp of the whole list; of gives one customer's.
 func (f *freshness) customerStamps(ctx context.Context) (all views.Stamp, of func(customer string) projections.Stamp) {
 	all = f.listStamp(ctx, projections.CustomerOrderSummary)
 	own, held := all.Stamp, map[string]projections.Stamp{}
