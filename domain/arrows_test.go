@@ -265,6 +265,28 @@ func TestTheDomainHasNoClockAndNoChance(t *testing.T) {
 	}
 }
 
+// The log is written by the handler of commands and by the record of operations. The others here pass on what those append: the console tells
+// of it, the simulation loses its answers.
+func TestOnlyCommandsAndTheRecordAppend(t *testing.T) {
+	may := []string{"orders/execute.go", "operations/recorder.go", "cmd/web/console/server.go", "cmd/web/internal/simulation/faults.go"}
+	measures := []string{"eventstore/storetest", "orders/orderstest", "cmd/bench"} // tests, and what measures an engine
+	for _, s := range sources(t) {
+		if slices.Contains(measures, s.folder) {
+			continue
+		}
+		ast.Inspect(s.File, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok || len(call.Args) < 5 {
+				return true
+			}
+			if to, ok := call.Fun.(*ast.SelectorExpr); ok && to.Sel.Name == "Append" && !slices.Contains(may, s.file) {
+				t.Errorf("%s appends to the log", s.file)
+			}
+			return true
+		})
+	}
+}
+
 // Nothing happens because a package was imported, and nothing is shared behind the back of the code that uses it.
 func TestNoInitAndNoStateOfAPackage(t *testing.T) {
 	for _, s := range sources(t) {
