@@ -541,6 +541,26 @@ func anotherSchema(t *testing.T, meta string) {
 	sums(t, again, 1)
 }
 
+// A node that came back empty has no templates, and makes an index of any form for the first write that is still under way.
+func TestAnIndexThatAWriteMadeIsMadeAgain(t *testing.T) {
+	for _, kind := range []string{"states", "holds"} {
+		name := prefix(t)
+		open(t, elastic.Options{Prefix: name}).Close()
+		var there map[string]any
+		ask(t, http.MethodGet, "/"+name+"-"+kind, "", &there)
+		ask(t, http.MethodDelete, "/_index_template/"+name+"-*", "", nil)
+		for index := range there {
+			ask(t, http.MethodDelete, "/"+index, "", nil)
+			ask(t, http.MethodPut, "/"+index+"/_doc/1", `{"stray":true}`, nil)
+		}
+		s := open(t, elastic.Options{Prefix: name})
+		if err := write(t.Context(), s, contributionOf(1, 2, "ada")); err != nil {
+			t.Errorf("%s: %v", kind, err)
+		}
+		sums(t, s, 1)
+	}
+}
+
 func TestSumsAreExactAboveWhatFloatingPointHolds(t *testing.T) {
 	s := open(t, elastic.Options{Prefix: prefix(t)})
 	var its []contribution

@@ -90,10 +90,10 @@ func createRequest(index string) request {
 	return func(io.Reader) esapi.Request { return esapi.IndicesCreateRequest{Index: index} }
 }
 
-// readyRequest waits until an index can be used.
+// readyRequest waits until an index can be used. Its status says no such thing: a new index without a shard is yellow, too.
 func readyRequest(index string) request {
 	return func(io.Reader) esapi.Request {
-		return esapi.ClusterHealthRequest{Index: []string{index}, WaitForStatus: "yellow", Timeout: readyTimeout}
+		return esapi.ClusterHealthRequest{Index: []string{index}, WaitForActiveShards: "1", Timeout: readyTimeout}
 	}
 }
 

@@ -45,7 +45,7 @@ func TestWhatTheNodeIsAsked(t *testing.T) {
 		{refreshRequest("a"), "", "POST /a/_refresh?"},
 		{describeRequest([]string{"a", "b"}), "", "GET /a,b?allow_no_indices=true&ignore_unavailable=true"},
 		{createRequest("a"), "", "PUT /a?"},
-		{readyRequest("a"), "", "GET /_cluster/health/a?timeout=10000ms&wait_for_status=yellow"},
+		{readyRequest("a"), "", "GET /_cluster/health/a?timeout=10000ms&wait_for_active_shards=1"},
 		{aliasesRequest, "{}", "POST /_aliases?"},
 		{getTemplateRequest("a"), "", "GET /_index_template/a?"},
 		{putTemplateRequest("a"), "{}", "PUT /_index_template/a?"},

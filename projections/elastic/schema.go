@@ -222,8 +222,8 @@ func (s *Store) look(ctx context.Context) (t targets, missing []string, err erro
 			if index.schema() == schemaVersion && index.hash() == hashIn(mapping(kind)) {
 				continue
 			}
-			if name == s.names.index(kind, "") {
-				return nil, nil, fault.Errorf(fault.Refused, "The index %s has mappings that this Headway did not make.", name)
+			if name == s.names.index(kind, "") && index.hash() != "" {
+				return nil, nil, s.notMade(name)
 			}
 			missing = append(missing, kind)
 		}
@@ -248,7 +248,7 @@ func (s *Store) make(ctx context.Context, t targets, missing []string) error {
 			return nil
 		}
 		name := s.names.index(kind, "")
-		if err := s.create(ctx, name); err != nil {
+		if err := s.create(ctx, kind, name); err != nil {
 			return err
 		}
 		return s.client.call(ctx, aliasesRequest, object{"actions": s.switchTo(t, kind, name)}, nil)
@@ -309,7 +309,7 @@ func (s *Store) makeGroup(ctx context.Context, t targets, g group) error {
 			return err
 		}
 	}
-	if err := together(g, func(kind string) error { return s.create(ctx, s.names.index(kind, stamp)) }); err != nil {
+	if err := together(g, func(kind string) error { return s.create(ctx, kind, s.names.index(kind, stamp)) }); err != nil {
 		return err
 	}
 	var actions []object
@@ -325,13 +325,40 @@ func (s *Store) makeGroup(ctx context.Context, t targets, g group) error {
 
 const readyTimeout = 10 * time.Second // for an index that another process is making
 
-// create makes an index by its template; one that is there is fine, as soon as it can be used.
-func (s *Store) create(ctx context.Context, name string) error {
+func (s *Store) notMade(index string) error {
+	return fault.Errorf(fault.Refused, "The index %s has mappings that this Headway did not make.", index)
+}
+
+// create makes an index by its template; one that is there is fine, as soon as it can be used. One of our name that says nothing of its mapping
+// was made by a write that came when the templates had been lost, and is made again.
+func (s *Store) create(ctx context.Context, kind, name string) error {
 	err := s.client.call(ctx, createRequest(name), nil, nil)
-	if e, ok := err.(*answerError); ok && e.Type == "resource_already_exists_exception" { //nolint:errorlint // call returns it as it is
-		return s.client.call(ctx, readyRequest(name), nil, nil)
+	if !alreadyExists(err) {
+		return err
 	}
-	return err
+	if err := s.client.call(ctx, readyRequest(name), nil, nil); err != nil {
+		return err
+	}
+	var there map[string]found
+	if err := s.client.call(ctx, describeRequest([]string{name}), nil, &there); err != nil || there[name].hash() == hashIn(mapping(kind)) {
+		return err
+	}
+	if there[name].hash() != "" {
+		return s.notMade(name)
+	}
+	s.log.Warn("an index that nobody made is deleted and made again", "index", name)
+	if err := s.client.call(ctx, deleteIndexRequest(name), nil, nil); err != nil && !hasStatus(err, http.StatusNotFound) {
+		return err
+	}
+	if err := s.client.call(ctx, createRequest(name), nil, nil); !alreadyExists(err) { // else another process made it
+		return err
+	}
+	return nil
+}
+
+func alreadyExists(err error) bool {
+	e, ok := errors.AsType[*answerError](err)
+	return ok && e.Type == "resource_already_exists_exception"
 }
 
 // putTemplates stores the templates that are missing or of another form. Indices of their names are never made by a mere write.
