@@ -15,10 +15,12 @@ test('a known SKU fills in its name and last price, and never what was typed', a
 
   await page.goto(`${server.url}/orders/${id}`);
   const fields = await form(page, 'addItem');
-  await fields.getByLabel('Price').fill('9.99');
   await fields.getByLabel('Name').fill('Desk lamp');
   await fields.getByLabel('Name').blur();
-  await expect(fields.getByLabel('SKU')).toHaveValue('LAMP-1');
+  await expect(fields.getByLabel('Price')).toHaveValue('12.50');
+  await fields.getByLabel('Price').fill('9.99');
+  await fields.getByLabel('SKU').fill('LAMP-1');
+  await fields.getByLabel('SKU').blur();
   await expect(fields.getByLabel('Price')).toHaveValue('9.99');
 });
 

@@ -1,13 +1,14 @@
-// A line of an order fills itself in: the name and the last price of a known SKU, or the SKU of a known name.
+// A line of an order fills itself in: the name and the last price of a known SKU, or the last price of a known name.
 
 /**
- * What a known product fills into a line {sku, name, price} as typed: an object of the empty fields it knows, never one that has text.
+ * What a known product fills into a line {sku, name, price} as typed: an object of the empty fields it knows, never one that has text. Never
+ * the SKU: two may have the same name.
  * products are [{sku, name, prices: {CURRENCY: amount}}].
  */
 export function filled(line, products, currency) {
   const product = products.find(({ sku, name }) => (line.sku ? sku === line.sku : name === line.name));
   if (!product) return {};
-  const known = { sku: product.sku, name: product.name, price: product.prices[currency] };
+  const known = { name: product.name, price: product.prices[currency] };
   return Object.fromEntries(Object.entries(known).filter(([field, value]) => value && !line[field]));
 }
 
