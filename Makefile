@@ -68,7 +68,7 @@ js:
 fitting:
 	go run -C tools ./mutations -check
 
-test: need check lint race fuzz e2e distributed budgets ## Everything; what .ci/run calls. Installs what is missing: Chromium, strace, Playwright, Java
+test: need check lint race fuzz e2e distributed budgets ## Everything; what .ci/run calls. Installs what is missing
 
 race: ## The packages in which goroutines meet, under the race detector
 	@./tools/race $(RACED)

@@ -20,7 +20,8 @@ import (
 const module = "headway"
 
 // arrows is the table of ARCHITECTURE.md: which of our rooms each room may import. The longest prefix of a folder counts; cmd/*
-// introduces them to each other and may import all of them, but for the console, which knows no engine. A room that is not listed may import nothing of ours.
+// introduces them to each other and may import all of them, but for the console, which knows no engine. A room that is not listed may
+// import nothing of ours.
 func arrows() map[string][]string {
 	return map[string][]string{
 		"fault":                {},
@@ -265,8 +266,8 @@ func TestTheDomainHasNoClockAndNoChance(t *testing.T) {
 	}
 }
 
-// The log is written by the handler of commands and by the record of operations. The others here pass on what those append: the console tells
-// of it, the simulation loses its answers.
+// The log is written by the handler of commands and by the record of operations. The others here pass on what those append: the console
+// tells of it, the simulation loses its answers.
 func TestOnlyCommandsAndTheRecordAppend(t *testing.T) {
 	may := []string{"orders/execute.go", "operations/recorder.go", "cmd/web/console/server.go", "cmd/web/internal/simulation/faults.go"}
 	measures := []string{"eventstore/storetest", "orders/orderstest", "cmd/bench"} // tests, and what measures an engine

@@ -17,8 +17,8 @@ func lineAdded() domain.OrderItemAdded {
 	}}
 }
 
-// BenchmarkDecode compares the codec with the plain decoder that the tests hold it to, and with libraries that find the fields of structs by
-// reflection, check less, and do not say where a fault is.
+// BenchmarkDecode compares the codec with the plain decoder that the tests hold it to, and with libraries that find the fields of structs
+// by reflection, check less, and do not say where a fault is.
 func BenchmarkDecode(b *testing.B) {
 	eventType, schema, data, err := domain.Codec{}.Encode(lineAdded())
 	if err != nil {

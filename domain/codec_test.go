@@ -37,8 +37,8 @@ func golden(t *testing.T, name string, got []byte) []byte {
 
 func usd(minor int64) domain.Money { return domain.Money{Minor: minor, Currency: "USD"} }
 
-// The events of testdata: what each file says, in Go. TYPE.vN*.json is data of schema N as it was stored; if that is not what is written today,
-// TYPE.vN*.shown.json is the same upcast.
+// The events of testdata: what each file says, in Go. TYPE.vN*.json is data of schema N as it was stored; if that is not what is written
+// today, TYPE.vN*.shown.json is the same upcast.
 func goldenEvents() map[string]domain.Event {
 	return map[string]domain.Event{
 		"OrderCreated.v1": domain.OrderCreated{CustomerID: "ada@example.com", Currency: "USD", Items: []domain.Item{

@@ -11,11 +11,13 @@ type Command interface {
 	// exist, or Refused with the rule that blocks it.
 	Allowed(o Order) error
 	// Decide gives the events that the command causes on this order, and shares no memory with either. The order is asked first,
-	// by Allowed; then Invalid, with every wrong field, from Check and from what only the order can tell. Never an empty list with a nil error.
+	// by Allowed; then Invalid, with every wrong field, from Check and from what only the order can tell. Never an empty list with a nil
+	// error.
 	Decide(o Order) ([]Event, error)
 }
 
-// Commands are the kinds of commands on an order that exists, empty, in the order in which pages and JSON list them. CreateOrder is none of them.
+// Commands are the kinds of commands on an order that exists, empty, in the order in which pages and JSON list them. CreateOrder is none of
+// them.
 func Commands() []Command {
 	return []Command{AddItem{}, ConfirmOrder{}, CancelOrder{}, AddNote{}}
 }

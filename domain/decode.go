@@ -62,8 +62,8 @@ func (d *decoder) UnmarshalJSONFrom(tokens *jsontext.Decoder) error {
 	return d.end
 }
 
-// object wants an object of exactly these fields, one of which may be optional. It gives each name that stands there, and its value is to be
-// read before the next one is asked for.
+// object wants an object of exactly these fields, one of which may be optional. It gives each name that stands there, and its value is to
+// be read before the next one is asked for.
 func (d *decoder) object(optional string, fields ...string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		if !d.opens('{', "an object") {

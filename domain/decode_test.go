@@ -88,8 +88,8 @@ func TestTheDecoderFindsWhatThePlainOneFindsInDamagedEvents(t *testing.T) {
 	}
 }
 
-// damaged writes an event with other white space and escapes, its fields in any order, and a few of them lost, doubled, renamed, or with another
-// value; now and then a byte is another one, or the end is missing.
+// damaged writes an event with other white space and escapes, its fields in any order, and a few of them lost, doubled, renamed, or with
+// another value; now and then a byte is another one, or the end is missing.
 func damaged(t *testing.T, lot *rand.Rand, data []byte) []byte {
 	t.Helper()
 	tokens := json.NewDecoder(bytes.NewReader(data))

@@ -35,8 +35,8 @@ func seedEvents(f *testing.F) {
 	f.Add("OrderConfirmed", 3, []byte(`{}`))
 }
 
-// Data is an event, the same as a plain second decoder says and the same when it is written and read again, or Invalid with a short sentence; and the
-// stored bytes stay as they are.
+// Data is an event, the same as a plain second decoder says and the same when it is written and read again, or Invalid with a short
+// sentence; and the stored bytes stay as they are.
 func FuzzDecode(f *testing.F) {
 	seedEvents(f)
 	f.Fuzz(func(t *testing.T, eventType string, schema int, data []byte) {
@@ -74,7 +74,8 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// An event that can be decoded can be shown in the current schema, which is JSON that decodes to the same event; one that cannot be decoded cannot.
+// An event that can be decoded can be shown in the current schema, which is JSON that decodes to the same event; one that cannot be decoded
+// cannot.
 func FuzzUpcast(f *testing.F) {
 	seedEvents(f)
 	f.Fuzz(func(t *testing.T, eventType string, schema int, data []byte) {
@@ -121,8 +122,8 @@ func FuzzMoney(f *testing.F) {
 	})
 }
 
-// A price of schema 1, which is any JSON number, is rounded half away from zero as exact arithmetic does; or it does not fit 64 bits, or its digits are
-// more than are looked at.
+// A price of schema 1, which is any JSON number, is rounded half away from zero as exact arithmetic does; or it does not fit 64 bits, or
+// its digits are more than are looked at.
 func FuzzDecimal(f *testing.F) {
 	for _, number := range []string{
 		"0", "12.995", "1.005", "0.5e-2", "1E+3", "92233720368547758.07", "92233720368547758.075", "9223372036854775807", "0.0049999999999999999", "1e-32",

@@ -39,14 +39,15 @@ func (AddNote) Allowed(o Order) error {
 	return nil
 }
 
-// NeedsVersion tells whether a command is made for one version of its order. A note is not: it can be written down whatever came in between.
+// NeedsVersion tells whether a command is made for one version of its order. A note is not: it can be written down whatever came in
+// between.
 func NeedsVersion(c Command) bool {
 	_, note := c.(AddNote)
 	return !note
 }
 
-// OnlyNotes tells whether facts change nothing that a decision looks at, because they are notes, or none at all. An order that moved on by such
-// facts is where it was.
+// OnlyNotes tells whether facts change nothing that a decision looks at, because they are notes, or none at all. An order that moved on by
+// such facts is where it was.
 func OnlyNotes(facts []Event) bool {
 	for _, fact := range facts {
 		if _, note := fact.(OrderNoteAdded); !note {

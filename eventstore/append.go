@@ -18,8 +18,8 @@ func looksForeign(id string) bool {
 	return found && categories.MatchString(category)
 }
 
-// Records are what an append is to store, without the times of storing; they share no memory with the events. Every engine makes them here. It
-// refuses what no store takes: a stream without a name, no events or too many, data that is too large.
+// Records are what an append is to store, without the times of storing; they share no memory with the events. Every engine makes them here.
+// It refuses what no store takes: a stream without a name, no events or too many, data that is too large.
 func Records(id StreamID, expect int, m Metadata, events []NewEvent) ([]Record, error) {
 	if err := checkAppend(id, m, events); err != nil {
 		return nil, err

@@ -21,8 +21,8 @@ func TestHistoricEventsHaveStableIDs(t *testing.T) {
 	}
 }
 
-// What is stored under a key stays there: a stream's key and its slice never change. Those of the first category are as they were when there was
-// no other.
+// What is stored under a key stays there: a stream's key and its slice never change. Those of the first category are as they were when
+// there was no other.
 func TestKeysAndSlices(t *testing.T) {
 	for _, c := range []struct {
 		id    eventstore.StreamID

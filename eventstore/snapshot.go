@@ -7,8 +7,8 @@ import (
 // MaxSnapshotBytes is how large a snapshot may be; larger ones are not taken. It fits into every engine's largest item.
 const MaxSnapshotBytes = 384 << 10
 
-// Snapshot is the state of a stream at a version, kept beside it so that a long one need not be folded from its first event. It can be deleted,
-// outdated or broken at any time: that costs time, never truth.
+// Snapshot is the state of a stream at a version, kept beside it so that a long one need not be folded from its first event. It can be
+// deleted, outdated or broken at any time: that costs time, never truth.
 type Snapshot struct {
 	Stream  StreamID
 	Version int    // of the last event that it covers

@@ -30,8 +30,8 @@ type Store interface {
 	// across streams; it names a version the stream had. No move is missed for ever. The cursor it returns is never empty; a page shorter
 	// than limit does not mean the end, an empty page does, for now.
 	Feed(ctx context.Context, category string, part Part, after Cursor, limit int) ([]Head, Cursor, error)
-	// Earlier returns a cursor of a category's feed after which everything is named that is named after either of two. It may name more, and may
-	// be the beginning. It asks nothing of the store.
+	// Earlier returns a cursor of a category's feed after which everything is named that is named after either of two. It may name more, and
+	// may be the beginning. It asks nothing of the store.
 	Earlier(category string, a, b Cursor) (Cursor, error)
 	// Walk returns the head of every stream of a category exactly once, with their total number at the walk's start. An empty cursor
 	// answers the end. Streams made meanwhile may or may not be seen.

@@ -242,8 +242,8 @@ func resting() (goroutines int, heap uint64) {
 	return runtime.NumGoroutine(), memory.HeapAlloc
 }
 
-// Of a crowd on real sockets, some read slowly and some not at all. Every other page is told everything, in order; a slow one is told to resync, or
-// is closed; a stalled one holds up nobody; and after them nothing is left.
+// Of a crowd on real sockets, some read slowly and some not at all. Every other page is told everything, in order; a slow one is told to
+// resync, or is closed; a stalled one holds up nobody; and after them nothing is left.
 func TestCrowdIsToldEverythingOrToResync(t *testing.T) {
 	size := crowdSize(t)
 	goroutines, heap := resting()
@@ -415,8 +415,8 @@ func TestCrowdComesBackToTheSameHub(t *testing.T) {
 	}
 }
 
-// A restart closes every page with 1012. All come back to the new hub with the old one's sequence, spread as pages do it, are told to resync once, and
-// hear what comes then; a page is answered all the while.
+// A restart closes every page with 1012. All come back to the new hub with the old one's sequence, spread as pages do it, are told to
+// resync once, and hear what comes then; a page is answered all the while.
 func TestCrowdComesBackAfterARestart(t *testing.T) {
 	size := crowdSize(t)
 	spread := 10 * time.Second * time.Duration(size) / 2000

@@ -11,7 +11,8 @@ import (
 	"testing"
 )
 
-// Whatever is published, the frame that goes out is JSON: the object that was published with the hub's own seq, or nothing if it was no object.
+// Whatever is published, the frame that goes out is JSON: the object that was published with the hub's own seq, or nothing if it was no
+// object.
 func FuzzBody(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, " {\t} ", "\v{}", `{"type":"row","id":"a","html":"<b>\u2028</b>"}`, `{"seq":"hub.7"}`, `{"a":{"seq":1}}`, `[]`, `{}{}`, `{"a":1,}`, `"{}"`, ``, `null`, "{\"\xff\":1}",

@@ -217,8 +217,8 @@ func (h *Hub) say(open string) *frame {
 	return &frame{n: h.ring.n, body: closeObject([]byte(open), h.seq())}
 }
 
-// next ends a client's last writing, if there was one, and says what is to be written now: false if nothing is, or not yet. What is owed is in
-// the order of the sequence: a beat is the last, and a resync covers all that was owed.
+// next ends a client's last writing, if there was one, and says what is to be written now: false if nothing is, or not yet. What is owed is
+// in the order of the sequence: a beat is the last, and a resync covers all that was owed.
 func (h *Hub) next(c *client, last writing) (writing, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -27,8 +27,9 @@ func (f Filter) has(o Operation) bool {
 		(f.From.IsZero() || !o.At.Before(f.From)) && (f.To.IsZero() || o.At.Before(f.To))
 }
 
-// List is a page of the record, newest first, at most limit operations; 0 means PageSize. next is empty at the end. A page may be short, or empty,
-// and have a next all the same: a filter that finds little looks at maxRead operations a page. A cursor that is not ours is Malformed.
+// List is a page of the record, newest first, at most limit operations; 0 means PageSize. next is empty at the end. A page may be short, or
+// empty, and have a next all the same: a filter that finds little looks at maxRead operations a page. A cursor that is not ours is
+// Malformed.
 func List(
 	ctx context.Context, log eventstore.Store, f Filter, before eventstore.Cursor, limit int,
 ) (page []Operation, next eventstore.Cursor, err error) {

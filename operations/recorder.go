@@ -84,7 +84,8 @@ func (o Running) Failed(ctx context.Context, cause error) error {
 	return o.end(ctx, typeFailed, map[string]string{"error": fault.Sentence(cause)})
 }
 
-// End is Done, or Failed if there is an error. What the caller was told stands whatever becomes of the record, so its failure is returned apart.
+// End is Done, or Failed if there is an error. What the caller was told stands whatever becomes of the record, so its failure is returned
+// apart.
 func (o Running) End(ctx context.Context, cause error, after any) error {
 	if cause != nil {
 		return o.Failed(ctx, cause)

@@ -19,11 +19,12 @@ import (
 // orderNamespace makes the order id of a create from its command id, so that a repeat finds the same order.
 var orderNamespace = uuid.MustParse("5f3c9d0e-6f0a-5a53-9c39-0b4f5a1c7e21")
 
-// NewCommandID is a fresh command id. One that is made later sorts later (UUID version 7, RFC 9562), so that what is stored at one time lies side
-// by side in an index, and a commit of many commands changes few pages. Any other UUID is a command id, too.
+// NewCommandID is a fresh command id. One that is made later sorts later (UUID version 7, RFC 9562), so that what is stored at one time
+// lies side by side in an index, and a commit of many commands changes few pages. Any other UUID is a command id, too.
 func NewCommandID() domain.CommandID { return domain.CommandID(uuid.Must(uuid.NewV7()).String()) }
 
-// OrderIDFor is the id of the order that a create with this command id makes: always the same. It begins with the time of a command id that has one.
+// OrderIDFor is the id of the order that a create with this command id makes: always the same. It begins with the time of a command id that
+// has one.
 func OrderIDFor(id domain.CommandID) domain.OrderID {
 	made := uuid.NewSHA1(orderNamespace, []byte(id))
 	if command, err := uuid.Parse(string(id)); err == nil && command.Version() == 7 {
@@ -68,7 +69,8 @@ type Result struct {
 	Repeat  bool                // they were stored when this call began
 }
 
-// Handler executes commands on orders. It is a value: its parts are the caller's. Without snapshots it folds every order from its first event.
+// Handler executes commands on orders. It is a value: its parts are the caller's. Without snapshots it folds every order from its first
+// event.
 type Handler struct {
 	Events    eventstore.Store
 	Codec     domain.Codec
@@ -82,9 +84,11 @@ const MaxTries = 5
 // result before anything is decided, whatever version the repeat expects. Errors: Invalid, Refused, NotFound,
 // Conflict with the head, TooLarge, Unavailable.
 //
-// Notes are in nobody's way: an order that moved on by notes alone is still where the command expects it, and a note is added wherever its order is.
+// Notes are in nobody's way: an order that moved on by notes alone is still where the command expects it, and a note is added wherever its
+// order is.
 //
-// A long order is loaded by its snapshot, and gets a new one now and then. What goes wrong with that changes neither the result nor the error.
+// A long order is loaded by its snapshot, and gets a new one now and then. What goes wrong with that changes neither the result nor the
+// error.
 func (h Handler) Execute(ctx context.Context, req Request) (Result, error) {
 	req, hash, err := prepare(req)
 	if err != nil {
@@ -114,8 +118,8 @@ func (h Handler) Execute(ctx context.Context, req Request) (Result, error) {
 	}
 }
 
-// fits tells whether a command can be decided where its order is: at the version that it expects, where notes alone moved the order since, or
-// anywhere if it needs no version. The error is the Conflict, or the failure to find out.
+// fits tells whether a command can be decided where its order is: at the version that it expects, where notes alone moved the order since,
+// or anywhere if it needs no version. The error is the Conflict, or the failure to find out.
 func (h Handler) fits(ctx context.Context, req Request, order history) error {
 	movedOn := ofOrder(req, eventstore.MovedOn(req.Expect, order.head))
 	switch {

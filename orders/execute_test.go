@@ -333,8 +333,8 @@ func TestEventID(t *testing.T) {
 	}
 }
 
-// Command ids that are made later sort later, and so do the ids of the orders that they create, of which each is always the same; the id of a command
-// without a time makes one without.
+// Command ids that are made later sort later, and so do the ids of the orders that they create, of which each is always the same; the id of
+// a command without a time makes one without.
 func TestIDsAreInTheOrderOfTime(t *testing.T) {
 	var commands, created []string
 	for range 1000 {
@@ -355,8 +355,8 @@ func TestIDsAreInTheOrderOfTime(t *testing.T) {
 	}
 }
 
-// An order that was loaded for a command before spares Execute the reading, and changes no answer: what was stored since is a conflict, and what was
-// loaded for another command is not believed.
+// An order that was loaded for a command before spares Execute the reading, and changes no answer: what was stored since is a conflict, and
+// what was loaded for another command is not believed.
 func TestLoadedBefore(t *testing.T) {
 	s := openStore(t)
 	made := mustExecute(t, s, createRequest())

@@ -20,8 +20,8 @@ func note(id domain.OrderID, expect int, text string) orders.Request {
 	return request(id, expect, domain.AddNote{Text: text})
 }
 
-// A note needs no version and is never stale: whatever it was made for, it is stored at the end, in every status of an order that exists. What its
-// writer saw is kept, but never more than there was.
+// A note needs no version and is never stale: whatever it was made for, it is stored at the end, in every status of an order that exists.
+// What its writer saw is kept, but never more than there was.
 func TestNoteIsNeverStale(t *testing.T) {
 	s := openStore(t)
 	id := mustExecute(t, s, createRequest()).OrderID
@@ -166,8 +166,8 @@ func TestATwinAmongNotes(t *testing.T) {
 	checkHead(t, s, id, 4)
 }
 
-// Of k writers at the same version exactly one wins, and each of the notes that are written meanwhile is stored once: a note moves a head without being
-// in anybody's way. A try is lost only to somebody else's success, so MaxTries are enough for as many notes and one command.
+// Of k writers at the same version exactly one wins, and each of the notes that are written meanwhile is stored once: a note moves a head
+// without being in anybody's way. A try is lost only to somebody else's success, so MaxTries are enough for as many notes and one command.
 func TestWritersAndNotes(t *testing.T) {
 	s := openStore(t)
 	rapid.Check(t, func(t *rapid.T) {

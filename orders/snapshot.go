@@ -59,8 +59,8 @@ func (h Handler) WithSnapshots(store eventstore.Snapshots, policy SnapshotPolicy
 	return h
 }
 
-// Snapshot is that of a whole stream, as the handler folds it. There is none, and ok is false, of an order that does not exist or is held, and
-// of one that is too large.
+// Snapshot is that of a whole stream, as the handler folds it. There is none, and ok is false, of an order that does not exist or is held,
+// and of one that is too large.
 func (h Handler) Snapshot(stream Stream) (s eventstore.Snapshot, ok bool) {
 	if stream.Hold != nil || len(stream.Records) == 0 {
 		return s, false
@@ -78,15 +78,15 @@ func (h Handler) OrderIn(s eventstore.Snapshot) (domain.Order, error) {
 	return c.order()
 }
 
-// LoadOrder is the order that Load would give, by a snapshot if there is one that fits. version is where the order is thought to be; it only
-// decides whether a snapshot is looked for. NotFound if the order does not exist.
+// LoadOrder is the order that Load would give, by a snapshot if there is one that fits. version is where the order is thought to be; it
+// only decides whether a snapshot is looked for. NotFound if the order does not exist.
 func (h Handler) LoadOrder(ctx context.Context, id domain.OrderID, version int) (domain.Order, error) {
 	loaded, err := h.LoadFor(ctx, id, version, "")
 	return loaded.Order, err
 }
 
-// Loaded is an order as it was read for a command of which not everything was known yet. Executing with it is as if the command had come at that
-// moment: what was stored since is a conflict, or its own result, as always.
+// Loaded is an order as it was read for a command of which not everything was known yet. Executing with it is as if the command had come at
+// that moment: what was stored since is a conflict, or its own result, as always.
 type Loaded struct {
 	Order   domain.Order
 	history history
@@ -118,8 +118,8 @@ type history struct {
 	invalid  int                 // the version of a snapshot that was found and cannot be used; 0 if there is none
 }
 
-// load reads an order: after its snapshot if it has one that fits, and that does not cover the command asked for. Else, and whatever else is
-// wrong with the snapshot, it is read from its first event.
+// load reads an order: after its snapshot if it has one that fits, and that does not cover the command asked for. Else, and whatever else
+// is wrong with the snapshot, it is read from its first event.
 func (h Handler) load(ctx context.Context, id domain.OrderID, version int, command domain.CommandID) (history, error) {
 	invalid := 0
 	if h.snapshots.store != nil && h.snapshots.policy.lookFor(version) {
@@ -179,9 +179,9 @@ func (h Handler) findSnapshot(ctx context.Context, id domain.OrderID) (s eventst
 	return s, err == nil && s.Version > 0
 }
 
-// takeSnapshot saves a snapshot if the events that were stored are a reason to. They are stored whatever becomes of it, so its failure is not the
-// command's, and it goes on although the caller has left. It is done before the answer: it is one write for each hundred commands on a long order,
-// takes SnapshotTimeout at most, and leaves nothing behind that a stop would have to wait for.
+// takeSnapshot saves a snapshot if the events that were stored are a reason to. They are stored whatever becomes of it, so its failure is
+// not the command's, and it goes on although the caller has left. It is done before the answer: it is one write for each hundred commands
+// on a long order, takes SnapshotTimeout at most, and leaves nothing behind that a stop would have to wait for.
 func (h Handler) takeSnapshot(ctx context.Context, order history, stored []eventstore.Record) {
 	last := stored[len(stored)-1]
 	if h.snapshots.store == nil || !h.snapshots.policy.due(order.head, last.Version) {

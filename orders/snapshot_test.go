@@ -189,8 +189,8 @@ func TestBrokenSnapshots(t *testing.T) {
 	check("another version", func(s *eventstore.Snapshot) { s.Version++ })
 }
 
-// The largest order that one can have fits, with usual texts and a command for each event; one with texts that nobody can compress does not, and
-// neither does one that is large before it is compressed.
+// The largest order that one can have fits, with usual texts and a command for each event; one with texts that nobody can compress does
+// not, and neither does one that is large before it is compressed.
 func TestSnapshotSizes(t *testing.T) {
 	for name, c := range map[string]struct {
 		name func() string

@@ -16,8 +16,8 @@ import (
 	"headway/eventstore"
 )
 
-// The data of a snapshot: a checksum of all that follows and of the order and version it is for; the rules by which it was folded; the last event
-// it covers; the commands it covers; the size of the state, and the state, compressed.
+// The data of a snapshot: a checksum of all that follows and of the order and version it is for; the rules by which it was folded; the last
+// event it covers; the commands it covers; the size of the state, and the state, compressed.
 
 var errSnapshot = errors.New("the snapshot is broken, or of another layout or other rules")
 
@@ -114,8 +114,8 @@ func inflate(compressed string, size int) (string, error) {
 	return string(state), nil
 }
 
-// commandSet has the commands of the events that a snapshot covers: a hash of 8 bytes each, sorted. A command that is in it is always found; one
-// that is not is found about once in 10^15 times, which costs a full read, where the truth is.
+// commandSet has the commands of the events that a snapshot covers: a hash of 8 bytes each, sorted. A command that is in it is always
+// found; one that is not is found about once in 10^15 times, which costs a full read, where the truth is.
 type commandSet string
 
 const hashedCommand = 8
@@ -192,8 +192,8 @@ func appendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// reader takes apart what the append functions wrote. What it returns once it is broken means nothing. Texts are parts of what is read, so that they
-// need no memory of their own.
+// reader takes apart what the append functions wrote. What it returns once it is broken means nothing. Texts are parts of what is read, so
+// that they need no memory of their own.
 type reader struct {
 	rest   string
 	broken bool

@@ -182,8 +182,8 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// What another program wrote is refused although it is whole: of another shape or other rules, with more than its size says, or larger than a state
-// may be.
+// What another program wrote is refused although it is whole: of another shape or other rules, with more than its size says, or larger than
+// a state may be.
 func TestOtherShapes(t *testing.T) {
 	order := domain.Order{ID: "x", Version: 7, Items: []domain.Item{{SKU: "a"}}}
 	whole, ok := newSnapshot(rulesOf(domain.Codec{}), order, eventstore.Record{Stream: StreamOf("x"), Version: 7}, "")

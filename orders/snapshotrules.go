@@ -13,13 +13,13 @@ import (
 	"headway/eventstore"
 )
 
-// snapshotLayout is to be raised when the data of snapshots is written in another way, or when the rules of the fold change in a way that the
-// golden streams do not show.
+// snapshotLayout is to be raised when the data of snapshots is written in another way, or when the rules of the fold change in a way that
+// the golden streams do not show.
 const snapshotLayout = 2
 
-// rulesOf stands for everything that makes a state what it is, beside its events: the shape of an order, and what the fold makes of the golden
-// streams and of a sample of each entry in the codec's table. A program in which any of it differs takes no snapshot for its own. It folds
-// dozens of events, so it is asked once a handler.
+// rulesOf stands for everything that makes a state what it is, beside its events: the shape of an order, and what the fold makes of the
+// golden streams and of a sample of each entry in the codec's table. A program in which any of it differs takes no snapshot for its own. It
+// folds dozens of events, so it is asked once a handler.
 func rulesOf(codec domain.Codec) [16]byte {
 	h := sha256.New()
 	fmt.Fprintln(h, snapshotLayout, shapeOf(reflect.TypeFor[domain.Order]()))
@@ -68,7 +68,8 @@ type goldenEvent struct {
 	data      string
 }
 
-// goldenStreams are lives of orders in which every reason for a hold occurs, and the sample of each entry: alone, and after a creation of each schema.
+// goldenStreams are lives of orders in which every reason for a hold occurs, and the sample of each entry: alone, and after a creation of
+// each schema.
 func goldenStreams(entries domain.Table) [][]goldenEvent {
 	const price = `"price":{"minor":450,"currency":"EUR"}`
 	created := goldenEvent{domain.TypeOrderCreated, 2,

@@ -10,7 +10,8 @@ import (
 	"headway/orders"
 )
 
-// A long stream is decoded by all processors, and folds as it would event by event: up to the first event that cannot be applied, wherever it lies.
+// A long stream is decoded by all processors, and folds as it would event by event: up to the first event that cannot be applied, wherever
+// it lies.
 func TestLongFold(t *testing.T) {
 	const events = 2700
 	records := make([]eventstore.Record, events)

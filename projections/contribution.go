@@ -15,7 +15,8 @@ type Contribution interface {
 	comparable
 	// Key is the sum's.
 	Key() string
-	// Counts tells whether it adds anything. One that does so no more, because a line left or the customer was corrected, stays with its order.
+	// Counts tells whether it adds anything. One that does so no more, because a line left or the customer was corrected, stays with its
+	// order.
 	Counts() bool
 	// Fields is what it says, by names that are no other contribution's of the same order.
 	Fields() []Field
@@ -64,8 +65,8 @@ func (r Contributed[C]) Keys() []string {
 	return slices.Compact(keys)
 }
 
-// Changes is what an order adds no more and what it adds anew when its row becomes another: a contribution that changed is in both. Those that do not
-// count are left out.
+// Changes is what an order adds no more and what it adds anew when its row becomes another: a contribution that changed is in both. Those
+// that do not count are left out.
 func (r Contributed[C]) Changes(next Contributed[C]) (gone, come []C) {
 	return without(r.Contributions, next.Contributions), without(next.Contributions, r.Contributions)
 }
@@ -92,8 +93,8 @@ const few = 8 // contributions that are found faster one by one than by a map
 // adding is how a projection adds up: what events make of an order's contributions, and what a sum is with one more.
 type adding[C Contribution, S Sum] struct {
 	noun string
-	// apply changes the contributions of an order, which are its own to change, by all facts of an event, and never takes a key away. The rest of the
-	// row is as it is after the event.
+	// apply changes the contributions of an order, which are its own to change, by all facts of an event, and never takes a key away. The rest
+	// of the row is as it is after the event.
 	apply func(row Contributed[C], record eventstore.Record, facts []domain.Event) []C
 	// want is the contributions by the domain's fold.
 	want func(codec domain.Codec, stream orders.Stream) []C

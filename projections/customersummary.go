@@ -82,8 +82,8 @@ func wantCustomer(_ domain.Codec, stream orders.Stream) []CustomerOrder {
 	return []CustomerOrder{{CustomerID: o.CustomerID, Status: o.Status, Total: o.Total, CreatedAt: o.CreatedAt}}
 }
 
-// Plus adds one contribution to the row, and shares no memory with it. Adding in any order gives the same. An amount that does not fit 64 bits is
-// shown as the largest that does: the customer's other orders are not to suffer for it.
+// Plus adds one contribution to the row, and shares no memory with it. Adding in any order gives the same. An amount that does not fit 64
+// bits is shown as the largest that does: the customer's other orders are not to suffer for it.
 func (r CustomerRow) Plus(c CustomerOrder) CustomerRow {
 	r.ID = c.CustomerID
 	r.TotalOrders++

@@ -19,8 +19,9 @@ func (g *Gap) Error() string {
 	return fmt.Sprintf("version %d does not follow version %d", g.Version, g.After)
 }
 
-// eachNew decodes the events after a version, in their order, and gives the facts of each to apply, which takes all of them or none; events up
-// to that version change nothing. It stops at the first that cannot be decoded or applied, which is the hold, or at a gap, which is the error.
+// eachNew decodes the events after a version, in their order, and gives the facts of each to apply, which takes all of them or none; events
+// up to that version change nothing. It stops at the first that cannot be decoded or applied, which is the hold, or at a gap, which is the
+// error.
 //
 // The folds here know the events and not domain.Order: verify compares the two.
 func eachNew(

@@ -142,8 +142,8 @@ func (s *store) sums(rows map[domain.OrderID]projections.Row) map[string]project
 	return sums
 }
 
-// However often and in whatever pieces events are delivered, from rows however old, with writes that get lost, the rows of every projection end as the
-// domain folds the streams, and the sums as those of them. A key that an order once added to stays with it.
+// However often and in whatever pieces events are delivered, from rows however old, with writes that get lost, the rows of every projection
+// end as the domain folds the streams, and the sums as those of them. A key that an order once added to stays with it.
 func TestRowsConvergeUnderAnyDelivery(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		streams := map[domain.OrderID][]eventstore.Record{}
@@ -218,7 +218,8 @@ func TestACustomersSumSaturates(t *testing.T) {
 	}
 }
 
-// A note is found by its words, and by no others; it leaves the words of lines as they are, whichever comes first, and has a bound of its own.
+// A note is found by its words, and by no others; it leaves the words of lines as they are, whichever comes first, and has a bound of its
+// own.
 func TestTheWordsOfNotes(t *testing.T) {
 	note := func(text string) domain.Event { return domain.OrderNoteAdded{Text: text} }
 	item := func(name string) domain.Event {

@@ -47,7 +47,8 @@ func isASCII(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII })
 }
 
-// A page cursor is a place that its own cursor says again, or Malformed with a sentence at its field; of another query it is always refused.
+// A page cursor is a place that its own cursor says again, or Malformed with a sentence at its field; of another query it is always
+// refused.
 func FuzzPageCursor(f *testing.F) {
 	f.Add(`["1","mark",7,"Ada","id"]`, "mark", true)
 	f.Add(`["1","mark",-9223372036854775808,"\u0000","\ud800"]`, "mark", true)

@@ -27,8 +27,8 @@ type Projection struct {
 // Contributions say how orders add up to something else, such as a customer.
 type Contributions struct {
 	Noun string // for people: what a sum is of
-	// Add adds what a row contributes to sums by their keys; only to these, unless it is nil. Adding in any order gives the same, and never changes
-	// the memory of a sum.
+	// Add adds what a row contributes to sums by their keys; only to these, unless it is nil. Adding in any order gives the same, and never
+	// changes the memory of a sum.
 	Add func(sums map[string]Sum, row Row, only func(key string) bool)
 }
 

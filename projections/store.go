@@ -38,9 +38,9 @@ type Store interface {
 	// SwapLease replaces the lease by another if it still is the old one, else it is a Conflict. From its return on, epochs older than the
 	// new one are refused.
 	SwapLease(ctx context.Context, old, lease Lease) error
-	// Discard throws away every row, sum, hold, checkpoint and state of all projections: they were made of another log. Nothing that was written
-	// for an older epoch is there afterwards, whenever it arrives. The lease stays. An epoch older than the lease's is a Conflict. Discarding twice
-	// is harmless.
+	// Discard throws away every row, sum, hold, checkpoint and state of all projections: they were made of another log. Nothing that was
+	// written for an older epoch is there afterwards, whenever it arrives. The lease stays. An epoch older than the lease's is a Conflict.
+	// Discarding twice is harmless.
 	Discard(ctx context.Context, epoch int64) error
 	// Close lets go of the store.
 	Close() error
@@ -82,8 +82,8 @@ func (b Batch) Continues(stored eventstore.Cursor) bool {
 	return b.Checkpoint == "" || stored == b.After || stored == b.Checkpoint
 }
 
-// RejectedRow is the error of a Write for a row that its store can never keep. Whatever else the batch has may be stored by writing it again
-// without that row.
+// RejectedRow is the error of a Write for a row that its store can never keep. Whatever else the batch has may be stored by writing it
+// again without that row.
 type RejectedRow struct {
 	OrderID domain.OrderID
 	Reason  string // a sentence
@@ -114,7 +114,8 @@ type Reader interface {
 	Totals(ctx context.Context, from, to time.Time) (Totals, error)
 	// States returns the stored state of each projection that has one; one that only ever wrote has a checkpoint and no phase.
 	States(ctx context.Context) (map[Key]State, error)
-	// Holds lists the holds of a projection's generation and all its parts (of all projections if empty), oldest first, at most MaxHolds; of these orders only if any are named.
+	// Holds lists the holds of a projection's generation and all its parts (of all projections if empty), oldest first, at most MaxHolds; of
+	// these orders only if any are named.
 	Holds(ctx context.Context, projection string, ids ...domain.OrderID) ([]Hold, error)
 	// Versions returns the version of each row that a projection has of these orders: where it is in each.
 	Versions(ctx context.Context, projection string, ids ...domain.OrderID) (map[domain.OrderID]int, error)

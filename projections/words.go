@@ -55,8 +55,8 @@ func eachWord(s string) iter.Seq[string] {
 // JoinedWords is a text as its words alone: what is the same in two texts that people would call the same reference.
 func JoinedWords(s string) string { return strings.Join(Words(s), " ") }
 
-// noteMark parts the words of an order's lines from those of its notes, each of which has its own bound, so that what a row keeps does not depend
-// on what came first. It is no word, and engines keep and search a row's words as they are.
+// noteMark parts the words of an order's lines from those of its notes, each of which has its own bound, so that what a row keeps does not
+// depend on what came first. It is no word, and engines keep and search a row's words as they are.
 const noteMark = "|"
 
 // byKind are the words of lines and those of notes.

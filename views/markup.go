@@ -6,8 +6,8 @@ import (
 	"io"
 )
 
-// markup is a part of a page that is written by hand: what stands in each row of a table. Such a part costs a third of a templ component's, which
-// makes a string of each value twice, and with fifty rows that was a fifth of a page. It renders itself.
+// markup is a part of a page that is written by hand: what stands in each row of a table. Such a part costs a third of a templ component's,
+// which makes a string of each value twice, and with fifty rows that was a fifth of a page. It renders itself.
 type markup []byte
 
 // literal is markup that stands in the source; text is none.

@@ -96,7 +96,8 @@ func amount(m domain.Money) templ.Component {
 	return b
 }
 
-// usualAmount is how long an amount may be to have its place in one line: "999,999,999.99 EUR". A longer one may be broken between thousands.
+// usualAmount is how long an amount may be to have its place in one line: "999,999,999.99 EUR". A longer one may be broken between
+// thousands.
 const usualAmount = 18
 
 func (b *markup) amount(words string) {

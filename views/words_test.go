@@ -122,8 +122,8 @@ func TestStampWords(t *testing.T) {
 	}
 }
 
-// TestMoneyIsWrittenWithTheDigitsOfItsCurrency: grouped, with the digits of ISO 4217, however large; what is longer than usual can be broken between
-// its thousands, and what is not, nowhere.
+// TestMoneyIsWrittenWithTheDigitsOfItsCurrency: grouped, with the digits of ISO 4217, however large; what is longer than usual can be
+// broken between its thousands, and what is not, nowhere.
 func TestMoneyIsWrittenWithTheDigitsOfItsCurrency(t *testing.T) {
 	for _, c := range []struct {
 		minor    int64

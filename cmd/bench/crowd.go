@@ -27,7 +27,8 @@ const (
 )
 
 // crowds measures the real program with a crowd that looks at its list of orders: the time from the answer to a command to its row in each
-// socket that reads, the memory of the program, and how long the crowd takes to be back after a restart, with the page each of them reads again.
+// socket that reads, the memory of the program, and how long the crowd takes to be back after a restart, with the page each of them reads
+// again.
 func (b *bench) crowds(ctx context.Context) error {
 	p, err := b.serve(ctx, "crowd")
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 
 const httpClients = 16
 
-// commands measures whole commands over HTTP by the real program: read, decide, store, answer. Once with the projections standing still, and
-// once with them at work. The bare loop is a handler that decodes the body, joins the group commit of a plain table and answers.
+// commands measures whole commands over HTTP by the real program: read, decide, store, answer. Once with the projections standing still,
+// and once with them at work. The bare loop is a handler that decodes the body, joins the group commit of a plain table and answers.
 func (b *bench) commands(ctx context.Context) error {
 	if err := b.commandsOf(ctx, "http_w16", true); err != nil {
 		return err
@@ -59,8 +59,8 @@ func (b *bench) commandsOf(ctx context.Context, metric string, still bool) (err 
 	return b.race(metric, httpClients, side{own, loop(p.url)}, side{"raw/http-sqlite-group", loop(url)})
 }
 
-// standStill keeps the projections from writing a row until release is called, as any program does that holds the lock of their file: a backup, or
-// a person at a prompt. Rows can be read all the while.
+// standStill keeps the projections from writing a row until release is called, as any program does that holds the lock of their file: a
+// backup, or a person at a prompt. Rows can be read all the while.
 func standStill(ctx context.Context, path string) (release func(), err error) {
 	db, err := sql.Open("sqlite", "file:"+path+"?mode=rw&_pragma=busy_timeout(5000)&_txlock=immediate")
 	if err != nil {

@@ -25,9 +25,9 @@ const (
 	lagSockets = 100
 )
 
-// lags measures how long after its acknowledgement an event is in the list of orders, and in the browsers that look at it. The first runs the
-// packages as the web program joins them, beside a loop that hands each event to a goroutine, which writes it into the smallest list. The
-// second runs the program itself, with the time from its answer to its frame in each of many sockets.
+// lags measures how long after its acknowledgement an event is in the list of orders, and in the browsers that look at it. The first runs
+// the packages as the web program joins them, beside a loop that hands each event to a goroutine, which writes it into the smallest list.
+// The second runs the program itself, with the time from its answer to its frame in each of many sockets.
 func (b *bench) lags(ctx context.Context) error {
 	return errors.Join(b.lagOfRows(ctx), b.lagOfSockets(ctx))
 }
@@ -51,8 +51,8 @@ func (a *arrivals) add(order domain.OrderID, version int, at time.Time) {
 	a.all = append(a.all, arrival{order, version, at})
 }
 
-// since is, for each that was acknowledged, how long after it that version, or a later one, was there; missing are those that never were. What
-// was there before its acknowledgement was heard took no time.
+// since is, for each that was acknowledged, how long after it that version, or a later one, was there; missing are those that never were.
+// What was there before its acknowledgement was heard took no time.
 func (a *arrivals) since(acknowledged []arrival) (took []time.Duration, missing int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -31,9 +31,9 @@ const (
 	startUps    = 3
 )
 
-// size measures the real program on a store of many orders: how long rows take to be made and what memory that needs, how long a start takes,
-// and every kind of page, asked by several clients at once. The orders are made once in a scratch folder that is kept. Beside it stands a program
-// that reads fifty rows by their keys and sends them.
+// size measures the real program on a store of many orders: how long rows take to be made and what memory that needs, how long a start
+// takes, and every kind of page, asked by several clients at once. The orders are made once in a scratch folder that is kept. Beside it
+// stands a program that reads fifty rows by their keys and sends them.
 func (b *bench) size(ctx context.Context) error {
 	dir := filepath.Join(b.dir, fmt.Sprint("size-", b.orders))
 	data := filepath.Join(dir, "data")

@@ -12,8 +12,8 @@ import (
 	"headway/orders"
 )
 
-// snapshots measures the loading of the longest orders by their snapshots, beside the decoding of the state in the snapshot alone, which is the
-// least that it costs. Of one the snapshot has the last event; the other has the most events after it that there can be.
+// snapshots measures the loading of the longest orders by their snapshots, beside the decoding of the state in the snapshot alone, which is
+// the least that it costs. Of one the snapshot has the last event; the other has the most events after it that there can be.
 func (b *bench) snapshots(ctx context.Context) (err error) {
 	dir, err := b.folder("snapshot")
 	if err != nil {

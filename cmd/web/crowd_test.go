@@ -112,8 +112,8 @@ func (r remote) Read(ctx context.Context, id eventstore.StreamID, _ int) ([]even
 	return records, nil
 }
 
-// 16 clients work on 8 orders while the program is killed and started again, and what they were told, of commands and of pages, is what one call after the
-// other can tell. Who hears nothing sends the same command again.
+// 16 clients work on 8 orders while the program is killed and started again, and what they were told, of commands and of pages, is what one
+// call after the other can tell. Who hears nothing sends the same command again.
 func testCrowd(t *testing.T, program string) {
 	const clients, crowded = storetest.CrowdWriters, storetest.CrowdOrders
 	kills, each := 3, 60 // commands between two kills
@@ -188,8 +188,8 @@ type crowdClient struct {
 	m      eventstore.Metadata // of the command that is to be sent, if there is one
 }
 
-// work reads an order and sends a command to it, again and again, until all have stored enough or there is no answer. The command that had none is the
-// first that is sent next time.
+// work reads an order and sends a command to it, again and again, until all have stored enough or there is no answer. The command that had
+// none is the first that is sent next time.
 func (c *crowdClient) work(
 	ctx context.Context, history *storetest.History, store remote, ids []eventstore.StreamID, stored *atomic.Int64, enough int64,
 ) error {

@@ -26,8 +26,8 @@ func typedForm(commandID string) []string {
 		"items[0].sku", "TEA-1", "items[0].name", "Tea", "items[0].quantity", "3", "items[0].price", "4.50"}
 }
 
-// refusedReadably is how a program and a person are told that nothing could be stored: 503, when to come again, a sentence, and to the person
-// everything that was typed, with the same command id.
+// refusedReadably is how a program and a person are told that nothing could be stored: 503, when to come again, a sentence, and to the
+// person everything that was typed, with the same command id.
 func refusedReadably(t *testing.T, c consoletest.Client, jsonID, formID string) (stored, storedForm bool) {
 	t.Helper()
 	r := c.PostJSON("/orders", `{"commandId":"`+jsonID+`","customerId":"Ada","currency":"EUR","items":[{"sku":"TEA","name":"Tea","quantity":1,"price":"1"}]}`)
@@ -52,8 +52,8 @@ func refusedReadably(t *testing.T, c consoletest.Client, jsonID, formID string) 
 	return r.Status == http.StatusCreated, f.Status == http.StatusSeeOther
 }
 
-// Whichever operation on the disk fails under a running console: the answer is a 503 that can be read, pages still answer, and the same command sent
-// again when the disk works is stored once.
+// Whichever operation on the disk fails under a running console: the answer is a 503 that can be read, pages still answer, and the same
+// command sent again when the disk works is stored once.
 func TestEveryOperationUnderAConsoleFails(t *testing.T) {
 	all, err := disks()
 	if err != nil {

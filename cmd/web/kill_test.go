@@ -273,8 +273,8 @@ func (c *orderClient) work(base string, flying *atomic.Int64, acknowledged *atom
 	}
 }
 
-// killPoints are where the program is killed: anywhere by a signal from outside, and at points that it reaches itself, by the n-th operation on a file. In
-// the rows' log, the pages of rows and of their checkpoint come one after the other, in one transaction.
+// killPoints are where the program is killed: anywhere by a signal from outside, and at points that it reaches itself, by the n-th
+// operation on a file. In the rows' log, the pages of rows and of their checkpoint come one after the other, in one transaction.
 func killPoints() []killPoint {
 	return []killPoint{
 		{name: "at any moment"},
@@ -292,8 +292,8 @@ type killPoint struct {
 
 func soaking() bool { return os.Getenv("HEADWAY_SOAK") != "" }
 
-// kill -9, once at each point, or ten times in the soak, with at least 16 commands in flight: nothing acknowledged is lost, nothing is stored twice, no
-// version is missing, and the rows match.
+// kill -9, once at each point, or ten times in the soak, with at least 16 commands in flight: nothing acknowledged is lost, nothing is
+// stored twice, no version is missing, and the rows match.
 func testKills(t *testing.T, program string) {
 	const clients, leastFlying, leastAnswered = 32, 16, 200
 	points := killPoints()

@@ -38,7 +38,7 @@ func TestRun(t *testing.T) {
 		} else if time.Now().After(deadline) {
 			t.Fatalf("it never said where it is: %s", out.String())
 		} else {
-			time.Sleep(5 * time.Millisecond)
+			time.Sleep(5 * time.Millisecond) // between looks at what another goroutine writes; the deadline ends it
 		}
 	}
 	answer, err := http.Get(address + "/healthz")

@@ -33,14 +33,14 @@ import (
 	"headway/static"
 )
 
-// The simulation: several processes of the console on one log and one read store, with everything real but the two stores, the network and the
-// browser, in one bubble of simulated time. Writers send commands; the stores fail, hang and answer late; processes are stopped, killed and
-// restarted; events are poisonous; pages sleep, stall and lose their sockets. Each frame that a page is told is checked against what a page must
-// never do, and once the faults have stopped everything must converge.
+// The simulation: several processes of the console on one log and one read store, with everything real but the two stores, the network and
+// the browser, in one bubble of simulated time. Writers send commands; the stores fail, hang and answer late; processes are stopped, killed
+// and restarted; events are poisonous; pages sleep, stall and lose their sockets. Each frame that a page is told is checked against what a
+// page must never do, and once the faults have stopped everything must converge.
 //
 // A seed draws every decision of every actor. What it does not draw is in which order goroutines run that are ready at the same moment of
-// simulated time; one processor makes that nearly always the same. So a seed reproduces a failure most times, not every time: run it again with
-// -count=20.
+// simulated time; one processor makes that nearly always the same. So a seed reproduces a failure most times, not every time: run it again
+// with -count=20.
 
 var (
 	seedFlag   = flag.Uint64("seed", 0, "simulate this seed alone")
@@ -88,14 +88,14 @@ func TestSeeds(t *testing.T) {
 	}
 }
 
-// found are the bugs that the simulation has found, and a seed of each that fails when its mending is undone: tools/mutations undoes it. A seed changes
-// its meaning with the code; where make mutations says that one is green on the broken code, break the code so by hand, run
+// found are the bugs that the simulation has found, and a seed of each that fails when its mending is undone: tools/mutations undoes it. A
+// seed changes its meaning with the code; where make mutations says that one is green on the broken code, break the code so by hand, run
 // HEADWAY_SIMULATION=10m go test ./cmd/web -run TestSeeds, and name a seed here that fails.
 //
-// Three bugs have no seed. The clocks of two processes: only seeds of a crowd met it again, one time in five; freshness.test.mjs holds it. Two frames of a
-// customer's row in one microsecond: none of some thousands met it again, TestCustomerRowsHaveAnOrder holds it. A
-// list whose rows all said that they were left out, after a restart: it was of the real document, which the simulation has not; the browser's tests
-// hold it.
+// Three bugs have no seed. The clocks of two processes: only seeds of a crowd met it again, one time in five; freshness.test.mjs holds it.
+// Two frames of a customer's row in one microsecond: none of some thousands met it again, TestCustomerRowsHaveAnOrder holds it. A list
+// whose rows all said that they were left out, after a restart: it was of the real document, which the simulation has not; the browser's
+// tests hold it.
 func found() map[string]foundBug {
 	return map[string]foundBug{
 		"a hold that another process released":     {37, 2},

@@ -9,7 +9,8 @@ import (
 	"headway/fault"
 )
 
-// Whatever the setting of an engine says, it is an engine or Invalid with a sentence, and a password in it is neither printed nor complained about.
+// Whatever the setting of an engine says, it is an engine or Invalid with a sentence, and a password in it is neither printed nor
+// complained about.
 func FuzzEngine(f *testing.F) {
 	for _, seed := range []string{
 		"sqlite:/x.db", "dynamodb:orders", "elasticsearch:https://u:sekret@host:9200/?prefix=a", "elasticsearch:https://u:sekret@host?password=sekret", "https://u:sekret@host",

@@ -151,8 +151,8 @@ func answer(ctx context.Context, url, accept string) (status int, body []byte, e
 	return res.StatusCode, body, err
 }
 
-// While Elasticsearch is away, turning requests away or letting them hang, commands and order pages go on, lists and states say why they have
-// nothing newer, and memory stays as it is. When it is back, everything arrives.
+// While Elasticsearch is away, turning requests away or letting them hang, commands and order pages go on, lists and states say why they
+// have nothing newer, and memory stays as it is. When it is back, everything arrives.
 func TestElasticsearchAway(t *testing.T) {
 	dir := t.TempDir()
 	in := installation{program: filepath.Join(dir, "web"), data: filepath.Join(dir, "data")}

@@ -148,8 +148,8 @@ func (s *slowest) String() string {
 }
 
 // A network that swallows everything is worse than a node that is away: nobody is turned away, and what was sent arrives long after it was
-// given up. Commands and order pages go on, also those that conflict; every page and probe that needs rows says in time why it has none; memory
-// stays as it is; and when the network comes back, the late requests of before do no harm.
+// given up. Commands and order pages go on, also those that conflict; every page and probe that needs rows says in time why it has none;
+// memory stays as it is; and when the network comes back, the late requests of before do no harm.
 func TestElasticsearchFallsSilent(t *testing.T) {
 	dir := t.TempDir()
 	in := installation{program: filepath.Join(dir, "web"), data: filepath.Join(dir, "data")}

@@ -1,5 +1,5 @@
-// Command lock keeps everybody else from writing to a read store's file, as another program may, until its standard input ends: lock DATA-FOLDER.
-// It prints a line once it has the lock.
+// Command lock keeps everybody else from writing to a read store's file, as another program may, until its standard input ends: lock
+// DATA-FOLDER. It prints a line once it has the lock.
 package main
 
 import (

@@ -162,8 +162,8 @@ func (s *Store) notSent(ctx context.Context, c *command) ([]eventstore.Record, e
 	return nil, eventstore.StreamIsFull(c.expect)
 }
 
-// write sends the one request. The SDK builds its bytes once and retries them, and gives the last attempt's error: what the ones before it leave
-// open is noted.
+// write sends the one request. The SDK builds its bytes once and retries them, and gives the last attempt's error: what the ones before it
+// leave open is noted.
 func (s *Store) write(ctx context.Context, c *command) error {
 	last := c.records[len(c.records)-1]
 	head := types.Put{
@@ -240,7 +240,8 @@ func (c *command) never() verdict {
 	return hopeless
 }
 
-// leavesOpen tells whether a command may be stored although an attempt got this error: its answer was lost, or another attempt has its token.
+// leavesOpen tells whether a command may be stored although an attempt got this error: its answer was lost, or another attempt has its
+// token.
 func leavesOpen(err error) bool {
 	if _, cancelled := errors.AsType[*types.TransactionCanceledException](err); cancelled {
 		return false

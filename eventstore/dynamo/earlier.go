@@ -6,8 +6,8 @@ import (
 	"headway/eventstore"
 )
 
-// Earlier is eventstore.Store's. What one follower acknowledged the other need not have, so nothing is known of what was delivered lately: it is
-// read again. An audit that is under way begins again, and a follower that has not walked yet makes it the beginning.
+// Earlier is eventstore.Store's. What one follower acknowledged the other need not have, so nothing is known of what was delivered lately:
+// it is read again. An audit that is under way begins again, and a follower that has not walked yet makes it the beginning.
 func (s *Store) Earlier(category string, a, b eventstore.Cursor) (eventstore.Cursor, error) {
 	if a == "" || b == "" || a == b {
 		return min(a, b), nil

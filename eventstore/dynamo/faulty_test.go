@@ -280,8 +280,8 @@ func TestOneOrderACommand(t *testing.T) {
 }
 
 // Many writers on few orders over bad wires: every order's history is that of one command after the other, nothing is stored twice, and
-// nobody hears of a conflict with their own command. Of the requests 10 % lose their answer after they were carried out, 30 % are throttled,
-// and a few meet something rarer.
+// nobody hears of a conflict with their own command. Of the requests 10 % lose their answer after they were carried out, 30 % are
+// throttled, and a few meet something rarer.
 func TestWritersOverABadWire(t *testing.T) {
 	lost := chance{0.10, []injected{{lost: true}, {status: http.StatusInternalServerError, lost: true}}}
 	throttled := chance{0.30, []injected{

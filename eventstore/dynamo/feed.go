@@ -19,10 +19,10 @@ const (
 	auditPage  = 1000   // heads
 )
 
-// Feed is eventstore.Store's. A follower begins with a walk over the table of heads, strongly consistent, and then reads the index of moves,
-// all slices as one sequence, up to TipDelay ago. An index shows entries late and out of order, and clocks differ, so every OverlapEvery
-// the last OverlapWindow is read again, and what this follower acknowledged already is dropped: by asking for the page after a cursor it
-// acknowledges what came before it. What came later than that, or never, is found by the audit: every AuditEvery the walk is done
+// Feed is eventstore.Store's. A follower begins with a walk over the table of heads, strongly consistent, and then reads the index of
+// moves, all slices as one sequence, up to TipDelay ago. An index shows entries late and out of order, and clocks differ, so every
+// OverlapEvery the last OverlapWindow is read again, and what this follower acknowledged already is dropped: by asking for the page after a
+// cursor it acknowledges what came before it. What came later than that, or never, is found by the audit: every AuditEvery the walk is done
 // again for the orders that moved since the last.
 //
 // The cursor carries all of this, so a restart loses nothing; only what was delivered lately is remembered by the process alone, and
@@ -205,8 +205,8 @@ func (f *follower) lookBack(ctx context.Context) error {
 	return nil
 }
 
-// tip reads what moved since the last page. Once it was read to its end, there is nothing to be had before TipDelay has passed again, however
-// often a follower is nudged.
+// tip reads what moved since the last page. Once it was read to its end, there is nothing to be had before TipDelay has passed again,
+// however often a follower is nudged.
 func (f *follower) tip(ctx context.Context) error {
 	delay := f.store.windows.TipDelay
 	if f.full() || f.clock.Sub(f.ahead) < delay {

@@ -196,8 +196,8 @@ func TestQuietCursor(t *testing.T) {
 	}
 }
 
-// A tip that was read to its end is not read again before TipDelay has passed, however often it is asked for: neither when there was nothing,
-// nor after the last page of news.
+// A tip that was read to its end is not read again before TipDelay has passed, however often it is asked for: neither when there was
+// nothing, nor after the last page of news.
 func TestATipIsReadOnce(t *testing.T) {
 	clock := &stepped{at: time.Now()}
 	p := newPlace(t)

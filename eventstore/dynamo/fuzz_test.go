@@ -75,8 +75,8 @@ func FuzzCursor(f *testing.F) {
 	})
 }
 
-// An item in whose attributes something is missing or wrong is an error, and never a record with a hole; any other is a record, note or head that
-// is the same when it is written and read again.
+// An item in whose attributes something is missing or wrong is an error, and never a record with a hole; any other is a record, note or
+// head that is the same when it is written and read again.
 func FuzzItems(f *testing.F) {
 	record := eventstore.Record{
 		EventID: "e", Stream: stream("x"), Version: 7, EventType: "OrderConfirmed", SchemaVersion: 2, Data: []byte(`{}`), StoredAt: time.UnixMicro(1).UTC(),

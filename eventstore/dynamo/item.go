@@ -32,8 +32,8 @@ func binaryOf(b []byte) types.AttributeValue { return &types.AttributeValueMembe
 // categoryName is the attribute that names the category of a stream that is not of the first.
 const categoryName = "category"
 
-// sliceOf is the number of a stream's slice in the indexes. It can never change: stored keys carry it. Each category has slices of its own, so
-// that who reads one meets no other; those of the first are 0 to 15.
+// sliceOf is the number of a stream's slice in the indexes. It can never change: stored keys carry it. Each category has slices of its own,
+// so that who reads one meets no other; those of the first are 0 to 15.
 func sliceOf(id eventstore.StreamID) int64 { return sliceNumber(id.Category, eventstore.SliceOf(id)) }
 
 func sliceNumber(category string, slice int) int64 {

@@ -283,8 +283,8 @@ func TestOnePassAfterTheLag(t *testing.T) {
 	}
 }
 
-// The same as it is in life: the projector runs beside the writers, by the clock of the machine. In a soak the times are the stated ones, but
-// for the hour between two audits.
+// The same as it is in life: the projector runs beside the writers, by the clock of the machine. In a soak the times are the stated ones,
+// but for the hour between two audits.
 func TestLagInRealTime(t *testing.T) {
 	t.Parallel()
 	load, most, pace, poll := 2*time.Second, 900*time.Millisecond, 50*time.Millisecond, 50*time.Millisecond

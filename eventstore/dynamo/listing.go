@@ -49,8 +49,8 @@ type keyRange struct {
 	part         eventstore.Part // the zero Part is all of them
 }
 
-// merge reads the shards of a range as one sorted sequence, until yield says false. It reads pages of about as many keys as are likely to be
-// wanted.
+// merge reads the shards of a range as one sorted sequence, until yield says false. It reads pages of about as many keys as are likely to
+// be wanted.
 func (s *Store) merge(ctx context.Context, r keyRange, want int, yield func(item) (bool, error)) error {
 	if !r.newestFirst && r.after >= r.until {
 		return nil

@@ -106,7 +106,8 @@ func TestABrokenLogItem(t *testing.T) {
 	}
 }
 
-// Tables of layout 1, which have no item of the log, go on where they were: nothing of them is touched, and who followed their feed begins anew.
+// Tables of layout 1, which have no item of the log, go on where they were: nothing of them is touched, and who followed their feed begins
+// anew.
 func TestTablesOfLayout1(t *testing.T) {
 	p := newPlace(t)
 	s := open(t, p.options)
@@ -146,8 +147,8 @@ func oldAs(text string) eventstore.Cursor {
 	return eventstore.Cursor(oldFeedCursor) + eventstore.Cursor(text)
 }
 
-// The name of another category is part of every key, and an attribute of every item; that of the first is neither, so that its items are as they
-// always were.
+// The name of another category is part of every key, and an attribute of every item; that of the first is neither, so that its items are as
+// they always were.
 func TestCategoriesAsStored(t *testing.T) {
 	p := newPlace(t)
 	s := open(t, p.options)

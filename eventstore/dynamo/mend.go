@@ -14,8 +14,8 @@ import (
 	"headway/fault"
 )
 
-// Heads are derived from the streams. Point-in-time recovery restores each table apart from the others, so after one a head may be older than its
-// stream's end, or newer, or belong to no stream; or a stream has none.
+// Heads are derived from the streams. Point-in-time recovery restores each table apart from the others, so after one a head may be older
+// than its stream's end, or newer, or belong to no stream; or a stream has none.
 
 // WrongHead is a head that is not at its stream's end.
 type WrongHead struct {
@@ -36,8 +36,8 @@ func (w WrongHead) String() string {
 	return fmt.Sprintf("the head of %s is at version %d and its stream ends at version %d", w.Stream, w.Head, w.End)
 }
 
-// CheckHeads gives every head that disagrees with its stream, in no order. It looks at every item of both tables, which costs what that costs,
-// and must not run beside a console that writes: what moves meanwhile may be named, too.
+// CheckHeads gives every head that disagrees with its stream, in no order. It looks at every item of both tables, which costs what that
+// costs, and must not run beside a console that writes: what moves meanwhile may be named, too.
 func CheckHeads(ctx context.Context, options Options, found func(WrongHead)) error {
 	client, err := connect(ctx, options)
 	if err != nil {
@@ -141,8 +141,9 @@ func (s *Store) end(ctx context.Context, id eventstore.StreamID) (eventstore.Hea
 	return eventstore.Head{Stream: id, Version: r.Version, At: r.StoredAt}, err
 }
 
-// MendHeads sets every head that disagrees with its stream to its end, each in a transaction that holds only if the head is still what it was, and
-// tells what it did. No event is touched. The end of a command that was restored in half is an end: its events are there, and are read.
+// MendHeads sets every head that disagrees with its stream to its end, each in a transaction that holds only if the head is still what it
+// was, and tells what it did. No event is touched. The end of a command that was restored in half is an end: its events are there, and are
+// read.
 func MendHeads(ctx context.Context, options Options, mended func(WrongHead)) error {
 	client, err := connect(ctx, options)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"headway/eventstore"
 )
 
-// Tables that were restored at different moments have heads that disagree with their streams: older, newer, of no stream, or missing. Each is
-// named, and set to its stream's end; then nothing disagrees, and commands go on from there.
+// Tables that were restored at different moments have heads that disagree with their streams: older, newer, of no stream, or missing. Each
+// is named, and set to its stream's end; then nothing disagrees, and commands go on from there.
 func TestHeadsAreMended(t *testing.T) {
 	p := newPlace(t)
 	s := open(t, p.options)

@@ -216,8 +216,8 @@ func (s *Store) Walk(
 	return heads, s.walkCursor(place), place.total, nil
 }
 
-// scan looks at so many heads after an order, in the order of the scan, and gives those that moved since a key, and where it stopped; empty at
-// the end.
+// scan looks at so many heads after an order, in the order of the scan, and gives those that moved since a key, and where it stopped; empty
+// at the end.
 func (s *Store) scan(
 	ctx context.Context, category, after, since string, look int32,
 ) (heads []eventstore.Head, next string, err error) {
@@ -260,8 +260,8 @@ func ofCategory(category string) (condition *string, names map[string]string, va
 	return aws.String("#category = :category"), names, item{":category": text(category)}
 }
 
-// count is how many streams of a category there are. It looks at each of them, page after page, so that it leaves room for others; it takes the longer the
-// more there are.
+// count is how many streams of a category there are. It looks at each of them, page after page, so that it leaves room for others; it takes
+// the longer the more there are.
 func (s *Store) count(ctx context.Context, category string) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, CountTimeout)
 	defer cancel()

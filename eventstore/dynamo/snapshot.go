@@ -12,7 +12,8 @@ import (
 	"headway/fault"
 )
 
-// LoadSnapshot is eventstore.Snapshots'. It reads without strong consistency, at half the price: an older snapshot is as true as the newest.
+// LoadSnapshot is eventstore.Snapshots'. It reads without strong consistency, at half the price: an older snapshot is as true as the
+// newest.
 func (s *Store) LoadSnapshot(ctx context.Context, id eventstore.StreamID) (eventstore.Snapshot, error) {
 	bounded, leave, err := s.reading(ctx)
 	if err != nil {

@@ -323,8 +323,8 @@ func TestOperationsOfLargeTransactionsFail(t *testing.T) {
 
 func soaking() bool { return os.Getenv("HEADWAY_SOAK") != "" }
 
-// The power goes at any moment of a history of commands, on a disk whose syncs fail now and then: what was answered, and what was read, is there; no
-// command is there in part; what was not answered can be sent again.
+// The power goes at any moment of a history of commands, on a disk whose syncs fail now and then: what was answered, and what was read, is
+// there; no command is there in part; what was not answered can be sent again.
 func TestPowerCuts(t *testing.T) {
 	histories, cuts := 4, 0
 	switch {
@@ -342,9 +342,9 @@ func TestPowerCuts(t *testing.T) {
 	t.Logf("%d power cuts in %d histories", cuts, histories)
 }
 
-// A process ends after it has written a command to the log and before that was synced, or after the sync has failed: whoever opens the store then
-// reads the command, and may be asked for it again. Both are answers, so the command is durable before there is one, though the system may hold
-// that there is nothing left to sync.
+// A process ends after it has written a command to the log and before that was synced, or after the sync has failed: whoever opens the
+// store then reads the command, and may be asked for it again. Both are answers, so the command is durable before there is one, though the
+// system may hold that there is nothing left to sync.
 func TestWhatWasNeverSyncedIsDurableBeforeItIsRead(t *testing.T) {
 	for name, half := range map[string]bool{"it was not synced": false, "the sync failed": true} {
 		t.Run(name, func(t *testing.T) {

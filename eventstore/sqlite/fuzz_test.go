@@ -10,8 +10,8 @@ import (
 	"headway/fault"
 )
 
-// A cursor is one that this kind of listing of this log wrote, letter by letter, or Malformed with a sentence at its field; the one form that is
-// older than the log's identity begins a feed anew.
+// A cursor is one that this kind of listing of this log wrote, letter by letter, or Malformed with a sentence at its field; the one form
+// that is older than the log's identity begins a feed anew.
 func FuzzCursor(f *testing.F) {
 	const log, another = "5d8c", "5d8d"
 	for _, seed := range []eventstore.Cursor{

@@ -13,8 +13,8 @@ import (
 // knownHeads is how many heads are remembered.
 const knownHeads = 10_000
 
-// heads remembers the heads of streams that were asked for lately. The log only grows, so whoever has read what came after seen knows them as the
-// log does now. It is safe for concurrent use.
+// heads remembers the heads of streams that were asked for lately. The log only grows, so whoever has read what came after seen knows them
+// as the log does now. It is safe for concurrent use.
 type heads struct {
 	mu    sync.Mutex
 	seen  int64 // no head in known is older than the events up to this one

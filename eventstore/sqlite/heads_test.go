@@ -31,8 +31,8 @@ func confirm(t *testing.T, s *Store, id eventstore.StreamID, expect, n int) even
 	return eventstore.Head{Stream: id, Version: last.Version, At: last.StoredAt}
 }
 
-// TestHeadsAreThoseOfTheLog: whatever is remembered, an answer is what the log says now, also of what another process stored, and of more than is
-// followed.
+// TestHeadsAreThoseOfTheLog: whatever is remembered, an answer is what the log says now, also of what another process stored, and of more
+// than is followed.
 func TestHeadsAreThoseOfTheLog(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events.db")
 	var stores []*Store
@@ -84,7 +84,8 @@ func TestHeadsAreThoseOfTheLog(t *testing.T) {
 	}
 }
 
-// TestHeadsKnowWhatWasAcknowledged: with writers and readers at once, no answer is older than what was acknowledged before it was asked for.
+// TestHeadsKnowWhatWasAcknowledged: with writers and readers at once, no answer is older than what was acknowledged before it was asked
+// for.
 func TestHeadsKnowWhatWasAcknowledged(t *testing.T) {
 	s, err := Open(filepath.Join(t.TempDir(), "events.db"), Options{})
 	if err != nil {

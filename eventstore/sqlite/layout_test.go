@@ -71,8 +71,8 @@ BEGIN SELECT RAISE(ABORT, 'an event follows the newest one of its order, its id 
 PRAGMA user_version = 2;
 `
 
-// A file of an older layout goes on where it was: no event is touched, every one is seen by every path, and commands that it holds are recognised. It
-// is as a new file is from then on.
+// A file of an older layout goes on where it was: no event is touched, every one is seen by every path, and commands that it holds are
+// recognised. It is as a new file is from then on.
 func TestOlderLayouts(t *testing.T) {
 	for name, layout := range map[string]string{"layout 1": layout1, "layout 2": layout2} {
 		t.Run(name, func(t *testing.T) { testOlderLayout(t, layout) })
@@ -207,8 +207,8 @@ func TestCategoriesAsStored(t *testing.T) {
 	}
 }
 
-// No event takes the id of another: not of the same command, and not without naming a command. Correlated with its own command or with another,
-// an event is found, also when it was written by hand.
+// No event takes the id of another: not of the same command, and not without naming a command. Correlated with its own command or with
+// another, an event is found, also when it was written by hand.
 func TestCommandIndex(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events.db")
 	s := open(t, path, sqlite.Options{})
@@ -237,8 +237,8 @@ func TestCommandIndex(t *testing.T) {
 	}
 }
 
-// Whichever operation on the disk fails while an older file is brought up to date: the error is a sentence, and the next attempt finds every event
-// and goes on.
+// Whichever operation on the disk fails while an older file is brought up to date: the error is a sentence, and the next attempt finds
+// every event and goes on.
 func TestEveryOperationOfAMigrationFails(t *testing.T) {
 	const events = 60
 	older := filepath.Join(t.TempDir(), "events.db")

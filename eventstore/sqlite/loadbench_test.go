@@ -18,8 +18,8 @@ import (
 	"headway/orders"
 )
 
-// BenchmarkLoadLong loads an order of 10,000 events of 270 bytes: every record with all that it says, folded into an order. Beside it stands
-// the least that such a load costs: a plain table, a SELECT of the data alone, and encoding/json into structs.
+// BenchmarkLoadLong loads an order of 10,000 events of 270 bytes: every record with all that it says, folded into an order. Beside it
+// stands the least that such a load costs: a plain table, a SELECT of the data alone, and encoding/json into structs.
 func BenchmarkLoadLong(b *testing.B) {
 	const events = eventstore.MaxStreamEvents
 	s := open(b, filepath.Join(b.TempDir(), "events.db"), sqlite.Options{})

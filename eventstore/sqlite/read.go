@@ -140,9 +140,9 @@ func (s *Store) ReadMany(ctx context.Context, after []eventstore.Head, limit int
 	return records, nil
 }
 
-// Feed is eventstore.Store's: a page of the log in the order of commits, which has no holes because there is one writer at a time. Events of
-// other categories and parts are passed over, and the cursor passes them, too. A cursor whose event is not there, or is another one, is of
-// another log, or of this one before a backup was put back: it is OtherLog.
+// Feed is eventstore.Store's: a page of the log in the order of commits, which has no holes because there is one writer at a time. Events
+// of other categories and parts are passed over, and the cursor passes them, too. A cursor whose event is not there, or is another one, is
+// of another log, or of this one before a backup was put back: it is OtherLog.
 func (s *Store) Feed(
 	ctx context.Context, category string, part eventstore.Part, after eventstore.Cursor, limit int,
 ) ([]eventstore.Head, eventstore.Cursor, error) {

@@ -18,10 +18,12 @@ const (
 	notHeadways   = " is not an event store of Headway."
 )
 
-// The only truth is the table events; log names it, and snapshots can be emptied at any time. seq is the order of commits. What a person writes
-// into it by hand is seen by every reader, as long as it follows the stream. storedAt and timestamp are microseconds since 1970; their bounds are what a date on the wire can say.
+// The only truth is the table events; log names it, and snapshots can be emptied at any time. seq is the order of commits. What a person
+// writes into it by hand is seen by every reader, as long as it follows the stream. storedAt and timestamp are microseconds since 1970;
+// their bounds are what a date on the wire can say.
 //
-// events_follow also keeps INSERT OR REPLACE, which fires no DELETE trigger, from changing history. It is one trigger because each costs every insert.
+// events_follow also keeps INSERT OR REPLACE, which fires no DELETE trigger, from changing history. It is one trigger because each costs
+// every insert.
 const schema = `
 CREATE TABLE events (
 	seq           INTEGER PRIMARY KEY CHECK (seq > 0),
@@ -51,9 +53,9 @@ CREATE TRIGGER events_last BEFORE DELETE ON events
 BEGIN SELECT RAISE(ABORT, 'a stored event is kept for ever'); END;
 ` + commandIndex + followTrigger + categoryIndex
 
-// categoryIndex keeps the categories apart. The first one's name is not stored, and its events are in no index for it, because they are most.
-// firsts has the first event of each stream of it, others every event of the others. log is the log's identity; parent is the log that it was moved
-// from. keyId names, one day, the key by which the personal data of an event is encrypted.
+// categoryIndex keeps the categories apart. The first one's name is not stored, and its events are in no index for it, because they are
+// most. firsts has the first event of each stream of it, others every event of the others. log is the log's identity; parent is the log
+// that it was moved from. keyId names, one day, the key by which the personal data of an event is encrypted.
 const categoryIndex = `
 CREATE UNIQUE INDEX firsts ON events (seq) WHERE version = 1 AND category = '';
 CREATE INDEX others ON events (category, seq) WHERE category <> '';
@@ -65,9 +67,10 @@ CREATE TABLE log (
 INSERT INTO log (one, id) VALUES (1, lower(hex(randomblob(16))));
 `
 
-// commandIndex finds events by their command, and is the only index besides that of streams whose keys come in no order: each of those is one page
-// more for a commit to write. An event's id follows from its command's, so that one index says whether either is known. Who names no command
-// may name no event id that is stored anywhere; that is searched for. Events correlated with their own command need no entry in correlations.
+// commandIndex finds events by their command, and is the only index besides that of streams whose keys come in no order: each of those is
+// one page more for a commit to write. An event's id follows from its command's, so that one index says whether either is known. Who names
+// no command may name no event id that is stored anywhere; that is searched for. Events correlated with their own command need no entry in
+// correlations.
 const commandIndex = `
 CREATE INDEX commands ON events (causationId, eventId);
 CREATE INDEX correlations ON events (correlationId) WHERE correlationId <> causationId;
@@ -98,8 +101,8 @@ ALTER TABLE events ADD COLUMN keyId TEXT NOT NULL DEFAULT '';
 DROP INDEX firsts;
 ` + followTrigger + categoryIndex
 
-// prepareFile makes the schema in an empty file, brings that of an older one up to date, refuses what is not ours, and makes durable what an interrupted process left in the log:
-// it may have been written without a sync, and readers see it from now on.
+// prepareFile makes the schema in an empty file, brings that of an older one up to date, refuses what is not ours, and makes durable what
+// an interrupted process left in the log: it may have been written without a sync, and readers see it from now on.
 func prepareFile(ctx context.Context, conn *sql.Conn, path string) error {
 	layout, err := inspect(ctx, conn, path)
 	if err != nil {
@@ -123,9 +126,9 @@ func prepareFile(ctx context.Context, conn *sql.Conn, path string) error {
 	return rewriteLog(ctx, conn, path+"-wal")
 }
 
-// rewriteLog makes the log durable as it is. A sync alone would not: after one that has failed the system holds that what it could not write is on
-// the disk, and the next one works. Moving the log into the file would be worse, because of a log with a gap only the older part counts. So every byte is
-// written again, and synced. The transaction keeps others from writing meanwhile.
+// rewriteLog makes the log durable as it is. A sync alone would not: after one that has failed the system holds that what it could not
+// write is on the disk, and the next one works. Moving the log into the file would be worse, because of a log with a gap only the older
+// part counts. So every byte is written again, and synced. The transaction keeps others from writing meanwhile.
 func rewriteLog(ctx context.Context, conn *sql.Conn, path string) error {
 	if _, err := conn.ExecContext(ctx, `BEGIN IMMEDIATE`); err != nil {
 		return err

@@ -8,8 +8,8 @@ import (
 	"headway/eventstore"
 )
 
-// Snapshots lie beside the events, in the same file, so that a backup holds both of one moment. They are no part of the layout that is numbered:
-// a file without them gets the table when it is opened, and an older Headway does not look at it.
+// Snapshots lie beside the events, in the same file, so that a backup holds both of one moment. They are no part of the layout that is
+// numbered: a file without them gets the table when it is opened, and an older Headway does not look at it.
 const snapshotSchema = `CREATE TABLE IF NOT EXISTS snapshots (
 	aggregateId TEXT    PRIMARY KEY,
 	version     INTEGER NOT NULL,
@@ -36,8 +36,8 @@ func (s *Store) LoadSnapshot(ctx context.Context, id eventstore.StreamID) (event
 	return found, nil
 }
 
-// SaveSnapshot is eventstore.Snapshots'. The snapshot shares a transaction with the commands that wait beside it. A context that ends is not waited
-// for: the snapshot may be saved all the same.
+// SaveSnapshot is eventstore.Snapshots'. The snapshot shares a transaction with the commands that wait beside it. A context that ends is
+// not waited for: the snapshot may be saved all the same.
 func (s *Store) SaveSnapshot(ctx context.Context, snapshot eventstore.Snapshot, invalid int) error {
 	if err := ctx.Err(); err != nil {
 		return err

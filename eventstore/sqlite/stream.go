@@ -20,8 +20,8 @@ const (
 	askAgain     = 256 // records after which a reader asks whether somebody still waits
 )
 
-// streams reads the streams of orders, which every command and every page of an order does: by the driver itself, on connections of their own.
-// database/sql costs more than SQLite there, and a context that can end costs a goroutine a statement.
+// streams reads the streams of orders, which every command and every page of an order does: by the driver itself, on connections of their
+// own. database/sql costs more than SQLite there, and a context that can end costs a goroutine a statement.
 type streams struct {
 	db   *sql.DB
 	idle chan *streamReader // StreamReaders of them, when nobody reads

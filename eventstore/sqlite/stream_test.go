@@ -10,7 +10,8 @@ import (
 	"headway/fault"
 )
 
-// Streams are read by so many connections and no more: who finds none idle waits, as long as their context does. One that broke is made anew.
+// Streams are read by so many connections and no more: who finds none idle waits, as long as their context does. One that broke is made
+// anew.
 func TestStreamReaders(t *testing.T) {
 	s, err := Open(filepath.Join(t.TempDir(), "events.db"), Options{})
 	if err != nil {

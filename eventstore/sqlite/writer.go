@@ -87,7 +87,8 @@ func (d *writeStatements) close() error {
 // connect opens the connection, makes the schema in a new file, and refuses a file that is not ours.
 func (w *writer) connect() error {
 	ctx := context.Background()
-	// As SQLite is built wherever there is fdatasync: a commit waits for data and size of the log, and not for the time it was changed. It is the process's.
+	// As SQLite is built wherever there is fdatasync: a commit waits for data and size of the log, and not for the time it was changed. It is
+	// the process's.
 	if _, err := driver.Fdatasync(true); err != nil && !errors.Is(err, driver.ErrFdatasyncUnavailable) {
 		return fault.Unreachable(err, "The event store %s cannot be opened.", w.path)
 	}
@@ -250,8 +251,8 @@ func (w *writer) insert(ctx context.Context, r *eventstore.Record) error {
 		m.Timestamp.UnixMicro(), m.CausationID, m.CorrelationID, m.UserID, int64(m.SeenVersion), m.CommandHash, m.KeyID, r.Data)
 }
 
-// refuse says what is wrong with a command of which nothing is stored: its stream is elsewhere, there are too many events, its command id was
-// used before, which its event ids show, or it has a value that the table does not allow. A repeat is not refused.
+// refuse says what is wrong with a command of which nothing is stored: its stream is elsewhere, there are too many events, its command id
+// was used before, which its event ids show, or it has a value that the table does not allow. A repeat is not refused.
 func (w *writer) refuse(ctx context.Context, c *command, cause error) ([]eventstore.Record, error) {
 	var head int
 	if err := w.do.head.QueryRowContext(ctx, c.stream.Key()).Scan(&head); err != nil {

@@ -19,8 +19,8 @@ func follow(t *testing.T, s eventstore.Store, after eventstore.Cursor, limit int
 	return after
 }
 
-// followPart reads a part of a category's feed until it has named each of the versions wanted, and on to its end for now. It gives what was named,
-// each stream at its newest.
+// followPart reads a part of a category's feed until it has named each of the versions wanted, and on to its end for now. It gives what was
+// named, each stream at its newest.
 func followPart(
 	t *testing.T, s eventstore.Store, category string, part eventstore.Part, after eventstore.Cursor, limit int, want map[eventstore.StreamID]int,
 ) (named map[eventstore.StreamID]int, cursor eventstore.Cursor) {
@@ -50,7 +50,7 @@ func followPart(
 		if time.Now().After(deadline) {
 			t.Fatalf("the feed ended at %v, want %v", named, want)
 		}
-		time.Sleep(time.Millisecond)
+		time.Sleep(time.Millisecond) // between looks: an engine may name late; the deadline ends it
 	}
 }
 

@@ -23,8 +23,8 @@ import (
 // CheckTimeout is how long the history of all streams may be thought about; one that is not explained by then fails.
 const CheckTimeout = time.Minute
 
-// History is what the clients of stores asked about streams, when, and what they heard. The zero History is not ready: NewHistory makes one.
-// It is safe for concurrent use.
+// History is what the clients of stores asked about streams, when, and what they heard. The zero History is not ready: NewHistory makes
+// one. It is safe for concurrent use.
 type History struct {
 	began time.Time
 
@@ -161,8 +161,8 @@ func oneStream() porcupine.Model {
 	}
 }
 
-// step is what a call makes of an order, and whether it can have been answered so. A call whose outcome is not known does what it can; if it did
-// nothing, it comes after everything that was seen.
+// step is what a call makes of an order, and whether it can have been answered so. A call whose outcome is not known does what it can; if
+// it did nothing, it comes after everything that was seen.
 func (s stream) step(q asked, a heard) (next stream, legal bool) {
 	if q.command == "" {
 		return s, a.read == s
@@ -210,10 +210,10 @@ const (
 	CrowdOrders  = 8
 )
 
-// Crowd lets CrowdWriters work on CrowdOrders streams, each for some rounds, spread over handles on the same storage, and gives the history.
-// In a round a writer adds to an order, in as many attempts as it takes: it goes on at the head that a conflict told, with a new command, as a
-// person does; when the outcome is not known it sends the same command again; and now and then it sends one again that was stored. The seed
-// decides the choices, not the order in which the writers come.
+// Crowd lets CrowdWriters work on CrowdOrders streams, each for some rounds, spread over handles on the same storage, and gives the
+// history. In a round a writer adds to an order, in as many attempts as it takes: it goes on at the head that a conflict told, with a new
+// command, as a person does; when the outcome is not known it sends the same command again; and now and then it sends one again that was
+// stored. The seed decides the choices, not the order in which the writers come.
 func Crowd(t *testing.T, seed uint64, rounds int, stores ...eventstore.Store) *History {
 	t.Helper()
 	h := NewHistory()

@@ -89,8 +89,8 @@ func TestFault(t *testing.T) {
 	}
 }
 
-// A power cut keeps what was synced, whatever the seed; of what was not, not always everything; and what a failed sync has lost, no later sync
-// brings back.
+// A power cut keeps what was synced, whatever the seed; of what was not, not always everything; and what a failed sync has lost, no later
+// sync brings back.
 func TestPowerCut(t *testing.T) {
 	const seeds = 20
 	least := func(disk *faultydisk.Disk) int {

@@ -1,5 +1,5 @@
-// Package faultydisk stands between SQLite and the file system of a test: it counts what SQLite does to its files, makes any of it fail, and
-// knows what of it a power cut would leave. Nothing that is shipped imports it.
+// Package faultydisk stands between SQLite and the file system of a test: it counts what SQLite does to its files, makes any of it fail,
+// and knows what of it a power cut would leave. Nothing that is shipped imports it.
 package faultydisk
 
 import (
@@ -57,8 +57,8 @@ func pointer[F any](d *Disks, f F) uintptr {
 	return *(*uintptr)(unsafe.Pointer(kept))
 }
 
-// Install makes every database that the process opens from now on go through Disks. It cannot be taken back, and what it returns must be kept as
-// long as the process: SQLite, being C, keeps nothing alive.
+// Install makes every database that the process opens from now on go through Disks. It cannot be taken back, and what it returns must be
+// kept as long as the process: SQLite, being C, keeps nothing alive.
 func Install() (*Disks, error) {
 	tls := libc.NewTLS()
 	defer tls.Close()

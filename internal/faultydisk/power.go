@@ -113,7 +113,8 @@ func (d *Disk) synced(name string, folder bool) {
 	clear(p.dirty)
 }
 
-// Rewritten tells the disk that a program has written a whole file again and synced it, which it does not see by itself unless it was SQLite.
+// Rewritten tells the disk that a program has written a whole file again and synced it, which it does not see by itself unless it was
+// SQLite.
 func (d *Disk) Rewritten(name string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -123,8 +124,8 @@ func (d *Disk) Rewritten(name string) {
 	}
 }
 
-// lost is a sync that failed: some pages were written, and the system holds the others to be written, too, so that the next sync, which works,
-// says nothing of them. That is what Linux does.
+// lost is a sync that failed: some pages were written, and the system holds the others to be written, too, so that the next sync, which
+// works, says nothing of them. That is what Linux does.
 func (d *Disk) lost(name string) {
 	p := d.power.names[name]
 	if p == nil {

@@ -23,8 +23,8 @@ import (
 // BusyTimeout is how long a transaction waits for another process.
 const BusyTimeout = 5 * time.Second
 
-// Address is the file as the driver wants it, never created by it: a store that vanished is not an empty one. lock is when a transaction takes
-// its lock: deferred, immediate, or as the driver does if it is empty.
+// Address is the file as the driver wants it, never created by it: a store that vanished is not an empty one. lock is when a transaction
+// takes its lock: deferred, immediate, or as the driver does if it is empty.
 func Address(path, lock string, pragmas ...string) string {
 	if abs, err := filepath.Abs(path); err == nil {
 		path = abs
@@ -40,8 +40,8 @@ func Address(path, lock string, pragmas ...string) string {
 	return (&url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path), RawQuery: values.Encode()}).String()
 }
 
-// Create makes an empty file that only its owner can read; its write-ahead log inherits that. A file that exists is not even opened: closing it would
-// drop the locks that another handle of this process has on it.
+// Create makes an empty file that only its owner can read; its write-ahead log inherits that. A file that exists is not even opened:
+// closing it would drop the locks that another handle of this process has on it.
 func Create(path string) error {
 	if _, err := os.Stat(path); err == nil {
 		return nil
@@ -56,7 +56,8 @@ func Create(path string) error {
 	return f.Close()
 }
 
-// UseLog switches to the write-ahead log. The switch ignores the busy timeout, so two processes that open a new file at once may need to ask again.
+// UseLog switches to the write-ahead log. The switch ignores the busy timeout, so two processes that open a new file at once may need to
+// ask again.
 func UseLog(ctx context.Context, conn *sql.Conn) error {
 	var mode string
 	var err error

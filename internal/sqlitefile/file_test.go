@@ -13,7 +13,8 @@ import (
 	"headway/internal/sqlitefile"
 )
 
-// A file is made once, for its owner alone, and several may switch it to its log at once; a file that is not there is not made by opening it.
+// A file is made once, for its owner alone, and several may switch it to its log at once; a file that is not there is not made by opening
+// it.
 func TestAFileIsMadeAndOpened(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a ?file.db")
 	db, err := sql.Open("sqlite", sqlitefile.Address(path, ""))

@@ -12,8 +12,8 @@ func Pause(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
-// ForNews waits for so long, or until the context ends, or until one of two channels says something, and answers whether that was it. A channel
-// that is nil never does.
+// ForNews waits for so long, or until the context ends, or until one of two channels says something, and answers whether that was it. A
+// channel that is nil never does.
 func ForNews(ctx context.Context, d time.Duration, one, other <-chan struct{}) (came bool) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

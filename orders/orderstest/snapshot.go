@@ -104,7 +104,8 @@ func snapshotsTaken(t *testing.T, p storetest.Place) {
 	}
 }
 
-// snapshotsRefused puts snapshots in the place of the right one that are not to be believed: each is passed over, and the next one heals it.
+// snapshotsRefused puts snapshots in the place of the right one that are not to be believed: each is passed over, and the next one heals
+// it.
 func snapshotsRefused(t *testing.T, p storetest.Place) {
 	s := &watched{Store: p.Open(t, nil)}
 	grown := func() (id domain.OrderID, right eventstore.Snapshot) {
@@ -203,8 +204,8 @@ func snapshotsRefused(t *testing.T, p storetest.Place) {
 	})
 }
 
-// ofAnotherShape is a snapshot as a program left it whose orders have another shape, or whose fold other rules: whole, with a right checksum, and only what
-// stands for shape and rules is not ours.
+// ofAnotherShape is a snapshot as a program left it whose orders have another shape, or whose fold other rules: whole, with a right
+// checksum, and only what stands for shape and rules is not ours.
 func ofAnotherShape(s eventstore.Snapshot) eventstore.Snapshot {
 	body := slices.Clone(s.Data[sha256.Size:])
 	signed := func() []byte {
@@ -268,8 +269,8 @@ func snapshotsOfABackup(t *testing.T, newPlace func(t *testing.T) storetest.Plac
 	checkTrue(t, s, id)
 }
 
-// snapshotsChangeNothing sends random commands as processes do that take snapshots at different times, with snapshots that break, and compares
-// every answer, and everything that is stored, with what it would have been without.
+// snapshotsChangeNothing sends random commands as processes do that take snapshots at different times, with snapshots that break, and
+// compares every answer, and everything that is stored, with what it would have been without.
 func snapshotsChangeNothing(t *testing.T, p storetest.Place) {
 	s := p.Open(t, nil)
 	rapid.Check(t, func(r *rapid.T) {

@@ -22,9 +22,9 @@ const (
 	notesEvery       = time.Minute // how often notes of other processes are looked for
 )
 
-// contributing is how a projection is kept that adds up. All that an order contributes is one document, at the order's version, each contribution
-// an object of its own in it; a sum is asked of the node, over all contributions of its key, and is a document of another index. D is a
-// contribution as a document has it.
+// contributing is how a projection is kept that adds up. All that an order contributes is one document, at the order's version, each
+// contribution an object of its own in it; a sum is asked of the node, over all contributions of its key, and is a document of another
+// index. D is a contribution as a document has it.
 type contributing[C projections.Contribution, D any] struct {
 	fields object // of a contribution, beside those that each has
 	doc    func(of contributionDoc, c C) D
@@ -125,8 +125,8 @@ type writing[C projections.Contribution, D any] struct {
 
 // write stores rows and the sums that they change.
 //
-// The keys whose sums change are noted first: a crash after the rows would otherwise leave sums that nobody knows to be old, because the rows are
-// then as new as the log. Whoever writes next makes the sums of notes that were left.
+// The keys whose sums change are noted first: a crash after the rows would otherwise leave sums that nobody knows to be old, because the
+// rows are then as new as the log. Whoever writes next makes the sums of notes that were left.
 func (w writing[C, D]) write(ctx context.Context, rows []projections.Contributed[C]) error {
 	s, now := w.s, w.s.clock()
 	summed := s.summed[w.k.projection]
@@ -170,8 +170,8 @@ func (w writing[C, D]) write(ctx context.Context, rows []projections.Contributed
 
 func (w writing[C, D]) note() string { return "note:" + w.k.projection + ":" + w.s.id }
 
-// merge says which rows are to be written, and the keys whose sums they may change. A row that is there already makes all its keys such: whoever
-// wrote it may not have come to the sums.
+// merge says which rows are to be written, and the keys whose sums they may change. A row that is there already makes all its keys such:
+// whoever wrote it may not have come to the sums.
 func (w writing[C, D]) merge(ctx context.Context, rows []projections.Contributed[C]) (items []item, dirty []string, err error) {
 	newest := map[domain.OrderID]projections.Contributed[C]{}
 	var ids []domain.OrderID
@@ -241,8 +241,8 @@ func (w writing[C, D]) sumNoted(ctx context.Context) error {
 	return s.client.bulk(ctx, done, false)
 }
 
-// sumAll writes sums as their contributions are now. The version of a sum is that of the orders of all contributions that ever counted, added up, which
-// grows with every change: an older sum never replaces a newer one.
+// sumAll writes sums as their contributions are now. The version of a sum is that of the orders of all contributions that ever counted,
+// added up, which grows with every change: an older sum never replaces a newer one.
 func (w writing[C, D]) sumAll(ctx context.Context, keys []string) error {
 	keys = slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return len(key) > maxTerm }) // none has a contribution: it was refused
 	if len(keys) == 0 {

@@ -7,9 +7,9 @@ import (
 	"headway/projections"
 )
 
-// Discard is projections.Store's. Each projection gets new indices, so that no row of the log before ever meets one of the log as it is now; the
-// old ones are deleted, so that whoever still reads or writes them, in this process or another, finds them gone and looks for the new ones. A
-// checkpoint is true of its indices alone, so none is left.
+// Discard is projections.Store's. Each projection gets new indices, so that no row of the log before ever meets one of the log as it is
+// now; the old ones are deleted, so that whoever still reads or writes them, in this process or another, finds them gone and looks for the
+// new ones. A checkpoint is true of its indices alone, so none is left.
 func (s *Store) Discard(ctx context.Context, epoch int64) error {
 	return s.with(ctx, func(t targets) error {
 		now, err := s.statesNow(ctx, t, leaseKey)

@@ -14,8 +14,8 @@ import (
 	"headway/projections"
 )
 
-// A page cursor of any sort becomes as many values as the search sorts by, which are JSON of a score that exists, whole numbers and texts, or
-// it is Malformed with a sentence at its field.
+// A page cursor of any sort becomes as many values as the search sorts by, which are JSON of a score that exists, whole numbers and texts,
+// or it is Malformed with a sentence at its field.
 func FuzzPageCursor(f *testing.F) {
 	for _, seed := range []projections.OrderQuery{{}, {Text: "tea"}, {Sort: "-total"}, {Sort: "status"}, {Text: "tea", Sort: "customer"}} {
 		f.Add(seed.Text, string(seed.Sort), int64(1), "EUR", "id", "")

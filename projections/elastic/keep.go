@@ -61,8 +61,8 @@ func (k keeper) kinds() group {
 	return group{k.rows, k.sums}
 }
 
-// external is the version that the document of a row at a version of its order has, or that of a sum of rows whose versions add up to it: the one place
-// where it is computed. Elasticsearch compares it, and takes no lower one.
+// external is the version that the document of a row at a version of its order has, or that of a sum of rows whose versions add up to it:
+// the one place where it is computed. Elasticsearch compares it, and takes no lower one.
 func external(version int64) int64 { return version }
 
 // versionOf is the version of the order's row in a document.

@@ -62,7 +62,8 @@ type look func() (map[string]stateAt, error)
 // lookFresh is how old what was looked at may be.
 const lookFresh = time.Second
 
-// looking reads documents of the states, and the lease, when they are first asked for; what is older than a moment by the next time is read again.
+// looking reads documents of the states, and the lease, when they are first asked for; what is older than a moment by the next time is read
+// again.
 func (s *Store) looking(ctx context.Context, t targets, keys ...string) look {
 	keys = append(keys, leaseKey)
 	type answer struct {
@@ -83,10 +84,11 @@ func (s *Store) looking(ctx context.Context, t targets, keys ...string) look {
 	}
 }
 
-// guarded does what the holder of the lease may, and then replaces a document of the states by what it made of those it looked at, if anything.
+// guarded does what the holder of the lease may, and then replaces a document of the states by what it made of those it looked at, if
+// anything.
 //
-// Between the look at the lease and the end of the write the lease may change hands. What then gets through is harmless: a document that the
-// new holder has written is left as it is; a checkpoint is only written after its rows, and the new holder goes on from it; a hold of
+// Between the look at the lease and the end of the write the lease may change hands. What then gets through is harmless: a document that
+// the new holder has written is left as it is; a checkpoint is only written after its rows, and the new holder goes on from it; a hold of
 // an order that has moved on is dropped by whoever meets it.
 func (s *Store) guarded(
 	ctx context.Context, t targets, epoch int64, key string, look look, do func(now map[string]stateAt) (*stateDoc, error),

@@ -22,7 +22,8 @@ func orderList() keeper {
 	}
 }
 
-// orderFields has in find the words of head and words; those are made by projections.Words, as the words of a query are, and nothing analyzes them.
+// orderFields has in find the words of head and words; those are made by projections.Words, as the words of a query are, and nothing
+// analyzes them.
 func orderFields() object {
 	f := fieldKinds()
 	return object{

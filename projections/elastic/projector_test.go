@@ -184,8 +184,8 @@ func faultyProjector(t *testing.T, seed uint64) {
 	}
 }
 
-// What the node says of one row is a matter of that row: its order is held, by the version that its row would have had, and every other goes
-// on, in both projections. Once the row can be kept, whoever runs the projections next tries it again.
+// What the node says of one row is a matter of that row: its order is held, by the version that its row would have had, and every other
+// goes on, in both projections. Once the row can be kept, whoever runs the projections next tries it again.
 func TestARowThatTheNodeNeverTakesHoldsItsOrderAndNothingElse(t *testing.T) {
 	for kind, held := range map[string]string{"orders": projections.OrderList, "customer-orders": projections.CustomerOrderSummary} {
 		t.Run(kind, func(t *testing.T) {

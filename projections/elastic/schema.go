@@ -19,8 +19,8 @@ import (
 	"headway/projections"
 )
 
-// schemaVersion is in the name of every index. It is raised when what lies in an index changes without its mapping, or another version of Headway is to leave
-// the indices alone. Rows of another mapping or generation are made again in new indices.
+// schemaVersion is in the name of every index. It is raised when what lies in an index changes without its mapping, or another version of
+// Headway is to leave the indices alone. Rows of another mapping or generation are made again in new indices.
 const schemaVersion = 2
 
 // The kinds of index beside those of the projections.
@@ -124,7 +124,8 @@ func (n names) template(kind string) string {
 	return fmt.Sprintf("%s-%s-v%d", n.prefix, kind, schemaVersion)
 }
 
-// index is the name of a concrete index. Those of holds and states have no stamp, but the beginning of the hash of their mapping: there is one of each.
+// index is the name of a concrete index. Those of holds and states have no stamp, but the beginning of the hash of their mapping: there is
+// one of each.
 func (n names) index(kind, stamp string) string {
 	if kind == holds || kind == states {
 		stamp = hashIn(mapping(kind))[:8]
@@ -329,8 +330,8 @@ func (s *Store) notMade(index string) error {
 	return fault.Errorf(fault.Refused, "The index %s has mappings that this Headway did not make.", index)
 }
 
-// create makes an index by its template; one that is there is fine, as soon as it can be used. One of our name that says nothing of its mapping
-// was made by a write that came when the templates had been lost, and is made again.
+// create makes an index by its template; one that is there is fine, as soon as it can be used. One of our name that says nothing of its
+// mapping was made by a write that came when the templates had been lost, and is made again.
 func (s *Store) create(ctx context.Context, kind, name string) error {
 	err := s.client.call(ctx, createRequest(name), nil, nil)
 	if !alreadyExists(err) {

@@ -40,8 +40,8 @@ func (s *Store) Write(ctx context.Context, b projections.Batch) error {
 	})
 }
 
-// Beat is projections.Store's. A projection that goes on from a checkpoint whose rows were lost meanwhile is told so: nothing need move for it
-// to find out.
+// Beat is projections.Store's. A projection that goes on from a checkpoint whose rows were lost meanwhile is told so: nothing need move for
+// it to find out.
 func (s *Store) Beat(ctx context.Context, state projections.State) error {
 	k, err := keeperOf(state.Projection)
 	if err != nil {

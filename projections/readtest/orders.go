@@ -162,7 +162,8 @@ func pages(t *testing.T, s *subject, n, limit int) {
 	}
 }
 
-// farPages wants matches that are many and lie far from where their sort begins. All that late orders have in common, early ones lack, and the reverse.
+// farPages wants matches that are many and lie far from where their sort begins. All that late orders have in common, early ones lack, and
+// the reverse.
 func farPages(t *testing.T, s *subject) {
 	random := rand.New(rand.NewSource(2))
 	var all []projections.OrderRow
@@ -221,7 +222,8 @@ func farPages(t *testing.T, s *subject) {
 	compare(projections.OrderQuery{Text: "rose"}, "customer", "-customer")
 }
 
-// crowded is an import that knows the days alone: more orders of one second than any page holds, among others of every second, before and after.
+// crowded is an import that knows the days alone: more orders of one second than any page holds, among others of every second, before and
+// after.
 func crowded(t *testing.T, s *subject) {
 	random := rand.New(rand.NewSource(3))
 	noon := start.Add(20 * time.Minute)

@@ -53,7 +53,8 @@ func history(t *testing.T, random *rand.Rand, n int) []eventstore.Record {
 	return records
 }
 
-// sums delivers the rows of every projection that adds up at all their versions, twice and in any order, and expects the sums of the newest.
+// sums delivers the rows of every projection that adds up at all their versions, twice and in any order, and expects the sums of the
+// newest.
 func sums(t *testing.T, s *subject) {
 	for _, p := range projections.All() {
 		if p.Contributions == nil {

@@ -67,8 +67,8 @@ type prepared struct {
 	reaches map[domain.OrderID]int // the version each order's row will have; 0 if it has none
 }
 
-// prepare reads the events of orders after the versions of their rows, and folds them. An order that is held waits, unless it is to be tried
-// again.
+// prepare reads the events of orders after the versions of their rows, and folds them. An order that is held waits, unless it is to be
+// tried again.
 func (w *worker) prepare(ctx context.Context, heads []eventstore.Head, checkpoint eventstore.Cursor, retry bool) (prepared, error) {
 	work, err := w.behind(ctx, heads, retry)
 	if err != nil {

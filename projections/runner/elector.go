@@ -131,8 +131,9 @@ func (e *elector) check(ctx context.Context) error {
 	return nil
 }
 
-// putBack begins a new log epoch, in a new lease, and throws away what was made of the log before. Nothing is done if the term has ended: another
-// worker, or process, has found out before. A crash in between leaves the checkpoints of the other log, and whoever holds the lease next does it again.
+// putBack begins a new log epoch, in a new lease, and throws away what was made of the log before. Nothing is done if the term has ended:
+// another worker, or process, has found out before. A crash in between leaves the checkpoints of the other log, and whoever holds the lease
+// next does it again.
 func (e *elector) putBack(ctx context.Context, ended term) error {
 	e.checking.Lock()
 	defer e.checking.Unlock()

@@ -421,7 +421,8 @@ func TestWhatWasReadBeforeSomethingNewerWasToldIsNotTold(t *testing.T) {
 	})
 }
 
-// step has a process look, project and tell as fast as it can until the context ends. That the lease was taken away meanwhile is no failure.
+// step has a process look, project and tell as fast as it can until the context ends. That the lease was taken away meanwhile is no
+// failure.
 func (p *process) step(ctx context.Context, t *testing.T) {
 	for ctx.Err() == nil {
 		if _, err := p.Step(ctx); err != nil && fault.KindOf(err) != fault.Conflict && ctx.Err() == nil {

@@ -76,8 +76,8 @@ func (w *worker) foldSome(ctx context.Context, work []job, results []folded) {
 	}
 }
 
-// foldOne folds an order after its row's version, and reads it if it was not. A gap is read once more, from the same place; one that stays is
-// a hold: the stream itself is broken.
+// foldOne folds an order after its row's version, and reads it if it was not. A gap is read once more, from the same place; one that stays
+// is a hold: the stream itself is broken.
 func (w *worker) foldOne(ctx context.Context, j job, records []eventstore.Record) folded {
 	for again := false; ; again, records = true, nil {
 		if records == nil {

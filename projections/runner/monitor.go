@@ -21,8 +21,9 @@ const (
 	lookAnew     = 30 * time.Second // what was learned by a look that is older is forgotten
 )
 
-// Monitor tells again and again how the projections are. Each look has the tail read on, follows it from where the last look ended and remembers
-// only what is missing, so that it costs as much as what is new; those who look at once share one look. It is safe for concurrent use.
+// Monitor tells again and again how the projections are. Each look has the tail read on, follows it from where the last look ended and
+// remembers only what is missing, so that it costs as much as what is new; those who look at once share one look. It is safe for concurrent
+// use.
 type Monitor struct {
 	tail *tail
 	read projections.Reader
@@ -56,8 +57,8 @@ type missing struct {
 	since time.Time // when the oldest missing event was stored; zero until it is looked up
 }
 
-// Look asks both stores about every projection, in the order of Names. A store that does not answer is a state, not an error; the only error
-// is the context's. Whoever looks again keeps a Monitor.
+// Look asks both stores about every projection, in the order of Names. A store that does not answer is a state, not an error; the only
+// error is the context's. Whoever looks again keeps a Monitor.
 func Look(ctx context.Context, events eventstore.Store, read projections.Reader, now time.Time) ([]projections.Status, error) {
 	return NewMonitor(events, read).Look(ctx, now)
 }
@@ -202,7 +203,8 @@ type moves struct {
 	err error
 }
 
-// page is what moved after the cursor: of the ring, if it is there. Who has come to the end without the tail goes on with it, from where it was before.
+// page is what moved after the cursor: of the ring, if it is there. Who has come to the end without the tail goes on with it, from where it
+// was before.
 func (c *counting) page(ctx context.Context) (p page, ended bool, err error) {
 	p, more, synced := c.tail.after(c.cursor)
 	if synced {

@@ -44,8 +44,8 @@ func newPositions(onRows func(string, []projections.Row)) *positions {
 	return &positions{onRows: onRows, recent: map[domain.OrderID]map[string]*track{}, news: make(chan struct{})}
 }
 
-// tell remembers rows, and tells of them. One that is older than what was told of its order says nothing: what this process wrote, and what it
-// saw of other processes, is told by several goroutines.
+// tell remembers rows, and tells of them. One that is older than what was told of its order says nothing: what this process wrote, and what
+// it saw of other processes, is told by several goroutines.
 func (p *positions) tell(projection string, rows []projections.Row, at time.Time) {
 	p.telling.Lock()
 	defer p.telling.Unlock()
@@ -162,9 +162,9 @@ func (p *Projector) Positions(id domain.OrderID, version int) map[string]Positio
 	return found
 }
 
-// Newest is the newest version that a projection has of an order as far as this process knows: it brings rows there itself, or sees them arrive. The
-// read store is asked once for an order of which nothing is known; not for one that was made a moment ago, which has no row that could not have
-// been seen. 0 if there is no row, or the store does not answer.
+// Newest is the newest version that a projection has of an order as far as this process knows: it brings rows there itself, or sees them
+// arrive. The read store is asked once for an order of which nothing is known; not for one that was made a moment ago, which has no row
+// that could not have been seen. 0 if there is no row, or the store does not answer.
 func (p *Projector) Newest(ctx context.Context, projection string, id domain.OrderID, justMade bool) int {
 	version, known := p.positions.newest(projection, id)
 	if known {

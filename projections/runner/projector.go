@@ -44,14 +44,15 @@ type Options struct {
 
 	// OnMoved tells that the heads of orders have moved: at least once for each move, by the feed or a nudge, whatever the read store does.
 	OnMoved func([]eventstore.Head)
-	// OnRows tells that rows were stored, also by another process, whose rows are told when they are seen. The contribution of another process is told again,
-	// because the sum of its customer is written a moment after it.
+	// OnRows tells that rows were stored, also by another process, whose rows are told when they are seen. The contribution of another process
+	// is told again, because the sum of its customer is written a moment after it.
 	OnRows func(projection string, rows []projections.Row)
 	// OnState tells a state, whether or not it could be stored; not while another process runs the projections.
 	OnState func(projections.State)
 	// OnLease tells that this process runs the projections from now on, by which lease, and who had it before as far as that is known.
 	OnLease func(lease projections.Lease, before string)
-	// OnPutBack tells that the log was found to be another one than the rows were made of, or to have been put back, and that they are made again.
+	// OnPutBack tells that the log was found to be another one than the rows were made of, or to have been put back, and that they are made
+	// again.
 	OnPutBack func(lease projections.Lease)
 	// OnHold tells that an order has been set aside.
 	OnHold func(projections.Hold)
@@ -149,8 +150,8 @@ func (p *Projector) StandsBy() (holder string, standsBy bool) {
 	return r.holder, r.epoch == 0
 }
 
-// Begin notes where the projections are and what they hold, so that whatever arrives or is released from now on is told. It is for those who open pages
-// before Run has come so far, and is called before it.
+// Begin notes where the projections are and what they hold, so that whatever arrives or is released from now on is told. It is for those
+// who open pages before Run has come so far, and is called before it.
 func (p *Projector) Begin(ctx context.Context) {
 	p.tail.begin(ctx)
 	_ = p.standby.holds(ctx) // it is tried again

@@ -386,8 +386,8 @@ func (a *asking) Versions(ctx context.Context, projection string, ids ...domain.
 	return a.Store.Versions(ctx, projection, ids...)
 }
 
-// Where a projection is in an order is what arrived there. The read store is asked once for an order of which nothing is known, and again when what is
-// there may be another store's.
+// Where a projection is in an order is what arrived there. The read store is asked once for an order of which nothing is known, and again
+// when what is there may be another store's.
 func TestWhereAProjectionIsInAnOrder(t *testing.T) {
 	w := newWorld(t)
 	old := w.Create("ada", "A-1", 500)

@@ -53,8 +53,8 @@ func (w *world) copyLog() []byte {
 	return copied
 }
 
-// A log that was put back from a backup, begun anew, or exchanged is recognised at the next look, whatever its numbers say: every row is made again,
-// none that is ahead stays, nothing is folded onto one, and what came between is projected.
+// A log that was put back from a backup, begun anew, or exchanged is recognised at the next look, whatever its numbers say: every row is
+// made again, none that is ahead stays, nothing is folded onto one, and what came between is projected.
 func TestALogThatWasPutBack(t *testing.T) {
 	for name, change := range map[string]func(w *world, backup []byte, kept domain.OrderID){
 		"put back": func(w *world, backup []byte, _ domain.OrderID) { w.restore(backup) },

@@ -380,7 +380,7 @@ func TestWhatWaitsForTheHistoryIsBounded(t *testing.T) {
 type slowStore struct{ projections.Store }
 
 func (s slowStore) Write(ctx context.Context, b projections.Batch) error {
-	time.Sleep(40 * time.Millisecond)
+	time.Sleep(40 * time.Millisecond) // the time of a batch is taken by the real clock
 	return s.Store.Write(ctx, b)
 }
 
@@ -405,7 +405,7 @@ func TestTheHolderKeepsTheHistory(t *testing.T) {
 		if err != nil || result.OrderID == "" {
 			t.Fatal(err)
 		}
-		time.Sleep(3 * time.Minute)
+		time.Sleep(3 * time.Minute) // of the bubble's clock: no time passes
 		synctest.Wait()
 		got, err := r.history.Buckets(t.Context(), history.Minute, begun, begun.Add(time.Hour))
 		if err != nil || len(got) < 2 || len(got) > 3 {

@@ -170,8 +170,8 @@ func (s *standby) pass(ctx context.Context, standsBy bool) error {
 	return nil
 }
 
-// due are the orders whose rows are to be read now, at most a batch. What this process's own workers have told, and what was waited for long
-// enough, is waited for no more.
+// due are the orders whose rows are to be read now, at most a batch. What this process's own workers have told, and what was waited for
+// long enough, is waited for no more.
 func (s *standby) due(name string, standsBy bool) []domain.OrderID {
 	now := s.opts.Clock()
 	s.mu.Lock()

@@ -17,9 +17,9 @@ import (
 // maxTold is how many orders the tail remembers what it told of; what it forgets it may tell twice.
 const maxTold = 10_000
 
-// tail is the one reader of the feed in this process: it keeps the newest pages in a ring for workers and the monitor, and tells of heads, so that
-// news of them reach people while the read store is away. Who is behind the ring reads the feed by a cursor of its own, with feed, until it has
-// come to the end, and joins then.
+// tail is the one reader of the feed in this process: it keeps the newest pages in a ring for workers and the monitor, and tells of heads,
+// so that news of them reach people while the read store is away. Who is behind the ring reads the feed by a cursor of its own, with feed,
+// until it has come to the end, and joins then.
 type tail struct {
 	events eventstore.Store
 	read   projections.Reader
@@ -74,8 +74,8 @@ func (t *tail) run(ctx context.Context) {
 	}
 }
 
-// begin is where the projections are: who opens a page from now on knows the rest. What one of them has and another has not is still to come.
-// If that cannot be asked, the feed is followed from its beginning, which costs only time.
+// begin is where the projections are: who opens a page from now on knows the rest. What one of them has and another has not is still to
+// come. If that cannot be asked, the feed is followed from its beginning, which costs only time.
 func (t *tail) begin(ctx context.Context) {
 	t.mu.Lock()
 	begun := t.begun
@@ -191,8 +191,8 @@ func (t *tail) after(at eventstore.Cursor) (p page, more, ok bool) {
 	return t.ring.after(at)
 }
 
-// join answers where somebody goes on who has come to the end of the feed by a cursor of its own. The tail goes back as far as it must for both to
-// miss nothing; while it is not at the end itself, the cursor stays alone.
+// join answers where somebody goes on who has come to the end of the feed by a cursor of its own. The tail goes back as far as it must for
+// both to miss nothing; while it is not at the end itself, the cursor stays alone.
 func (t *tail) join(at eventstore.Cursor) eventstore.Cursor {
 	t.mu.Lock()
 	defer t.mu.Unlock()

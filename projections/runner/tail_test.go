@@ -25,10 +25,10 @@ func TestOneTailReadsTheFeedOfAProcess(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		running.Go(func() { _ = p.Run(ctx) })
-		time.Sleep(10500 * time.Millisecond)
+		time.Sleep(10500 * time.Millisecond) // of the bubble's clock, as all here: no time passes
 		synctest.Wait()
 		events.asked.Store(0)
-		time.Sleep(10 * time.Second)
+		time.Sleep(10 * time.Second) // of the bubble's clock
 		synctest.Wait()
 		if n := events.asked.Load(); n != 10 {
 			t.Errorf("the feed was asked %d times in 10 s", n)
@@ -45,7 +45,8 @@ func TestOneTailReadsTheFeedOfAProcess(t *testing.T) {
 	})
 }
 
-// A projection that falls behind the ring reads the feed by its own cursor until it has come to the end, misses nothing, and then follows the tail.
+// A projection that falls behind the ring reads the feed by its own cursor until it has come to the end, misses nothing, and then follows
+// the tail.
 func TestWhoIsBehindTheRingReadsTheStoreAndJoins(t *testing.T) {
 	w := newWorld(t)
 	first := w.Create("ada", "", 500)
@@ -135,10 +136,10 @@ func TestAFeedThatFailsIsSaidAndNudgesGoOn(t *testing.T) {
 				}
 			}
 		}
-		time.Sleep(3 * time.Second)
+		time.Sleep(3 * time.Second) // of the bubble's clock
 		says("")
 		events.set(gone())
-		time.Sleep(3 * time.Second)
+		time.Sleep(3 * time.Second) // of the bubble's clock
 		says("The event store cannot be reached; it is tried again.")
 		id := w.Create("ada", "", 500)
 		before := time.Now()
@@ -146,14 +147,14 @@ func TestAFeedThatFailsIsSaidAndNudgesGoOn(t *testing.T) {
 		if got := p.WaitFor(t.Context(), id, 1); len(got) != len(projections.All()) || time.Since(before) != 0 {
 			t.Errorf("a nudge needs no feed: %v after %v", got, time.Since(before))
 		}
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) // of the bubble's clock
 		unseen := w.Create("bob", "", 500)
 		events.set(nil)
 		before = time.Now()
 		if got := p.WaitFor(t.Context(), unseen, 1); len(got) != len(projections.All()) || time.Since(before) > 5*time.Second {
 			t.Errorf("it comes back by itself: %v after %v", got, time.Since(before))
 		}
-		time.Sleep(3 * time.Second)
+		time.Sleep(3 * time.Second) // of the bubble's clock
 		says("")
 		stop()
 		running.Wait()

@@ -142,7 +142,8 @@ func (w *worker) beat(ctx context.Context) error {
 	return readFailed(err)
 }
 
-// phase is what the projection does. Rows of a log that was put back are made again; those of one that is projected for the first time are made.
+// phase is what the projection does. Rows of a log that was put back are made again; those of one that is projected for the first time are
+// made.
 func (w *worker) phase() projections.Phase {
 	if w.rebuilding && w.term.logEpoch > 0 {
 		return projections.Rebuilding
@@ -165,8 +166,8 @@ func (w *worker) doubt(err error) {
 	}
 }
 
-// pass brings the projection up with the nudges and with what the tail has read; who is behind the ring reads the feed to its end, if it is to be
-// asked. After a failure the next one begins at the stored checkpoint: the read store may have lost something.
+// pass brings the projection up with the nudges and with what the tail has read; who is behind the ring reads the feed to its end, if it is
+// to be asked. After a failure the next one begins at the stored checkpoint: the read store may have lost something.
 func (w *worker) pass(ctx context.Context, ask bool) (moved int, err error) {
 	defer func() {
 		if err != nil {
@@ -283,8 +284,8 @@ func (w *worker) page(ctx context.Context, after eventstore.Cursor) (p page, end
 	return p, !more, nil
 }
 
-// load reads the checkpoint. One that is not what this worker left means that rows may be gone, or came from elsewhere: then none is taken to be
-// there. A new holder tries each held order once again: its code may have learned to read it.
+// load reads the checkpoint. One that is not what this worker left means that rows may be gone, or came from elsewhere: then none is taken
+// to be there. A new holder tries each held order once again: its code may have learned to read it.
 func (w *worker) load(ctx context.Context) (moved int, err error) {
 	states, err := w.read.States(ctx)
 	if err != nil {
@@ -326,8 +327,8 @@ func (w *worker) load(ctx context.Context) (moved int, err error) {
 // errPutBack says that the log is not the one that the rows were made of.
 var errPutBack = errors.New("the log was put back")
 
-// recognise finds out whether the log is the one that the checkpoint is of, before anything is folded onto its rows. If it is another one, or was put
-// back from a backup, the rows are thrown away, and made again in a new lease.
+// recognise finds out whether the log is the one that the checkpoint is of, before anything is folded onto its rows. If it is another one,
+// or was put back from a backup, the rows are thrown away, and made again in a new lease.
 func (w *worker) recognise(ctx context.Context) error {
 	if w.checkpoint == "" {
 		return nil

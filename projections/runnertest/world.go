@@ -1,5 +1,5 @@
-// Package runnertest is the world that tests of projections run in: the embedded engines in one folder, an order's commands, and what a broken
-// program or somebody with a shell would do.
+// Package runnertest is the world that tests of projections run in: the embedded engines in one folder, an order's commands, and what a
+// broken program or somebody with a shell would do.
 package runnertest
 
 import (

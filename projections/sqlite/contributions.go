@@ -13,9 +13,9 @@ import (
 	"headway/projections"
 )
 
-// contributing is how a projection is kept that adds up. A table has all that an order contributes, as one text, at the order's version; the sums are in
-// tables of the projection's own. From each sum goes what its orders added as they are stored, and what they add now comes to it, in the
-// transaction that replaces it: so a sum costs the same however many orders it has, and is right at every commit.
+// contributing is how a projection is kept that adds up. A table has all that an order contributes, as one text, at the order's version;
+// the sums are in tables of the projection's own. From each sum goes what its orders added as they are stored, and what they add now comes
+// to it, in the transaction that replaces it: so a sum costs the same however many orders it has, and is right at every commit.
 type contributing[C projections.Contribution] struct {
 	table string
 	// change changes the sum of a key. It may change none by two changes that take each other away.

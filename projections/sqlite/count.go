@@ -12,9 +12,9 @@ import (
 
 const enoughSeen = 100 // of a status that was not asked for, where matches are many
 
-// count counts the matches of every status together, until they are more than few. If they are few, it answers their numbers; else byStatus says how many
-// there are of each status that was asked for. Of any other it says that there are at least so many: several words that seldom meet would have to be
-// looked for again from end to end, so that only some of those that were found are looked at.
+// count counts the matches of every status together, until they are more than few. If they are few, it answers their numbers; else byStatus
+// says how many there are of each status that was asked for. Of any other it says that there are at least so many: several words that
+// seldom meet would have to be looked for again from end to end, so that only some of those that were found are looked at.
 func (o *orderSearch) count(byStatus map[domain.Status]projections.Count) (n int, numbers string, err error) {
 	if len(o.words) == 0 && o.q.Customer == "" && len(o.created()) == 0 {
 		if n, err := o.kept(byStatus); err != nil || n > fewMatches {
@@ -101,7 +101,8 @@ func (o *orderSearch) briefly(statuses []domain.Status) (no, from string, args [
 	return `o.no`, from, args
 }
 
-// first is the numbers of the first matches, as many as are few and one more: in one text, because each row of an answer costs as much as to find a match.
+// first is the numbers of the first matches, as many as are few and one more: in one text, because each row of an answer costs as much as
+// to find a match.
 func (o *orderSearch) first(statuses []domain.Status) (n int, numbers string, err error) {
 	no, from, args := o.briefly(statuses)
 	err = o.tx.QueryRowContext(o.ctx, fmt.Sprintf(`SELECT count(*), json_group_array(no) FROM (SELECT %s AS no%s LIMIT ?)`, no, from),

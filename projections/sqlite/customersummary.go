@@ -17,9 +17,9 @@ func customerSummary() keeper {
 	})
 }
 
-// spent has a customer's orders that are not cancelled, by currency: how many, and the sums of the upper and the lower 32 bits of their totals, from which
-// one total can be taken again whatever the sum is. minor is that sum, or the largest number if it does not fit. customer_times has how many
-// orders of each customer were created when, to find the newest when one goes.
+// spent has a customer's orders that are not cancelled, by currency: how many, and the sums of the upper and the lower 32 bits of their
+// totals, from which one total can be taken again whatever the sum is. minor is that sum, or the largest number if it does not fit.
+// customer_times has how many orders of each customer were created when, to find the newest when one goes.
 const customerSchema = `
 CREATE TABLE customers (
 	no        INTEGER PRIMARY KEY,
@@ -160,8 +160,8 @@ func changeCustomer(w *write, id string, changes []change[projections.CustomerOr
 	return w.exec(`INSERT INTO customers_fts (rowid, words) VALUES (?, ?)`, no, words)
 }
 
-// customerTimes changes when the orders of a customer were created. It answers the newest that came, and whether one went, so that the newest of all
-// has to be looked for again.
+// customerTimes changes when the orders of a customer were created. It answers the newest that came, and whether one went, so that the
+// newest of all has to be looked for again.
 func (w *write) customerTimes(customer string, times map[int64]int64) (newest int64, isAgain bool, err error) {
 	newest = math.MinInt64
 	for at, n := range times {

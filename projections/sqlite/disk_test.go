@@ -111,8 +111,8 @@ func openRows(t *testing.T, folder string) *sqlite.Store {
 	return read
 }
 
-// Whichever operation on the disk fails while events are projected: the error is Unavailable, no row is ahead of its order, and once the disk works
-// again the same projector brings every row up; so does another one after the process has ended there.
+// Whichever operation on the disk fails while events are projected: the error is Unavailable, no row is ahead of its order, and once the
+// disk works again the same projector brings every row up; so does another one after the process has ended there.
 func TestEveryOperationOfAProjectionFails(t *testing.T) {
 	for how, c := range map[string]struct {
 		broken faultydisk.Fault
@@ -179,8 +179,8 @@ func (s *shop) noneAhead(read *sqlite.Store) {
 	}
 }
 
-// The power goes at any moment of a projection, whose rows are synced seldom: what is left is rows and a checkpoint that belong together, and the
-// next projector brings them up.
+// The power goes at any moment of a projection, whose rows are synced seldom: what is left is rows and a checkpoint that belong together,
+// and the next projector brings them up.
 func TestPowerCutsOfRows(t *testing.T) {
 	histories, cuts := 2, 0
 	switch {

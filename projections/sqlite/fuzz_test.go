@@ -12,8 +12,8 @@ import (
 	"headway/projections"
 )
 
-// A query of orders with any text, sort and cursor is one that the engine can run, with a place that its own cursor says again, or Malformed
-// with a sentence at its field.
+// A query of orders with any text, sort and cursor is one that the engine can run, with a place that its own cursor says again, or
+// Malformed with a sentence at its field.
 func FuzzOrderQuery(f *testing.F) {
 	for _, seed := range []projections.OrderQuery{
 		{}, {Text: "tea"}, {Text: `"*' OR`}, {Sort: "-total"}, {Sort: "status"}, {Sort: "colour"}, {Sort: "-"}, {Text: "tea", Sort: "customer"},
@@ -72,8 +72,8 @@ func placeOf(text string) []any {
 	return values
 }
 
-// Whatever an order's name and a search are, the search finds the order exactly if each of its words begins a word of the order, by the index of
-// words and without it alike; and the same of customers.
+// Whatever an order's name and a search are, the search finds the order exactly if each of its words begins a word of the order, by the
+// index of words and without it alike; and the same of customers.
 func FuzzSearch(f *testing.F) {
 	for _, seed := range [][2]string{
 		{"A-1001/7", "a 1001"}, {"Jürgen Groß", "gross jurg"}, {"чай 緑茶", "緑"}, {"tea", `"tea"* OR NEAR(`}, {"§created", "§created"}, {"created", "created"},

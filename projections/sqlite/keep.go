@@ -80,7 +80,8 @@ func anyRow[R projections.Row](scan func(*sql.Rows) (R, error)) func(*sql.Rows) 
 	return func(rows *sql.Rows) (projections.Row, error) { return scan(rows) }
 }
 
-// isNewer tells whether a row is to replace the one of its order that has the stored version: the one place where versions of rows are compared.
+// isNewer tells whether a row is to replace the one of its order that has the stored version: the one place where versions of rows are
+// compared.
 func isNewer(row projections.Row, stored int) bool { return row.At() > stored }
 
 // Rows is projections.Store's.

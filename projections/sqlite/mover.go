@@ -8,9 +8,9 @@ import (
 	"headway/internal/sqlitefile"
 )
 
-// mover moves pages of the write-ahead log into the file while others write and read. A commit that finds the log at its full length moves the
-// rest itself, and only that lets the log begin again when it is written all the time: so it has little left to do, and what fails here is tried
-// again there.
+// mover moves pages of the write-ahead log into the file while others write and read. A commit that finds the log at its full length moves
+// the rest itself, and only that lets the log begin again when it is written all the time: so it has little left to do, and what fails here
+// is tried again there.
 type mover struct {
 	db    *sql.DB
 	wrote chan struct{} // has a token when a commit has not been looked at

@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// newest finds the page by the full-text index alone, whose rows lie in the order of creation, region by region: newest first or oldest first, and rank by rank.
+// newest finds the page by the full-text index alone, whose rows lie in the order of creation, region by region: newest first or oldest
+// first, and rank by rank.
 func (o *orderSearch) newest() ([]found, error) {
 	words := match(o.words, o.q.Statuses...)
 	if !o.ranked {

@@ -23,19 +23,19 @@ func orderList() keeper {
 	}
 }
 
-// no is the place of a row in the order of creation, but for the rows of one second, which lie in no order, and its status: so the full-text index,
-// which knows nothing but no, finds the newest rows first, and those of a time at once, and the matches of a status are counted without a look at a row.
-// Where very many rows share a second, the rest of them lie in a region of their own.
+// no is the place of a row in the order of creation, but for the rows of one second, which lie in no order, and its status: so the
+// full-text index, which knows nothing but no, finds the newest rows first, and those of a time at once, and the matches of a status are
+// counted without a look at a row. Where very many rows share a second, the rest of them lie in a region of their own.
 //
-// head is the words of reference, id and customer, words those of the lines. They are made by projections.Words, and the full-text index takes
-// them as they are: its tokenizer splits at spaces only, as far as words go. Prefixes of up to twelve characters have an index of their own, which
-// can be followed from either end; without it a common word costs as much as there are rows that have it.
+// head is the words of reference, id and customer, words those of the lines. They are made by projections.Words, and the full-text index
+// takes them as they are: its tokenizer splits at spaces only, as far as words go. Prefixes of up to twelve characters have an index of
+// their own, which can be followed from either end; without it a common word costs as much as there are rows that have it.
 //
-// The full-text index also knows, as tokens that no word can be, the status, so that it can count the matches of each status alone, and begins: the
-// reference and the id, each as one, so that it can find what is or begins so.
+// The full-text index also knows, as tokens that no word can be, the status, so that it can count the matches of each status alone, and
+// begins: the reference and the id, each as one, so that it can find what is or begins so.
 //
-// The indexes come in both directions where many rows share a value, because ties are by id, ascending, either way. A status is one of three,
-// which are walked one after the other. tally has the number of rows of each status: the overview is not to scan an index for it.
+// The indexes come in both directions where many rows share a value, because ties are by id, ascending, either way. A status is one of
+// three, which are walked one after the other. tally has the number of rows of each status: the overview is not to scan an index for it.
 const orderSchema = `
 CREATE TABLE orders (
 	no          INTEGER PRIMARY KEY,

@@ -13,11 +13,11 @@ import (
 	"headway/projections"
 )
 
-// How a page is found. Up to fewMatches matches are counted by their numbers and sorted here, by these or as short candidates: exact, and quick whatever the sort.
-// Of more, an index that has the order asked for is followed until the page is full, and a count stops at ExactTotal. For a text by creation that is
-// the full-text index itself, because rows are numbered by when they were created. Any other order of a part of the orders is found by walking
-// the index of the sort and asking each row whether it matches; if the matches lie far from its beginning, whether its number is among those of all
-// matches, for which no row is read.
+// How a page is found. Up to fewMatches matches are counted by their numbers and sorted here, by these or as short candidates: exact, and
+// quick whatever the sort. Of more, an index that has the order asked for is followed until the page is full, and a count stops at
+// ExactTotal. For a text by creation that is the full-text index itself, because rows are numbered by when they were created. Any other
+// order of a part of the orders is found by walking the index of the sort and asking each row whether it matches; if the matches lie far
+// from its beginning, whether its number is among those of all matches, for which no row is read.
 const fewMatches = projections.ExactTotal
 
 // candidate is a match as short as sorting needs it.
@@ -172,7 +172,8 @@ func (o *orderSearch) fill(page *projections.OrderPage, rows []found) {
 	}
 }
 
-// few finds the page of few matches. In the order of creation their numbers tell which rows to read, unless some come first because they begin as the text does.
+// few finds the page of few matches. In the order of creation their numbers tell which rows to read, unless some come first because they
+// begin as the text does.
 func (o *orderSearch) few(page *projections.OrderPage, numbers []int64) error {
 	if o.sort.index == byCreated {
 		begun, err := o.isBegun()
@@ -204,8 +205,8 @@ func (o *orderSearch) few(page *projections.OrderPage, numbers []int64) error {
 	return err
 }
 
-// nearest finds the page in the order of creation by the numbers of all matches: it reads the rows that it shows, and those of the same seconds as the
-// cursor and the last of them.
+// nearest finds the page in the order of creation by the numbers of all matches: it reads the rows that it shows, and those of the same
+// seconds as the cursor and the last of them.
 func (o *orderSearch) nearest(page *projections.OrderPage, numbers []int64) error {
 	slices.SortFunc(numbers, func(a, b int64) int { return cmp.Compare(secondOf(a), secondOf(b)) })
 	desc, after := o.sort.columns[0].desc, o.afterUnbegun()

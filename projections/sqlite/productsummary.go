@@ -19,9 +19,9 @@ func productSummary() keeper {
 	})
 }
 
-// A product has a row of each currency it was ordered in: how many orders there are, the cancelled included, how many without them, the value of these in two
-// halves, and how it was ordered last. product_times has how each order ordered it last, to find the last of all when one goes. The quantity is in
-// two halves, too.
+// A product has a row of each currency it was ordered in: how many orders there are, the cancelled included, how many without them, the
+// value of these in two halves, and how it was ordered last. product_times has how each order ordered it last, to find the last of all when
+// one goes. The quantity is in two halves, too.
 const productSchema = `
 CREATE TABLE products (
 	no       INTEGER PRIMARY KEY,

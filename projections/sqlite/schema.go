@@ -20,16 +20,16 @@ const (
 	rowsVersion   = 3          // to be raised when projections.Words cuts or folds in another way, or rows get other numbers
 )
 
-// schemaVersion is the user_version of a file whose rows this program can use. It follows the schema by itself; rows of another one are made
-// again.
+// schemaVersion is the user_version of a file whose rows this program can use. It follows the schema by itself; rows of another one are
+// made again.
 func schemaVersion() int {
 	return int(crc32.ChecksumIEEE(fmt.Appendf(nil, "%d %s", rowsVersion, versionedBy())) >> 1) // positive, as an int32
 }
 
 // schema is of all tables: those of the projections, which their keepers describe, and these.
 //
-// Times are microseconds since 1970; the zero time is year 1, so that nothing is NULL. There are no triggers: one of them alone makes every INSERT
-// flush the full-text index.
+// Times are microseconds since 1970; the zero time is year 1, so that nothing is NULL. There are no triggers: one of them alone makes every
+// INSERT flush the full-text index.
 func schema() (all string) {
 	for _, k := range keepers() {
 		all += k.schema
@@ -71,8 +71,8 @@ CREATE TABLE holds (
 CREATE INDEX holds_oldest ON holds (since, projection, id);
 `
 
-// prepare makes the schema in an empty file; it reads no row of any other. Rows of another schema are thrown away, which dropped tells: they can be made again. A file
-// that is not a read store is refused untouched.
+// prepare makes the schema in an empty file; it reads no row of any other. Rows of another schema are thrown away, which dropped tells:
+// they can be made again. A file that is not a read store is refused untouched.
 func prepare(ctx context.Context, conn *sql.Conn, path string) (dropped bool, err error) {
 	application, _, tables, err := inspect(ctx, conn)
 	if err != nil {
@@ -160,7 +160,8 @@ func scanText(rows *sql.Rows) (text string, err error) {
 	return text, err
 }
 
-// region is a part of the numbers of rows. It has so many bits for the places of each second of the years 1 to 9999, and in each place a number for each status.
+// region is a part of the numbers of rows. It has so many bits for the places of each second of the years 1 to 9999, and in each place a
+// number for each status.
 type region struct {
 	base     int64
 	slotBits int

@@ -18,7 +18,8 @@ import (
 
 var longAgo = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// sized is a store of n orders of every kind, an hour apart. The words dear, cheap, many and few, and each customer, lie together in one of the sorts.
+// sized is a store of n orders of every kind, an hour apart. The words dear, cheap, many and few, and each customer, lie together in one of
+// the sorts.
 func sized(t *testing.T, path string, n int) *Store {
 	t.Helper()
 	s, err := Open(path, Options{})
@@ -70,8 +71,8 @@ func (h *heard) QueryRowContext(ctx context.Context, query string, args ...any) 
 	return h.reader.QueryRowContext(ctx, query, args...)
 }
 
-// Whatever a list is asked for, each of its statements finds its rows by an index, and stops at a limit. None sorts more than the rows that share a
-// sort value.
+// Whatever a list is asked for, each of its statements finds its rows by an index, and stops at a limit. None sorts more than the rows that
+// share a sort value.
 func TestListsAreReadByIndexes(t *testing.T) {
 	s := sized(t, filepath.Join(t.TempDir(), "read.db"), 3*fewMatches+600)
 	if _, err := s.writer.ExecContext(t.Context(), `ANALYZE`); err != nil {
@@ -259,7 +260,8 @@ func TestACrowdedSecondIsNotKept(t *testing.T) {
 	}
 }
 
-// A row's number follows its status, also of an order that one batch names more than once: the matches of each status are counted by their numbers alone.
+// A row's number follows its status, also of an order that one batch names more than once: the matches of each status are counted by their
+// numbers alone.
 func TestANumberFollowsTheStatus(t *testing.T) {
 	s := sized(t, filepath.Join(t.TempDir(), "read.db"), 3)
 	all, err := s.Orders(t.Context(), projections.OrderQuery{Text: "tea"})

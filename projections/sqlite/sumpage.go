@@ -24,7 +24,8 @@ type sumPage struct {
 	isExact bool
 }
 
-// find finds the page. Up to a few matches are found by the full-text index and sorted; more are dense, and the index of the sort is walked.
+// find finds the page. Up to a few matches are found by the full-text index and sorted; more are dense, and the index of the sort is
+// walked.
 func (p *sumPage) find(ctx context.Context, s *Store) error {
 	var after sortValue
 	var id string

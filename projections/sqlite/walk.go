@@ -148,8 +148,8 @@ func (o *orderSearch) walkRange(w way, s segment, limit int) ([]found, error) {
 	return o.read(`SELECT `+orderColumns+` FROM orders AS o INDEXED BY `+w.index+within+order+` LIMIT ?`, append(args, limit))
 }
 
-// far tells matches apart that lie far from the beginning of a range: by their numbers, which are gathered first. By customer, those who have a name lie
-// together, so only their orders are walked.
+// far tells matches apart that lie far from the beginning of a range: by their numbers, which are gathered first. By customer, those who
+// have a name lie together, so only their orders are walked.
 func (o *orderSearch) far(w way) ([]condition, error) {
 	if o.sort.index == "orders_by_customer" {
 		names, err := o.names()

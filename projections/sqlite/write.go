@@ -25,8 +25,8 @@ func (s *Store) Beat(ctx context.Context, state projections.State) error {
 	})
 }
 
-// fenced is a transaction of whoever has the lease, or had it in no older epoch. When the context ends, it is undone between two statements:
-// a statement that could itself be interrupted costs a goroutine each.
+// fenced is a transaction of whoever has the lease, or had it in no older epoch. When the context ends, it is undone between two
+// statements: a statement that could itself be interrupted costs a goroutine each.
 func (s *Store) fenced(ctx context.Context, epoch int64, do func(w *write) error) error {
 	select {
 	case s.turn <- struct{}{}:

@@ -1,5 +1,5 @@
-// Package verify is the second fold of everything: it compares every row with the fold of its stream by domain.Order, which shares nothing with the
-// projections but the codec.
+// Package verify is the second fold of everything: it compares every row with the fold of its stream by domain.Order, which shares nothing
+// with the projections but the codec.
 package verify
 
 import (
@@ -49,8 +49,8 @@ func (r Report) Clean() bool { return len(r.Differences) == 0 }
 const nothing = "nothing"
 
 // Run compares every row with a fold by domain.Order, which shares nothing with the projections but the codec, at the row's own version.
-// So it is right beside a running projector; what is merely missing or late is looked for again until Wait is over. The error is a store's or
-// the context's; differences are in the report. Memory holds a page of orders, every sum, and what is late.
+// So it is right beside a running projector; what is merely missing or late is looked for again until Wait is over. The error is a store's
+// or the context's; differences are in the report. Memory holds a page of orders, every sum, and what is late.
 func Run(ctx context.Context, events eventstore.Store, read projections.Store, codec domain.Codec, opts Options) (Report, error) {
 	if opts.Clock == nil {
 		opts.Clock = time.Now

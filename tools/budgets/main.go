@@ -1,5 +1,5 @@
-// Command budgets measures what Headway may cost and compares it with budgets.json, which has today's figure and the ceiling of each. What is over its
-// ceiling fails. Processor seconds count, not seconds: a busy machine makes them a little more, not twice as many.
+// Command budgets measures what Headway may cost and compares it with budgets.json, which has today's figure and the ceiling of each. What
+// is over its ceiling fails. Processor seconds count, not seconds: a busy machine makes them a little more, not twice as many.
 //
 //	make budgets           what a minute can measure; a part of make test
 //	make size | tee FILE && go run -C tools ./budgets -size FILE   also the memory that every page of 100,000 orders took
@@ -209,11 +209,11 @@ func start(ctx context.Context, program, dir string, rests bool) (ready time.Dur
 		if time.Since(began) > time.Minute {
 			return 0, 0, fmt.Errorf("%s is not ready", url)
 		}
-		time.Sleep(time.Millisecond)
+		time.Sleep(time.Millisecond) // between questions to a process that starts
 	}
 	ready = time.Since(began)
 	if rests {
-		time.Sleep(rest)
+		time.Sleep(rest) // what is measured is a process at rest
 		memory, err = resident(cmd.Process.Pid)
 	}
 	return ready, memory, err

@@ -1,7 +1,7 @@
 package main
 
-// mutations is the list. An entry that does not fit the code any more is an error of make check: say there what the code does now, in as few words of
-// the file as stand there once.
+// mutations is the list. An entry that does not fit the code any more is an error of make check: say there what the code does now, in as
+// few words of the file as stand there once.
 func mutations() []mutation {
 	return []mutation{
 		// Durable, once, and in order.

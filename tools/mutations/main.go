@@ -1,5 +1,6 @@
-// Command mutations breaks the code on purpose, one line at a time, and wants the test that is named for it to be green before and red after. The files of
-// the working tree are never touched: Go compiles the broken one by an overlay, and the browser's logic is tested in a copy.
+// Command mutations breaks the code on purpose, one line at a time, and wants the test that is named for it to be green before and red
+// after. The files of the working tree are never touched: Go compiles the broken one by an overlay, and the browser's logic is tested in a
+// copy.
 //
 //	make mutations                         all of them, as a table, beside the engines that some tests need
 //	go run -C tools ./mutations            all that need no engine

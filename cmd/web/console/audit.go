@@ -152,7 +152,8 @@ func (s *Server) auditNDJSON(w http.ResponseWriter, r *http.Request, q *input.Qu
 		func(o operations.Operation) error { return out.Encode(wire.OperationOf(o)) }, func() error { return nil })
 }
 
-// harmless keeps a cell from being taken for a formula by a spreadsheet: one that begins like one gets an apostrophe, as OWASP's rules for CSV say.
+// harmless keeps a cell from being taken for a formula by a spreadsheet: one that begins like one gets an apostrophe, as OWASP's rules for
+// CSV say.
 func harmless(cell string) string {
 	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
 		return "'" + cell
@@ -160,7 +161,8 @@ func harmless(cell string) string {
 	return cell
 }
 
-// auditFile writes the record out, page after page. A failure after the first bytes ends the answer in the middle, so that nobody takes it for whole.
+// auditFile writes the record out, page after page. A failure after the first bytes ends the answer in the middle, so that nobody takes it
+// for whole.
 func (s *Server) auditFile(
 	w http.ResponseWriter, r *http.Request, q *input.Query, media, form string, begin func() error, write func(operations.Operation) error, flush func() error,
 ) {

@@ -16,7 +16,8 @@ import (
 // maxSince is how many events a conflict tells about; older ones are counted.
 const maxSince = 100
 
-// conflict answers a command whose order has moved: what happened since, by whom, what the same command would give now, and one press to go on.
+// conflict answers a command whose order has moved: what happened since, by whom, what the same command would give now, and one press to go
+// on.
 func (s *Server) conflict(ctx context.Context, in *input.Body, c command, req orders.Request, cause error) error {
 	stream, err := s.commands.Load(ctx, req.OrderID)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"headway/cmd/web/console/consoletest"
 )
 
-// Whatever is asked, the answer is one: never a 500, and never unavailable while the stores are not; JSON is JSON, a refusal has a sentence and a
-// kind, and nothing that was sent is markup on a page.
+// Whatever is asked, the answer is one: never a 500, and never unavailable while the stores are not; JSON is JSON, a refusal has a sentence
+// and a kind, and nothing that was sent is markup on a page.
 func FuzzRequest(f *testing.F) {
 	const id = "5f3c9d0e-6f0a-5a53-9c39-0b4f5a1c7e21"
 	create := `{"commandId":"` + id + `","customerId":"<q>","currency":"EUR","items":[{"sku":"A","name":"<q>","quantity":1,"price":"1"}]}`

@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// Pages get their places in the order in which they came, as many at once as there are places, and none keeps the others waiting for longer than pageHold.
+// Pages get their places in the order in which they came, as many at once as there are places, and none keeps the others waiting for longer
+// than pageHold.
 func TestPagesAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pages, began := make(limiter, 2), time.Now()

@@ -10,7 +10,8 @@ import (
 	"headway/cmd/web/console/wire"
 )
 
-// A note is taken by JSON and by form without a version or with an old one, is answered with a receipt, and is in the order, its events and its page.
+// A note is taken by JSON and by form without a version or with an old one, is answered with a receipt, and is in the order, its events and
+// its page.
 func TestNotes(t *testing.T) {
 	c := openConsole(t)
 	order := "/orders/" + string(c.newOrder("").OrderID)

@@ -813,8 +813,8 @@ func TestProgramsAreNoViewers(t *testing.T) {
 	}
 }
 
-// TestAFilterThatFindsNothingSaysWhy: a part of a customer's name, and dates of which none can be, are answered with more than an empty list; a
-// program gets that list.
+// TestAFilterThatFindsNothingSaysWhy: a part of a customer's name, and dates of which none can be, are answered with more than an empty
+// list; a program gets that list.
 func TestAFilterThatFindsNothingSaysWhy(t *testing.T) {
 	c := openConsole(t)
 	for _, customer := range []string{"Two Tabs", "Two Cups", "One Pot"} {

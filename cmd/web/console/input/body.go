@@ -393,8 +393,8 @@ func (in *Body) Lines() int {
 // TypedLines is how many lines a form shows, with or without mistakes.
 func (in *Body) TypedLines() int { return in.values["items"].size }
 
-// Finish says what is wrong with the body and with the command made of it: Malformed for an unknown field or a value of the wrong type, else
-// Invalid with all complaints, sorted as the form is.
+// Finish says what is wrong with the body and with the command made of it: Malformed for an unknown field or a value of the wrong type,
+// else Invalid with all complaints, sorted as the form is.
 func (in *Body) Finish(command domain.Command) error {
 	unread := slices.DeleteFunc(slices.Sorted(maps.Keys(in.values)), func(name string) bool { return in.read[name] })
 	if len(unread) > 0 {

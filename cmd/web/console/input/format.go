@@ -11,7 +11,8 @@ import (
 
 type formatKey struct{}
 
-// JSONSuffix takes ".json" off the path of a GET and remembers it for WantsJSON; not of a path that begins as one of except does. A dot that is escaped (%2E) is part of a name.
+// JSONSuffix takes ".json" off the path of a GET and remembers it for WantsJSON; not of a path that begins as one of except does. A dot
+// that is escaped (%2E) is part of a name.
 func JSONSuffix(next http.Handler, except ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		const suffix = ".json"

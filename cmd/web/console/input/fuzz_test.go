@@ -26,8 +26,8 @@ const (
 	aCommand = "5f3c9d0e-6f0a-5a53-9c39-0b4f5a1c7e21"
 )
 
-// A body that is JSON is an order that the domain takes, and that is the same when it is written as JSON or as a form and read again; or it is
-// refused with a bounded number of bounded sentences, each at the name of a field.
+// A body that is JSON is an order that the domain takes, and that is the same when it is written as JSON or as a form and read again; or it
+// is refused with a bounded number of bounded sentences, each at the name of a field.
 func FuzzJSON(f *testing.F) {
 	item := `{"sku":"A","name":"Tea","quantity":1,"price":"12.50"}`
 	create := func(rest string) string { return `{"commandId":"` + aCommand + `",` + rest + `}` }
@@ -147,7 +147,8 @@ func bounded(t *testing.T, err error) {
 	}
 }
 
-// However long names are, a body costs no more memory than a few times its bytes: every value has its path, and a path has its parents' names.
+// However long names are, a body costs no more memory than a few times its bytes: every value has its path, and a path has its parents'
+// names.
 func TestNamesAreBounded(t *testing.T) {
 	long := strings.Repeat("n", 100_000)
 	for media, body := range map[string]string{
@@ -236,8 +237,8 @@ func FuzzOrderID(f *testing.F) {
 	})
 }
 
-// What a program accepts is a wish for JSON or for a page whatever the order in which it says so; a path that ends in .json is a wish for JSON, and
-// the same path without that.
+// What a program accepts is a wish for JSON or for a page whatever the order in which it says so; a path that ends in .json is a wish for
+// JSON, and the same path without that.
 func FuzzAccept(f *testing.F) {
 	for _, seed := range [][3]string{
 		{"text/html,application/json;q=0.9", "", "/orders"}, {"application/json;q=NaN, text/html;q=Inf, */*;q=1e400", "", "/orders/a%2Ejson"},

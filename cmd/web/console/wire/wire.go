@@ -483,8 +483,8 @@ func StoredEvent(r eventstore.Record) Event {
 	}
 }
 
-// UpcastEvent is a record as it is read today; one that cannot be read is as stored. If its type is no fact of its own any more, its data is the
-// list of its facts.
+// UpcastEvent is a record as it is read today; one that cannot be read is as stored. If its type is no fact of its own any more, its data
+// is the list of its facts.
 func UpcastEvent(codec domain.Codec, r eventstore.Record) Event {
 	e := StoredEvent(r)
 	if schema, data, err := codec.Upcast(orders.RawOf(r)); err == nil {

@@ -8,8 +8,8 @@ import (
 	"headway/projections"
 )
 
-// What a page knows of its freshness: static/freshness.js in Go, because a browser cannot run in a bubble of simulated time. The names are its
-// names. That both judge alike is shown by static/simulated.test.mjs, which gives the frames that simulated pages got to the script.
+// What a page knows of its freshness: static/freshness.js in Go, because a browser cannot run in a bubble of simulated time. The names are
+// its names. That both judge alike is shown by static/simulated.test.mjs, which gives the frames that simulated pages got to the script.
 
 const (
 	customers   = projections.CustomerOrderSummary

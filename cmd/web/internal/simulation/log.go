@@ -20,8 +20,8 @@ import (
 	"headway/fault"
 )
 
-// Log is an event store in memory: the whole contract of eventstore.Store, and durable as long as the Log is. StoredAt strictly grows over all
-// of it. Its feed names a move once and at once, unless Shown says otherwise.
+// Log is an event store in memory: the whole contract of eventstore.Store, and durable as long as the Log is. StoredAt strictly grows over
+// all of it. Its feed names a move once and at once, unless Shown says otherwise.
 type Log struct {
 	// Shown, if it is set, says after which times the feed names a move: none of them may be negative, and there must be one. It is called
 	// under the log's lock.
@@ -78,8 +78,8 @@ func (l *Log) Open(clock func() time.Time) LogStore {
 	return &logHandle{Log: l, clock: clock}
 }
 
-// Plant stores records behind the store's back, as they are: each the next version of its order, stored after all before it. Without a version or
-// a time it is given those.
+// Plant stores records behind the store's back, as they are: each the next version of its order, stored after all before it. Without a
+// version or a time it is given those.
 func (l *Log) Plant(records ...eventstore.Record) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

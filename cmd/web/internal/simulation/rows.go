@@ -14,9 +14,9 @@ import (
 	"headway/projections"
 )
 
-// Table is a read store in memory: the whole contract of projections.Store, and durable as long as the Table is. A batch is written in steps, as a
-// store without transactions writes it, and after any of them it may end: rows one by one, the sums of customers, holds, the checkpoint. What
-// customers must be summed again is kept until they are.
+// Table is a read store in memory: the whole contract of projections.Store, and durable as long as the Table is. A batch is written in
+// steps, as a store without transactions writes it, and after any of them it may end: rows one by one, the sums of customers, holds, the
+// checkpoint. What customers must be summed again is kept until they are.
 type Table struct {
 	mu     sync.Mutex
 	tables map[string]*table // by projection

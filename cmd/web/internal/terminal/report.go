@@ -1,5 +1,5 @@
-// Package terminal tells a person at a terminal what a command did. Whatever comes from a file or a store is printed without what a terminal
-// would obey. It must never decide anything: a command's exit is its own.
+// Package terminal tells a person at a terminal what a command did. Whatever comes from a file or a store is printed without what a
+// terminal would obey. It must never decide anything: a command's exit is its own.
 package terminal
 
 import (
