@@ -43,7 +43,8 @@ func (c Codec) Encode(e Event) (eventType string, schema int, data []byte, err e
 		return "", 0, nil, err
 	}
 	if len(data) > MaxEventBytes {
-		return "", 0, nil, fault.Errorf(fault.TooLarge, "One event can have at most %d bytes of JSON; this one would have %d.", MaxEventBytes, len(data))
+		return "", 0, nil, fault.Errorf(fault.TooLarge, "One event can have at most %d bytes of JSON; this one would have %d.", MaxEventBytes,
+			len(data))
 	}
 	return e.Type(), schema, data, nil
 }

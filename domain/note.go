@@ -34,7 +34,8 @@ func (AddNote) Allowed(o Order) error {
 	case !o.Exists():
 		return errNoOrder()
 	case o.Version >= MaxNotedEvents:
-		return fault.Errorf(fault.Refused, "Notes end at %s events of an order; this one has %s.", fault.Number(MaxNotedEvents), fault.Number(o.Version))
+		return fault.Errorf(fault.Refused, "Notes end at %s events of an order; this one has %s.", fault.Number(MaxNotedEvents),
+			fault.Number(o.Version))
 	}
 	return nil
 }

@@ -30,7 +30,8 @@ func OtherContent() error {
 
 // StreamIsFull is the TooLarge of a stream that is at head and has no room for what is to be appended. It carries the head, too.
 func StreamIsFull(head int) error {
-	err := fault.Errorf(fault.TooLarge, "At most %s events can belong together; there are %s.", fault.Number(MaxStreamEvents), fault.Number(head))
+	err := fault.Errorf(fault.TooLarge, "At most %s events can belong together; there are %s.", fault.Number(MaxStreamEvents),
+		fault.Number(head))
 	err.Head = head
 	return err
 }

@@ -203,7 +203,8 @@ func ofOrder(req Request, err error) error {
 		moved.Head, moved.Cause = e.Head, e.Cause
 		return moved
 	case e.Kind == fault.TooLarge && e.Head > 0:
-		full := fault.Errorf(fault.TooLarge, "An order can have at most %s events; this one has %s.", fault.Number(eventstore.MaxStreamEvents), fault.Number(e.Head))
+		full := fault.Errorf(fault.TooLarge, "An order can have at most %s events; this one has %s.", fault.Number(eventstore.MaxStreamEvents),
+			fault.Number(e.Head))
 		full.Head, full.Cause = e.Head, e.Cause
 		return full
 	}

@@ -15,7 +15,8 @@ import (
 const CustomerOrderSummary = "customer_order_summary"
 
 func customerOrderSummary() Projection {
-	return adding[CustomerOrder, CustomerRow]{noun: "customer", apply: applyCustomer, want: wantCustomer, plus: CustomerRow.Plus}.declare(Projection{
+	return adding[CustomerOrder, CustomerRow]{noun: "customer", apply: applyCustomer, want: wantCustomer,
+		plus: CustomerRow.Plus}.declare(Projection{
 		Name: CustomerOrderSummary, Short: "customers", Generation: 1,
 	})
 }

@@ -46,7 +46,8 @@ func (r OrderRow) At() int { return r.Version }
 // Fields is Row's.
 func (r OrderRow) Fields() []Field {
 	return []Field{
-		{"id", r.ID}, {"reference", r.Reference}, {"customerId", r.CustomerID}, {"status", r.Status}, {"itemCount", r.ItemCount}, {"total", r.Total},
+		{"id", r.ID}, {"reference", r.Reference}, {"customerId", r.CustomerID}, {"status", r.Status}, {"itemCount", r.ItemCount},
+		{"total", r.Total},
 		{"createdAt", r.CreatedAt}, {"confirmedAt", r.ConfirmedAt}, {"cancelledAt", r.CancelledAt}, {"storedAt", r.StoredAt},
 		{"words", strings.Join(r.Words, " ")},
 	}
@@ -100,8 +101,10 @@ func (r *OrderRow) addLines(items ...domain.Item) (err error) {
 func wantOrderRow(_ domain.Codec, stream orders.Stream) Row {
 	o := stream.Order
 	return OrderRow{
-		ID: o.ID, Reference: o.Reference, CustomerID: o.CustomerID, Status: o.Status, ItemCount: len(o.Items), Total: o.Total, CreatedAt: o.CreatedAt,
-		ConfirmedAt: o.ConfirmedAt, CancelledAt: o.CancelledAt, Version: o.Version, StoredAt: stream.Records[o.Version-1].StoredAt, Words: wordsOf(o),
+		ID: o.ID, Reference: o.Reference, CustomerID: o.CustomerID, Status: o.Status, ItemCount: len(o.Items), Total: o.Total,
+		CreatedAt:   o.CreatedAt,
+		ConfirmedAt: o.ConfirmedAt, CancelledAt: o.CancelledAt, Version: o.Version, StoredAt: stream.Records[o.Version-1].StoredAt,
+		Words: wordsOf(o),
 	}
 }
 

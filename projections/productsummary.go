@@ -55,7 +55,8 @@ func (p ProductOrder) Counts() bool { return p.Lines > 0 }
 func (p ProductOrder) Fields() []Field {
 	of := " of " + p.SKU
 	return []Field{
-		{"cancelled" + of, p.IsCancelled}, {"lines" + of, p.Lines}, {"quantity" + of, p.Quantity}, {"value" + of, p.Value}, {"lastOrderedAt" + of, p.Last.At},
+		{"cancelled" + of, p.IsCancelled}, {"lines" + of, p.Lines}, {"quantity" + of, p.Quantity}, {"value" + of, p.Value},
+		{"lastOrderedAt" + of, p.Last.At},
 		{"line" + of, p.Last.Line}, {"name" + of, p.Last.Name}, {"price" + of, p.Last.Price},
 	}
 }
@@ -95,14 +96,18 @@ func (r ProductRow) LastPrices() []domain.Money {
 func (r ProductRow) Fields() []Field {
 	last := r.Last()
 	return []Field{
-		{"name", last.Name}, {"orders", r.Orders}, {"quantity", r.Quantity}, {"value", r.Value}, {"lastPrice", r.LastPrices()}, {"lastOrderedAt", last.At},
+		{"name", last.Name}, {"orders", r.Orders}, {"quantity", r.Quantity}, {"value", r.Value}, {"lastPrice", r.LastPrices()},
+		{"lastOrderedAt", last.At},
 	}
 }
 
 // Plus adds what one order contributes, and shares no memory with the row. Adding in any order gives the same.
 func (r ProductRow) Plus(p ProductOrder) ProductRow {
 	r.SKU = p.SKU
-	at, found := slices.BinarySearchFunc(r.Lasts, p.Last, func(a, b LastOrdered) int { return cmp.Compare(a.Price.Currency, b.Price.Currency) })
+	at, found := slices.BinarySearchFunc(r.Lasts, p.Last, func(a,
+		b LastOrdered) int {
+		return cmp.Compare(a.Price.Currency, b.Price.Currency)
+	})
 	r.Lasts = slices.Clone(r.Lasts)
 	if !found {
 		r.Lasts = slices.Insert(r.Lasts, at, p.Last)
@@ -165,7 +170,8 @@ func wantProduct(codec domain.Codec, stream orders.Stream) (all []ProductOrder) 
 		}
 	}
 	for sku, its := range lines {
-		p := ProductOrder{SKU: sku, IsCancelled: stream.Order.Status == domain.Cancelled, Lines: len(its), Last: slices.MaxFunc(its, LastOrdered.Compare)}
+		p := ProductOrder{SKU: sku, IsCancelled: stream.Order.Status == domain.Cancelled, Lines: len(its),
+			Last: slices.MaxFunc(its, LastOrdered.Compare)}
 		p.Value.Currency = stream.Order.Currency
 		for _, l := range its {
 			quantity := stream.Order.Items[l.Line].Quantity

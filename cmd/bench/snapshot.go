@@ -48,7 +48,8 @@ func (b *bench) snapshots(ctx context.Context) (err error) {
 }
 
 // snapshotted makes an order with so many events, whose snapshot is at another version.
-func snapshotted(ctx context.Context, s *sqlite.Store, handler orders.Handler, id domain.OrderID, at, last int) (eventstore.Snapshot, error) {
+func snapshotted(ctx context.Context, s *sqlite.Store, handler orders.Handler, id domain.OrderID, at, last int) (eventstore.Snapshot,
+	error) {
 	if err := longOrder(ctx, s, nil, id, 0, at-1); err != nil {
 		return eventstore.Snapshot{}, err
 	}

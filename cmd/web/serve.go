@@ -48,7 +48,8 @@ func (ServeCmd) Run(app *App) error {
 	}
 	listener, err := new(net.ListenConfig).Listen(app.Context, "tcp", app.Settings.Addr)
 	if err != nil {
-		return fault.Unreachable(err, "The address %s cannot be used. Is something else serving there? Choose another with --addr.", app.Settings.Addr)
+		return fault.Unreachable(err, "The address %s cannot be used. Is something else serving there? Choose another with --addr.",
+			app.Settings.Addr)
 	}
 	if err := app.Open(); err != nil {
 		return errors.Join(err, listener.Close())

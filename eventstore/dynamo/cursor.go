@@ -187,7 +187,8 @@ func (s *Store) parseFeed(category string, c eventstore.Cursor) (feedPlace, erro
 	}
 	p := feedPlace{position: content.text(), settled: content.number(), swept: content.text(), sweeping: content.number(),
 		audited: content.number(), auditing: content.number(), walked: content.text(),
-		last: eventstore.Head{Stream: streamOf(category, content.text()), Version: int(content.number()), At: time.UnixMicro(content.number()).UTC()}}
+		last: eventstore.Head{Stream: streamOf(category, content.text()), Version: int(content.number()),
+			At: time.UnixMicro(content.number()).UTC()}}
 	if content.bad || len(content.left) != 8 {
 		return feedPlace{}, notOurs()
 	}

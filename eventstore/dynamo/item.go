@@ -93,7 +93,8 @@ func eventItem(r eventstore.Record, last int) item {
 		"storedAt": number(r.StoredAt.UnixMicro()), "timestamp": number(m.Timestamp.UnixMicro()), "causationId": text(m.CausationID),
 		"correlationId": text(m.CorrelationID), "userId": text(m.UserID), "seenVersion": number(int64(m.SeenVersion)),
 		"commandHash": text(m.CommandHash), "commandEnd": number(int64(last)),
-		typeShard: text(inShard(within(r.Stream.Category, r.EventType), slice)), shardNumber: number(sliceOf(r.Stream)), storedOrder: text(storedKey(r)),
+		typeShard: text(inShard(within(r.Stream.Category, r.EventType), slice)), shardNumber: number(sliceOf(r.Stream)),
+		storedOrder: text(storedKey(r)),
 	}
 	if fits(m.CorrelationID) { // the index is sparse
 		i[correlationShard] = text(inShard(within(r.Stream.Category, m.CorrelationID), slice))
@@ -229,7 +230,8 @@ func storedOf(i item) (stored, error) {
 		EventType: f.text("eventType"), SchemaVersion: int(f.number("schemaVersion")), Data: f.bytes("data"), StoredAt: f.moment("storedAt"),
 		Metadata: eventstore.Metadata{
 			CausationID: f.text("causationId"), CorrelationID: f.text("correlationId"), UserID: f.text("userId"),
-			Timestamp: f.moment("timestamp"), SeenVersion: int(f.number("seenVersion")), CommandHash: f.text("commandHash"), KeyID: f.optional("keyId"),
+			Timestamp: f.moment("timestamp"), SeenVersion: int(f.number("seenVersion")), CommandHash: f.text("commandHash"),
+			KeyID: f.optional("keyId"),
 		},
 	}}
 	if r.EventID == "" {

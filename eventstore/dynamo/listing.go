@@ -144,7 +144,10 @@ func (p *shardReader) look(sort string) error {
 func (s *Store) ByType(
 	ctx context.Context, category, eventType string, before eventstore.Cursor, limit int,
 ) ([]eventstore.Record, eventstore.Cursor, error) {
-	r := keyRange{index: typeIndex, hash: typeShard, partition: func(n int) types.AttributeValue { return text(inShard(within(category, eventType), n)) }}
+	r := keyRange{index: typeIndex, hash: typeShard, partition: func(n int) types.AttributeValue {
+		return text(inShard(within(category,
+			eventType), n))
+	}}
 	if eventType == "" {
 		r = keyRange{index: allIndex, hash: shardNumber, partition: func(n int) types.AttributeValue { return number(sliceNumber(category, n)) }}
 	}

@@ -158,7 +158,8 @@ func MendHeads(ctx context.Context, options Options, mended func(WrongHead)) err
 			TransactItems: []types.TransactWriteItem{w.mending(options.Prefix + headsSuffix)},
 		})
 		if _, moved := errors.AsType[*types.TransactionCanceledException](err); moved {
-			return fault.Errorf(fault.Conflict, "The head of %s moves while it is mended. Stop the consoles that write, and run this again.", w.Stream)
+			return fault.Errorf(fault.Conflict, "The head of %s moves while it is mended. Stop the consoles that write, and run this again.",
+				w.Stream)
 		}
 		if err != nil {
 			return fault.Unreachable(err, unwritable)
@@ -176,7 +177,8 @@ func (w WrongHead) mending(table string) types.TransactWriteItem {
 	}
 	if w.End == 0 {
 		return types.TransactWriteItem{Delete: &types.Delete{
-			TableName: aws.String(table), Key: item{aggregateID: text(w.Stream.Key())}, ConditionExpression: still, ExpressionAttributeValues: values,
+			TableName: aws.String(table), Key: item{aggregateID: text(w.Stream.Key())}, ConditionExpression: still,
+			ExpressionAttributeValues: values,
 		}}
 	}
 	return types.TransactWriteItem{Put: &types.Put{

@@ -95,7 +95,8 @@ func (w *writer) connect() error {
 	// Keys are random, so a write touches pages all over the indexes: the cache keeps them. A batch changes more pages than the default lets
 	// a savepoint keep in memory: without temp_store each of them would go to a file. The longer the log may grow, the less often is a page
 	// that many commits change moved into the file.
-	db, err := sql.Open("sqlite", sqlitefile.Address(w.path, "", "synchronous(FULL)", "fullfsync(1)", "checkpoint_fullfsync(1)", "temp_store(MEMORY)",
+	db, err := sql.Open("sqlite", sqlitefile.Address(w.path, "", "synchronous(FULL)", "fullfsync(1)", "checkpoint_fullfsync(1)",
+		"temp_store(MEMORY)",
 		fmt.Sprintf("cache_size(-%d)", writerCache>>10), fmt.Sprintf("wal_autocheckpoint(%d)", checkpointPages)))
 	if err != nil {
 		return fault.Unreachable(err, "The event store %s cannot be opened.", w.path)
@@ -247,7 +248,8 @@ func (w *writer) append(ctx context.Context, c *command, last *int64) ([]eventst
 
 func (w *writer) insert(ctx context.Context, r *eventstore.Record) error {
 	m := &r.Metadata
-	return w.do.insert.exec(ctx, r.Stream.Key(), categoryOf(r.Stream), int64(r.Version), r.EventID, r.EventType, int64(r.SchemaVersion), r.StoredAt.UnixMicro(),
+	return w.do.insert.exec(ctx, r.Stream.Key(), categoryOf(r.Stream), int64(r.Version), r.EventID, r.EventType, int64(r.SchemaVersion),
+		r.StoredAt.UnixMicro(),
 		m.Timestamp.UnixMicro(), m.CausationID, m.CorrelationID, m.UserID, int64(m.SeenVersion), m.CommandHash, m.KeyID, r.Data)
 }
 

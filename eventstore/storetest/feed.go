@@ -22,7 +22,8 @@ func follow(t *testing.T, s eventstore.Store, after eventstore.Cursor, limit int
 // followPart reads a part of a category's feed until it has named each of the versions wanted, and on to its end for now. It gives what was
 // named, each stream at its newest.
 func followPart(
-	t *testing.T, s eventstore.Store, category string, part eventstore.Part, after eventstore.Cursor, limit int, want map[eventstore.StreamID]int,
+	t *testing.T, s eventstore.Store, category string, part eventstore.Part, after eventstore.Cursor, limit int,
+	want map[eventstore.StreamID]int,
 ) (named map[eventstore.StreamID]int, cursor eventstore.Cursor) {
 	t.Helper()
 	named = map[eventstore.StreamID]int{}

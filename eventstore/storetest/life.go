@@ -149,7 +149,8 @@ func cursors(t *testing.T, p Place) {
 			_, _, err := s.Feed(t.Context(), order, eventstore.Whole, c, 2)
 			return err
 		}, []eventstore.Cursor{walked, typed}},
-		"Walk": {func(c eventstore.Cursor) error { _, _, _, err := s.Walk(t.Context(), order, c, 2); return err }, []eventstore.Cursor{fed, typed}},
+		"Walk": {func(c eventstore.Cursor) error { _, _, _, err := s.Walk(t.Context(), order, c, 2); return err },
+			[]eventstore.Cursor{fed, typed}},
 		"ByType": {func(c eventstore.Cursor) error { _, _, err := s.ByType(t.Context(), order, "", c, 2); return err },
 			[]eventstore.Cursor{fed, walked}},
 		"ByCorrelation": {func(c eventstore.Cursor) error {

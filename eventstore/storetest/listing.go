@@ -259,7 +259,8 @@ func boundsOfPage(t *testing.T, p Place) {
 				t.Errorf("%s: the second page of %d holds %d records, cursor %q, %v", name, limit, len(rest), cursor, err)
 			}
 		}
-		if moved, _, err := s.Feed(t.Context(), order, eventstore.Whole, "", limit); err != nil || len(moved) == 0 || len(moved) > eventstore.MaxPage {
+		if moved, _, err := s.Feed(t.Context(), order, eventstore.Whole, "",
+			limit); err != nil || len(moved) == 0 || len(moved) > eventstore.MaxPage {
 			t.Errorf("a page of the feed of %d holds %d heads, %v", limit, len(moved), err)
 		}
 		heads, cursor, total, err := s.Walk(t.Context(), order, "", limit)

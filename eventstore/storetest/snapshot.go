@@ -74,6 +74,7 @@ func checkSnapshot(t *testing.T, s eventstore.Snapshots, id eventstore.StreamID,
 	t.Helper()
 	got, err := s.LoadSnapshot(t.Context(), id)
 	if err != nil || got.Version != want.Version || !bytes.Equal(got.Data, want.Data) || (want.Version > 0 && got.Stream != id) {
-		t.Errorf("the snapshot is %s at %d of %d bytes, %v; want %d of %d bytes", got.Stream, got.Version, len(got.Data), err, want.Version, len(want.Data))
+		t.Errorf("the snapshot is %s at %d of %d bytes, %v; want %d of %d bytes", got.Stream, got.Version, len(got.Data), err, want.Version,
+			len(want.Data))
 	}
 }

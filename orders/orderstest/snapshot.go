@@ -99,7 +99,8 @@ func snapshotsTaken(t *testing.T, p storetest.Place) {
 	if !slices.Equal(s.reads, []int{1099}) {
 		t.Errorf("the order was read after %v", s.reads)
 	}
-	if _, err := handler(s, orders.SnapshotPolicy{}).LoadOrder(t.Context(), domain.OrderID(uuid.NewString()), 5000); fault.KindOf(err) != fault.NotFound {
+	if _, err := handler(s, orders.SnapshotPolicy{}).LoadOrder(t.Context(), domain.OrderID(uuid.NewString()),
+		5000); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("a missing order got %v", err)
 	}
 }

@@ -28,8 +28,10 @@ func Run(t *testing.T, newPlace func(t *testing.T) storetest.Place) {
 		{"command, other content", "A command id that comes back with other content is Invalid, and stores nothing.", otherContent},
 		{"unknown events", "An order with an event that nobody knows refuses commands.", unknownEvents},
 		{"schema 1", "An order whose events are of schema 1 takes commands.", historicEvents},
-		{"snapshots, taken", "An append that crosses the interval takes a snapshot, and the next command needs only what follows it.", snapshotsTaken},
-		{"snapshots, refused", "A snapshot that is missing, stale, broken, too large, of another order, shape or rules costs time, never truth.", snapshotsRefused},
+		{"snapshots, taken", "An append that crosses the interval takes a snapshot, and the next command needs only what follows it.",
+			snapshotsTaken},
+		{"snapshots, refused", "A snapshot that is missing, stale, broken, too large, of another order, shape or rules costs time, never truth.",
+			snapshotsRefused},
 		{"snapshots, random", "Commands get the same answers with snapshots as without, and store the same.", snapshotsChangeNothing},
 	} {
 		runCase(t, c.name, c.rule, func(t *testing.T) { c.run(t, newPlace(t)) })

@@ -164,6 +164,7 @@ func actsAfter(at int64, id domain.OrderID, version int64) object {
 	}
 	all := func(conditions ...object) object { return object{"bool": object{"filter": conditions}} }
 	return object{"bool": object{"minimum_should_match": 1, "should": []object{
-		beyond("at", "lt", at), all(same("at", at), beyond("order", "gt", id)), all(same("at", at), same("order", id), beyond("act", "lt", version)),
+		beyond("at", "lt", at), all(same("at", at), beyond("order", "gt", id)),
+		all(same("at", at), same("order", id), beyond("act", "lt", version)),
 	}}}
 }

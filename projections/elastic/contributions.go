@@ -266,7 +266,8 @@ func (w writing[C, D]) sumAll(ctx context.Context, keys []string) error {
 func (w writing[C, D]) sums(ctx context.Context, keys []string) (items []item, err error) {
 	const key = ofContribution + "key"
 	answer, err := w.s.search(ctx, w.t[w.k.rows].index, object{
-		"size": 0, "track_total_hits": false, "query": object{"nested": object{"path": "contributions", "query": object{"terms": object{key: keys}}}},
+		"size": 0, "track_total_hits": false, "query": object{"nested": object{"path": "contributions",
+			"query": object{"terms": object{key: keys}}}},
 		"aggs": object{"contributions": object{"nested": object{"path": "contributions"}, "aggs": object{
 			"keys": object{"terms": object{"field": key, "include": keys, "size": len(keys)}, "aggs": object{
 				"version": object{"sum": object{"field": ofContribution + "version"}},

@@ -15,8 +15,9 @@ const customers = "customers"
 // customerSummary keeps the customers.
 func customerSummary() keeper {
 	return customerOrders().keep(keeper{
-		projection: projections.CustomerOrderSummary, rows: "customer-orders", sums: customers, fields: map[string]object{customers: customerFields()},
-		sum: read(func(d customerDoc) projections.Sum { return d.row() }), check: checkCustomers,
+		projection: projections.CustomerOrderSummary, rows: "customer-orders", sums: customers,
+		fields: map[string]object{customers: customerFields()},
+		sum:    read(func(d customerDoc) projections.Sum { return d.row() }), check: checkCustomers,
 	})
 }
 
@@ -29,7 +30,8 @@ func customerOrders() contributing[projections.CustomerOrder, customerOrderDoc] 
 func customerOrderFields() object {
 	f := fieldKinds()
 	return object{
-		"status": f.word, "total": f.keptNumber, "total0": f.summed, "total1": f.summed, "total2": f.summed, "currency": f.word, "createdAt": f.number,
+		"status": f.word, "total": f.keptNumber, "total0": f.summed, "total1": f.summed, "total2": f.summed, "currency": f.word,
+		"createdAt": f.number,
 	}
 }
 
@@ -71,7 +73,8 @@ type customerDoc struct {
 
 func customerDocOf(r projections.CustomerRow) customerDoc {
 	return customerDoc{
-		ID: r.ID, Counted: r.TotalOrders, Orders: r.TotalOrders, Created: r.Created, Confirmed: r.Confirmed, Cancelled: r.Cancelled, Last: micros(r.LastOrderAt),
+		ID: r.ID, Counted: r.TotalOrders, Orders: r.TotalOrders, Created: r.Created, Confirmed: r.Confirmed, Cancelled: r.Cancelled,
+		Last:  micros(r.LastOrderAt),
 		Spent: moneyDocs(r.TotalSpent), Words: distinct(projections.Words(r.ID)),
 	}
 }

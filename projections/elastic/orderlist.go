@@ -28,8 +28,10 @@ func orderFields() object {
 	f := fieldKinds()
 	return object{
 		"id": f.word, "reference": f.kept, "customer": f.word, "status": f.word, "items": f.number, "total": f.number, "total0": f.summed,
-		"total1": f.summed, "total2": f.summed, "currency": f.word, "createdAt": f.number, "confirmedAt": f.keptNumber, "cancelledAt": f.keptNumber,
-		"version": f.keptNumber, "storedAt": f.keptNumber, "refKey": f.searched, "idKey": f.searched, "head": f.found, "words": f.found, "find": f.searched,
+		"total1": f.summed, "total2": f.summed, "currency": f.word, "createdAt": f.number, "confirmedAt": f.keptNumber,
+		"cancelledAt": f.keptNumber,
+		"version":     f.keptNumber, "storedAt": f.keptNumber, "refKey": f.searched, "idKey": f.searched, "head": f.found, "words": f.found,
+		"find": f.searched,
 	}
 }
 
@@ -60,7 +62,8 @@ func orderDocOf(r projections.OrderRow) orderDoc {
 	return orderDoc{
 		ID: r.ID, Reference: r.Reference, Customer: r.CustomerID, Status: r.Status, Items: r.ItemCount, amount: amountOf(r.Total),
 		CreatedAt: micros(r.CreatedAt), ConfirmedAt: micros(r.ConfirmedAt), CancelledAt: micros(r.CancelledAt), Version: r.Version,
-		StoredAt: micros(r.StoredAt), RefKey: projections.JoinedWords(r.Reference), IDKey: projections.JoinedWords(string(r.ID)), Head: headOf(r), Words: r.Words,
+		StoredAt: micros(r.StoredAt), RefKey: projections.JoinedWords(r.Reference), IDKey: projections.JoinedWords(string(r.ID)),
+		Head: headOf(r), Words: r.Words,
 	}
 }
 

@@ -40,7 +40,8 @@ func productOrderFields() object {
 func productFields() object {
 	f := fieldKinds()
 	return object{
-		"id": f.word, "counted": f.number, "name": f.word, "orders": f.number, "quantity": f.number, "last": f.number, "value": f.opaque, "lasts": f.opaque,
+		"id": f.word, "counted": f.number, "name": f.word, "orders": f.number, "quantity": f.number, "last": f.number, "value": f.opaque,
+		"lasts": f.opaque,
 		"words": f.found, "find": f.searched,
 	}
 }
@@ -64,8 +65,10 @@ type productOrderDoc struct {
 func productOrderDocOf(of contributionDoc, p projections.ProductOrder) productOrderDoc {
 	quantity := amountOf(domain.Money{Minor: p.Quantity})
 	return productOrderDoc{
-		contributionDoc: of, IsCancelled: p.IsCancelled, Lines: p.Lines, Quantity: quantity.Total, Quantity0: quantity.Total0, Quantity1: quantity.Total1,
-		Quantity2: quantity.Total2, At: micros(p.Last.At), Line: p.Last.Line, Name: p.Last.Name, Price: p.Last.Price.Minor, amount: amountOf(p.Value),
+		contributionDoc: of, IsCancelled: p.IsCancelled, Lines: p.Lines, Quantity: quantity.Total, Quantity0: quantity.Total0,
+		Quantity1: quantity.Total1,
+		Quantity2: quantity.Total2, At: micros(p.Last.At), Line: p.Last.Line, Name: p.Last.Name, Price: p.Last.Price.Minor,
+		amount: amountOf(p.Value),
 	}
 }
 

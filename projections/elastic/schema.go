@@ -53,7 +53,8 @@ func fieldsOf(kind string) (fields object, generation int) {
 	switch kind {
 	case holds:
 		return object{
-			"projection": f.word, "generation": f.number, "part": f.number, "order": f.word, "version": f.keptNumber, "reason": f.kept, "since": f.number,
+			"projection": f.word, "generation": f.number, "part": f.number, "order": f.word, "version": f.keptNumber, "reason": f.kept,
+			"since": f.number,
 		}, 0
 	case states:
 		return object{

@@ -68,7 +68,8 @@ func (s *Store) writeHolds(ctx context.Context, t targets, b projections.Batch) 
 	for _, h := range b.Holds {
 		key := holdKey(b.Key, h.OrderID)
 		held[key] = item{index: t[holds].index, id: key, doc: holdDoc{
-			Projection: b.Projection, Generation: b.Generation, Part: b.Part, Order: h.OrderID, Version: h.Version, Reason: h.Reason, Since: micros(h.Since),
+			Projection: b.Projection, Generation: b.Generation, Part: b.Part, Order: h.OrderID, Version: h.Version, Reason: h.Reason,
+			Since: micros(h.Since),
 		}}
 	}
 	for _, id := range b.Released { // after the holds, so that of an order in both none stays

@@ -15,7 +15,8 @@ func discards(t *testing.T, s *subject) {
 	order.Version = 9
 	write := func(epoch int64, row projections.Row, projection string, after, checkpoint string) error {
 		return s.Write(t.Context(), projections.Batch{
-			Key: projections.KeyOf(projection), Epoch: epoch, Rows: []projections.Row{row}, After: eventstore.Cursor(after), Checkpoint: eventstore.Cursor(checkpoint),
+			Key: projections.KeyOf(projection), Epoch: epoch, Rows: []projections.Row{row}, After: eventstore.Cursor(after),
+			Checkpoint: eventstore.Cursor(checkpoint),
 		})
 	}
 	for _, err := range []error{

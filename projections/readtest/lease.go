@@ -69,11 +69,13 @@ func lease(t *testing.T, s *subject) {
 
 func epochs(t *testing.T, s *subject) {
 	first := s.swap(projections.Lease{}, projections.Lease{Holder: "ada", Epoch: 5})
-	order, hold := anOrder(1), projections.Hold{Key: projections.KeyOf(projections.OrderList), OrderID: orderID(2), Version: 1, Reason: "It broke.", Since: start}
+	order, hold := anOrder(1), projections.Hold{Key: projections.KeyOf(projections.OrderList), OrderID: orderID(2), Version: 1,
+		Reason: "It broke.", Since: start}
 	state := projections.State{
 		Key: projections.KeyOf(projections.OrderList), Phase: projections.Running, HeartbeatAt: start, Holder: "ada", Epoch: 5,
 	}
-	s.write(projections.Batch{Key: projections.KeyOf(projections.OrderList), Epoch: 5, Rows: []projections.Row{order}, Holds: []projections.Hold{hold}, Checkpoint: "c-1"})
+	s.write(projections.Batch{Key: projections.KeyOf(projections.OrderList), Epoch: 5, Rows: []projections.Row{order},
+		Holds: []projections.Hold{hold}, Checkpoint: "c-1"})
 	if err := s.Beat(t.Context(), state); err != nil {
 		t.Fatal(err)
 	}
@@ -110,11 +112,13 @@ func epochs(t *testing.T, s *subject) {
 			return s.Write(t.Context(), projections.Batch{Key: projections.KeyOf(projections.OrderList), Epoch: 5, Holds: []projections.Hold{other}})
 		},
 		"a stale release": func() error {
-			return s.Write(t.Context(), projections.Batch{Key: projections.KeyOf(projections.OrderList), Epoch: 5, Released: []domain.OrderID{hold.OrderID}})
+			return s.Write(t.Context(), projections.Batch{Key: projections.KeyOf(projections.OrderList), Epoch: 5,
+				Released: []domain.OrderID{hold.OrderID}})
 		},
 		"a stale batch": func() error {
 			return s.Write(t.Context(), projections.Batch{
-				Key: projections.KeyOf(projections.OrderList), Epoch: 5, After: "c-1", Checkpoint: "c-2", Rows: []projections.Row{late}, Holds: []projections.Hold{other},
+				Key: projections.KeyOf(projections.OrderList), Epoch: 5, After: "c-1", Checkpoint: "c-2", Rows: []projections.Row{late},
+				Holds: []projections.Hold{other},
 			})
 		},
 		"a stale state": func() error { return s.Beat(t.Context(), beat) },
@@ -136,7 +140,8 @@ func epochs(t *testing.T, s *subject) {
 		t.Errorf("the new holder's state is stored: %v", err)
 	}
 	s.write(projections.Batch{
-		Key: projections.KeyOf(projections.OrderList), Epoch: 6, After: "c-1", Checkpoint: "c-2", Released: []domain.OrderID{hold.OrderID}, Holds: []projections.Hold{other},
+		Key: projections.KeyOf(projections.OrderList), Epoch: 6, After: "c-1", Checkpoint: "c-2", Released: []domain.OrderID{hold.OrderID},
+		Holds: []projections.Hold{other},
 	})
 	want, hold = beat, other
 	want.Checkpoint, want.Epoch = "c-2", 0

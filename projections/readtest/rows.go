@@ -71,7 +71,8 @@ func rows(t *testing.T, s *subject) {
 		}
 	}
 	var contributions []projections.Row
-	err = s.EachRow(t.Context(), projections.CustomerOrderSummary, func(c projections.Row) error { contributions = append(contributions, c); return nil })
+	err = s.EachRow(t.Context(), projections.CustomerOrderSummary,
+		func(c projections.Row) error { contributions = append(contributions, c); return nil })
 	if err != nil || len(contributions) != 2 {
 		t.Errorf("each contribution is seen: %+v, %v", contributions, err)
 	}
@@ -174,7 +175,8 @@ func holds(t *testing.T, s *subject) {
 	expect("holds of an order without any", projections.OrderList, []domain.OrderID{orderID(5)})
 
 	again := hold(projections.OrderList, 1, 4, start.Add(2*time.Hour))
-	s.write(projections.Batch{Key: projections.KeyOf(projections.OrderList), Holds: []projections.Hold{again}, Released: []domain.OrderID{orderID(2), orderID(7)}})
+	s.write(projections.Batch{Key: projections.KeyOf(projections.OrderList), Holds: []projections.Hold{again},
+		Released: []domain.OrderID{orderID(2), orderID(7)}})
 	expect("a hold replaces the older one of its order, and a released order has none", projections.OrderList, nil, again)
 	expect("a release is of one projection", projections.CustomerOrderSummary, nil, other)
 

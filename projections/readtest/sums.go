@@ -24,11 +24,13 @@ func history(t *testing.T, random *rand.Rand, n int) []eventstore.Record {
 	item := func() domain.Item {
 		i := random.Intn(6)
 		return domain.Item{
-			SKU: []string{"TEA-1", "TEA-2", "MUG/2", "Ünü", "pot 7", "tea-1"}[i], Name: []string{"Green tea", "Big mug", "Crème pot"}[random.Intn(3)],
+			SKU:      []string{"TEA-1", "TEA-2", "MUG/2", "Ünü", "pot 7", "tea-1"}[i],
+			Name:     []string{"Green tea", "Big mug", "Crème pot"}[random.Intn(3)],
 			Quantity: 1 + random.Int63n(1_000_000), Price: domain.Money{Minor: random.Int63n(1000), Currency: []domain.Currency{"EUR", "USD"}[n%2]},
 		}
 	}
-	events := []domain.Event{domain.OrderCreated{CustomerID: "ada", Currency: []domain.Currency{"EUR", "USD"}[n%2], Items: []domain.Item{item(), item()}}}
+	events := []domain.Event{domain.OrderCreated{CustomerID: "ada", Currency: []domain.Currency{"EUR", "USD"}[n%2],
+		Items: []domain.Item{item(), item()}}}
 	for range random.Intn(4) {
 		events = append(events, domain.OrderItemAdded{Item: item()})
 	}
@@ -47,7 +49,8 @@ func history(t *testing.T, random *rand.Rand, n int) []eventstore.Record {
 		at := start.Add(time.Duration(n)*time.Hour + time.Duration(i)*time.Second)
 		records = append(records, eventstore.Record{
 			Stream: orders.StreamOf(orderID(n)), Version: i + 1, EventType: eventType, SchemaVersion: schema, Data: data, StoredAt: at,
-			Metadata: eventstore.Metadata{UserID: []string{"ada", "bob b", ""}[random.Intn(3)], Timestamp: start.Add(time.Duration(random.Intn(5)) * time.Hour)},
+			Metadata: eventstore.Metadata{UserID: []string{"ada", "bob b", ""}[random.Intn(3)],
+				Timestamp: start.Add(time.Duration(random.Intn(5)) * time.Hour)},
 		})
 	}
 	return records
@@ -175,7 +178,8 @@ func productPages(t *testing.T, s *subject) {
 			sku := fmt.Sprintf("%s-%04d", []string{"TEA", "mug", "Zoë", "te"}[i%4], i)
 			for j := range 1 + i%3 {
 				n := i*10 + j
-				o := ordered(n, sku, []string{"Green tea", "Big mug", "crème"}[(i+j)%3], int64(1+i%5), int64(10+i), start.Add(time.Duration((i+j)%9)*time.Hour))
+				o := ordered(n, sku, []string{"Green tea", "Big mug", "crème"}[(i+j)%3], int64(1+i%5), int64(10+i),
+					start.Add(time.Duration((i+j)%9)*time.Hour))
 				batch.Rows = append(batch.Rows, projections.Contributed[projections.ProductOrder]{
 					ID: orderID(n), Version: 1, StoredAt: start, Contributions: []projections.ProductOrder{o},
 				})

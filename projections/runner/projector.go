@@ -204,5 +204,6 @@ func (p *Projector) Step(ctx context.Context) (moved int, err error) {
 
 // backoff is how long to wait after so many failures in a row.
 func backoff(failures int) time.Duration {
-	return waiting.Backoff{First: backoffFirst, Most: backoffAtMost}.EqualJitter(failures, rand.Float64()) //nolint:gosec // jitter is no secret
+	return waiting.Backoff{First: backoffFirst, Most: backoffAtMost}.EqualJitter(failures,
+		rand.Float64()) //nolint:gosec // jitter is no secret
 }

@@ -44,7 +44,8 @@ func newWorker(
 	p projections.Projection, t *tail, read projections.Store, e *elector, at *positions, r *recorder, opts Options,
 ) *worker {
 	return &worker{
-		key: opts.key(p), name: p.Name, fold: p.Fold, tail: t, read: read, opts: opts, elector: e, positions: at, recorder: r, nudges: newNudges(),
+		key: opts.key(p), name: p.Name, fold: p.Fold, tail: t, read: read, opts: opts, elector: e, positions: at, recorder: r,
+		nudges: newNudges(),
 	}
 }
 
@@ -249,7 +250,8 @@ func (w *worker) followFeed(ctx context.Context) (moved int, err error) {
 }
 
 // gather reads until a write is full, or there is no more.
-func (w *worker) gather(ctx context.Context, from eventstore.Cursor) (heads []eventstore.Head, next eventstore.Cursor, ended bool, err error) {
+func (w *worker) gather(ctx context.Context, from eventstore.Cursor) (heads []eventstore.Head, next eventstore.Cursor, ended bool,
+	err error) {
 	for next = from; len(heads) <= projections.BatchOrders-feedPage; {
 		var p page
 		if p, ended, err = w.page(ctx, next); err != nil {

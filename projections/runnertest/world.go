@@ -99,7 +99,8 @@ func (w *World) Do(id domain.OrderID, expect int, c domain.Command) orders.Resul
 // Create makes an order of one line over so many minor units.
 func (w *World) Create(customer, reference string, minor int64) domain.OrderID {
 	w.T.Helper()
-	return w.Do("", 0, domain.CreateOrder{CustomerID: customer, Currency: "EUR", Reference: reference, Items: []domain.Item{Line(minor)}}).OrderID
+	return w.Do("", 0, domain.CreateOrder{CustomerID: customer, Currency: "EUR", Reference: reference,
+		Items: []domain.Item{Line(minor)}}).OrderID
 }
 
 // Line is one line of one piece.

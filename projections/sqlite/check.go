@@ -80,7 +80,8 @@ func (s *Store) compare(ctx context.Context, differ differ, field, query string)
 // compareWords compares the words that a table is searched by with those of a text in it.
 func (s *Store) compareWords(ctx context.Context, differ differ, table, text string) error {
 	type row struct{ id, text, words string }
-	return each(func(r row) error { differ(r.id, "words", projections.JoinedWords(r.text), r.words); return nil }, func(r row) string { return r.id },
+	return each(func(r row) error { differ(r.id, "words", projections.JoinedWords(r.text), r.words); return nil },
+		func(r row) string { return r.id },
 		func(after *string) ([]row, error) {
 			return readAll(ctx, s, func(rows *sql.Rows) (r row, err error) {
 				err = rows.Scan(&r.id, &r.text, &r.words)

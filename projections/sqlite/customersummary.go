@@ -243,5 +243,6 @@ func (s *Store) Customers(ctx context.Context, q projections.CustomerQuery) (pro
 	if err := page.find(ctx, s); err != nil {
 		return projections.CustomerPage{}, err
 	}
-	return projections.CustomerPage{Rows: sumsAs[projections.CustomerRow](page.rows), Next: page.next, Total: page.total, TotalIsExact: page.isExact}, nil
+	return projections.CustomerPage{Rows: sumsAs[projections.CustomerRow](page.rows), Next: page.next, Total: page.total,
+		TotalIsExact: page.isExact}, nil
 }

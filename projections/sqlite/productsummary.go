@@ -215,7 +215,8 @@ func checkProducts(ctx context.Context, s *Store, differ differ) error {
 		return err
 	}
 	type row struct{ id, name, words string }
-	return each(func(r row) error { differ(r.id, "words", productWords(r.id, r.name), r.words); return nil }, func(r row) string { return r.id },
+	return each(func(r row) error { differ(r.id, "words", productWords(r.id, r.name), r.words); return nil },
+		func(r row) string { return r.id },
 		func(after *string) ([]row, error) {
 			return readAll(ctx, s, func(rows *sql.Rows) (r row, err error) {
 				err = rows.Scan(&r.id, &r.name, &r.words)

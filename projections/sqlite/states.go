@@ -13,7 +13,8 @@ import (
 func (s *Store) States(ctx context.Context) (map[projections.Key]projections.State, error) {
 	all, err := readAll(ctx, s, func(rows *sql.Rows) (state projections.State, err error) {
 		var beat int64
-		err = rows.Scan(&state.Projection, &state.Generation, &state.Part, &state.Phase, &state.Reason, &beat, &state.Rate, (*string)(&state.Checkpoint), &state.Holder)
+		err = rows.Scan(&state.Projection, &state.Generation, &state.Part, &state.Phase, &state.Reason, &beat, &state.Rate,
+			(*string)(&state.Checkpoint), &state.Holder)
 		state.HeartbeatAt = moment(beat)
 		return state, err
 	}, `SELECT name, generation, part, phase, reason, heartbeatAt, rate, checkpoint, holder FROM projections`)

@@ -82,7 +82,8 @@ func Open(path string, options Options) (*Store, error) {
 }
 
 func (s *Store) open(path string) (dropped bool, err error) {
-	s.writer, err = sql.Open("sqlite", sqlitefile.Address(path, "immediate", "synchronous(normal)", fmt.Sprintf("cache_size(-%d)", writerCache>>10),
+	s.writer, err = sql.Open("sqlite", sqlitefile.Address(path, "immediate", "synchronous(normal)",
+		fmt.Sprintf("cache_size(-%d)", writerCache>>10),
 		fmt.Sprintf("wal_autocheckpoint(%d)", logPages)))
 	if err != nil {
 		return false, err

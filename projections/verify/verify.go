@@ -165,7 +165,8 @@ func (v *verification) rows(ids []domain.OrderID) (map[string]map[domain.OrderID
 }
 
 // order compares one order's row in one projection.
-func (v *verification) order(p projections.Projection, head eventstore.Head, records []eventstore.Record, row projections.Row, hold *projections.Hold) {
+func (v *verification) order(p projections.Projection, head eventstore.Head, records []eventstore.Record, row projections.Row,
+	hold *projections.Hold) {
 	if row != nil {
 		v.report.Rows++
 		stream, ok := v.row(p, row, records)

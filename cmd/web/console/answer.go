@@ -204,7 +204,8 @@ func (s *Server) frame(r *http.Request, a answer, seq string) views.Frame {
 
 // assets are the files that every page loads.
 func (s *Server) assets() views.Assets {
-	return views.Assets{Styles: []string{s.static.Path("app.css")}, Scripts: []string{s.static.Path("main.js")}, Icon: s.static.Path("icon.svg")}
+	return views.Assets{Styles: []string{s.static.Path("app.css")}, Scripts: []string{s.static.Path("main.js")},
+		Icon: s.static.Path("icon.svg")}
 }
 
 type requestKey struct{}

@@ -81,8 +81,10 @@ func (s *Server) audit(r *http.Request, q *input.Query) (answer, error) {
 		Filter: views.AuditFilter{
 			Who: q.Get("who"), What: q.Get("what"), Outcome: q.Get("outcome"), From: q.Get("from"), To: q.Get("to"), Cursor: q.Get("cursor"),
 		},
-		Kinds: wire.ListOf(operations.Whats(), func(w operations.What) views.AuditKind { return views.AuditKind{What: string(w), Label: kindLabel(w)} }),
-		Rows:  wire.ListOf(found, operationView), Next: string(next), Zone: s.zone,
+		Kinds: wire.ListOf(operations.Whats(), func(w operations.What) views.AuditKind {
+			return views.AuditKind{What: string(w), Label: kindLabel(w)}
+		}),
+		Rows: wire.ListOf(found, operationView), Next: string(next), Zone: s.zone,
 	}
 	return answer{
 		title: "Record", nav: views.NavNone,
@@ -164,7 +166,8 @@ func harmless(cell string) string {
 // auditFile writes the record out, page after page. A failure after the first bytes ends the answer in the middle, so that nobody takes it
 // for whole.
 func (s *Server) auditFile(
-	w http.ResponseWriter, r *http.Request, q *input.Query, media, form string, begin func() error, write func(operations.Operation) error, flush func() error,
+	w http.ResponseWriter, r *http.Request, q *input.Query, media, form string, begin func() error, write func(operations.Operation) error,
+	flush func() error,
 ) {
 	f := s.auditFilter(q)
 	if err := q.Err(); err != nil {

@@ -29,7 +29,8 @@ func commands() []command {
 	return []command{
 		{domain.AddItem{}, "items", "Add an item to an order", itemFields(), views.AddItemForm(), readItem},
 		{domain.ConfirmOrder{}, "confirm", "Confirm an order", nil, views.ConfirmForm(), readConfirmation},
-		{domain.CancelOrder{}, "cancel", "Cancel an order", []field{{"reason", text("Ordered twice"), required}}, views.CancelForm(), readCancellation},
+		{domain.CancelOrder{}, "cancel", "Cancel an order", []field{{"reason", text("Ordered twice"), required}}, views.CancelForm(),
+			readCancellation},
 		{domain.AddNote{}, "notes", "Add a note to an order", []field{{"text", text("Ring twice"), required}}, views.NoteForm(), readNote},
 	}
 }

@@ -160,7 +160,8 @@ func (s *Server) editLines(ctx context.Context, in *input.Body, do string) (answ
 	digits, remove := strings.CutPrefix(do, "remove-line:")
 	switch n, err := strconv.Atoi(digits); {
 	case do == "add-line" && len(m.Lines) >= domain.MaxCommandItems:
-		m.Errors = []fault.FieldError{{Field: "items", Message: fmt.Sprintf("An order can be made with at most %d items.", domain.MaxCommandItems)}}
+		m.Errors = []fault.FieldError{{Field: "items", Message: fmt.Sprintf("An order can be made with at most %d items.",
+			domain.MaxCommandItems)}}
 	case do == "add-line":
 		m.Lines = append(m.Lines, views.Line{Quantity: "1"})
 	case remove && err == nil && n >= 0 && n < len(m.Lines):

@@ -82,7 +82,10 @@ func (s *Server) customer(r *http.Request, q *input.Query) (answer, error) {
 			if err != nil {
 				break // the order list says more than half a timeline
 			}
-			m.Timeline = append(m.Timeline, wire.ListOf(records, func(e eventstore.Record) views.TimelineEntry { return s.timeline.entry(e, o.Reference) })...)
+			m.Timeline = append(m.Timeline, wire.ListOf(records, func(e eventstore.Record) views.TimelineEntry {
+				return s.timeline.entry(e,
+					o.Reference)
+			})...)
 		}
 		slices.SortStableFunc(m.Timeline, func(a, b views.TimelineEntry) int {
 			return cmp.Or(b.StoredAt.Compare(a.StoredAt), b.Version-a.Version)

@@ -210,7 +210,8 @@ func (s *Server) event(r *http.Request, _ *input.Query) (answer, error) {
 	}
 	record := stream.Records[version-1]
 	m := views.EventPage{
-		Event: s.timeline.entry(record, stream.Order.Reference), Head: stream.Head(), Stored: string(record.Data), CommandHash: record.Metadata.CommandHash,
+		Event: s.timeline.entry(record, stream.Order.Reference), Head: stream.Head(), Stored: string(record.Data),
+		CommandHash: record.Metadata.CommandHash,
 	}
 	var upcast *wire.Event
 	if schema, data, err := s.codec.Upcast(orders.RawOf(record)); err != nil {

@@ -65,7 +65,8 @@ func commandID() field {
 // itemFields are those of one item; the price is a decimal in the order's currency.
 func itemFields() []field {
 	return []field{
-		{"sku", text("LAMP-1"), required}, {"name", text("Desk lamp"), required}, {"quantity", whole(2), required}, {"price", text("12.50"), required},
+		{"sku", text("LAMP-1"), required}, {"name", text("Desk lamp"), required}, {"quantity", whole(2), required},
+		{"price", text("12.50"), required},
 	}
 }
 

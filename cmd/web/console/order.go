@@ -63,8 +63,9 @@ func (s *Server) order(r *http.Request, q *input.Query) (answer, error) {
 func (s *Server) orderAnswer(stream orders.Stream, m views.OrderPage, stamps map[string]wire.Stamp) answer {
 	id := m.Body.Order.ID
 	return answer{
-		title: "Order " + views.OrderName{ID: id, Reference: m.Body.Order.Reference}.String(), nav: views.NavOrders, watch: []string{"order:" + string(id), "projections"},
-		page: func(f views.Frame) templ.Component { return views.Order(f, m) },
+		title: "Order " + views.OrderName{ID: id, Reference: m.Body.Order.Reference}.String(), nav: views.NavOrders,
+		watch: []string{"order:" + string(id), "projections"},
+		page:  func(f views.Frame) templ.Component { return views.Order(f, m) },
 		json: func() any {
 			trail := stream.Records[max(len(stream.Records)-maxJSONTrail, 0):]
 			return wire.OrderPage{
@@ -90,7 +91,8 @@ func (s *Server) orderAt(stream orders.Stream, at int) answer {
 		json: func() any {
 			return wire.OrderPage{
 				Order: wire.OrderOf(m.Body.Order), Version: then.Order.Version, Head: stream.Head(), Stamps: map[string]wire.Stamp{},
-				Events: wire.EventsOf(s.codec, then.Records[max(len(then.Records)-maxJSONTrail, 0):]), Actions: wire.Actions(actionsOf(stream)), At: &at, Changes: &changes,
+				Events: wire.EventsOf(s.codec, then.Records[max(len(then.Records)-maxJSONTrail, 0):]), Actions: wire.Actions(actionsOf(stream)),
+				At: &at, Changes: &changes,
 			}
 		},
 	}
@@ -120,7 +122,8 @@ func (s *Server) pageReceipt(ctx context.Context, stream orders.Stream, after in
 	r := stream.Records[version-1]
 	receipt := &views.Receipt{OrderID: orders.IDOf(r.Stream), Version: version, Stored: after > 0, At: r.StoredAt}
 	for _, projection := range projections.All() {
-		tick := views.Tick{Projection: projection.Name, Arrived: s.freshness.rowVersion(ctx, projection.Name, orders.IDOf(r.Stream)) >= version, Took: -1}
+		tick := views.Tick{Projection: projection.Name, Arrived: s.freshness.rowVersion(ctx, projection.Name, orders.IDOf(r.Stream)) >= version,
+			Took: -1}
 		if !tick.Arrived {
 			tick.Stamp = s.freshness.rowStamp(ctx, projection.Name, r)
 			tick.Arrived = tick.Stamp.State == projections.StampCurrent

@@ -26,7 +26,8 @@ func (s *Server) orders(r *http.Request, q *input.Query) (answer, error) {
 	}
 	m := views.OrdersPage{
 		Filter: views.OrderFilter{
-			Text: query.Text, Statuses: query.Statuses, Customer: query.Customer, From: q.Get("from"), To: q.Get("to"), Sort: query.Sort, Cursor: query.Cursor,
+			Text: query.Text, Statuses: query.Statuses, Customer: query.Customer, From: q.Get("from"), To: q.Get("to"), Sort: query.Sort,
+			Cursor: query.Cursor,
 		},
 		Today: s.clock(),
 	}
@@ -51,7 +52,8 @@ func (s *Server) orders(r *http.Request, q *input.Query) (answer, error) {
 	m.Rows = s.orderRows(page.Rows, stamps)
 	m.Next, m.Total, m.TotalIsExact, m.ByStatus = page.Next, page.Total, page.TotalIsExact, page.ByStatus
 	a.json = func() any {
-		out := wire.Orders{Orders: []wire.OrderRow{}, Next: wire.OrNull(m.Next), Total: m.Total, TotalIsExact: m.TotalIsExact, Stamp: wire.StampOf(m.Stamp.Stamp)}
+		out := wire.Orders{Orders: []wire.OrderRow{}, Next: wire.OrNull(m.Next), Total: m.Total, TotalIsExact: m.TotalIsExact,
+			Stamp: wire.StampOf(m.Stamp.Stamp)}
 		for i, row := range page.Rows {
 			out.Orders = append(out.Orders, wire.OrderRowOf(row, stamps[i]))
 		}

@@ -57,7 +57,8 @@ func (s *Server) product(r *http.Request, q *input.Query) (answer, error) {
 	}
 	sku := r.PathValue("sku")
 	m := views.ProductPage{
-		Stamp: s.freshness.listStamp(r.Context(), projections.ProductSummary), ListStamp: s.freshness.listStamp(r.Context(), projections.OrderList),
+		Stamp:     s.freshness.listStamp(r.Context(), projections.ProductSummary),
+		ListStamp: s.freshness.listStamp(r.Context(), projections.OrderList),
 	}
 	var err error
 	if m.Row, err = s.read.Product(r.Context(), sku); err != nil {

@@ -38,7 +38,8 @@ func (s *Server) projection(r *http.Request, q *input.Query) (answer, error) {
 	}
 	st, list := s.freshness.statuses(r.Context())[i], s.projectionsOf(r.Context())
 	m := views.ProjectionPage{
-		Card: s.freshness.cards(r.Context())[i], Holder: st.Holder, Cursor: string(st.Cursor), Holds: st.Holds, MoreHolds: len(st.Holds) == projections.MaxHolds,
+		Card: s.freshness.cards(r.Context())[i], Holder: st.Holder, Cursor: string(st.Cursor), Holds: st.Holds,
+		MoreHolds: len(st.Holds) == projections.MaxHolds,
 	}
 	return answer{
 		title: views.Label(st.Name), nav: views.NavProjections, watch: []string{"projections"},

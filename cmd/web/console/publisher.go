@@ -123,7 +123,8 @@ func (p *publisher) orderFragment(ctx context.Context, id domain.OrderID) {
 		return
 	}
 	p.news.publish([]string{topic}, key, func() any {
-		return rowFrame{"row", "order", string(id), int64(stream.Head()), stream.Head(), p.render(ctx, views.OrderBodyLive(p.timeline.body(stream))),
+		return rowFrame{"row", "order", string(id), int64(stream.Head()), stream.Head(),
+			p.render(ctx, views.OrderBodyLive(p.timeline.body(stream))),
 			wire.FrameActions(actionsOf(stream))}
 	})
 }

@@ -73,7 +73,8 @@ func (s *Server) routes() []route {
 		s.get("/projections", "What each projection does", s.projections, wire.Projections{}),
 		s.get("/projections/{name}", "One projection", s.projection, wire.Projection{}),
 		s.get("/projections/{name}/history", "The highest lag, rate, holds and batch time of a projection in each minute or hour",
-			s.projectionHistory, wire.ProjectionHistory{}, input.Param{Name: "span", Does: "1h or 24h in minutes, or 30d in hours; 1h unless it is given."}),
+			s.projectionHistory, wire.ProjectionHistory{}, input.Param{Name: "span",
+				Does: "1h or 24h in minutes, or 30d in hours; 1h unless it is given."}),
 
 		s.get("/history", "How many events were stored in each minute or hour, oldest first; at most 2,880", s.eventHistory, wire.EventHistory{},
 			input.Param{Name: "step", Does: "minute or hour; minute unless it is given."},

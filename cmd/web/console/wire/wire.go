@@ -280,7 +280,8 @@ type Product struct {
 func ProductOf(p projections.ProductRow, stamp projections.Stamp) Product {
 	same := func(m domain.Money) domain.Money { return m }
 	return Product{
-		SKU: p.SKU, Name: p.Last().Name, Orders: p.Orders, Quantity: p.Quantity, Value: ListOf(p.Value, same), LastPrice: ListOf(p.LastPrices(), same),
+		SKU: p.SKU, Name: p.Last().Name, Orders: p.Orders, Quantity: p.Quantity, Value: ListOf(p.Value, same),
+		LastPrice:     ListOf(p.LastPrices(), same),
 		LastOrderedAt: Time(p.Last().At), Stamp: StampOf(stamp),
 	}
 }
@@ -556,8 +557,9 @@ type Difference struct {
 // VerificationOf is a report in its shape.
 func VerificationOf(r verify.Report) Verification {
 	v := Verification{
-		Clean: r.Clean(), Orders: r.Orders, Events: r.Events, Rows: r.Rows, Customers: r.Sums[projections.CustomerOrderSummary], Unnamed: r.Unnamed,
-		Holds: []VerifiedHold{}, Differences: []Difference{},
+		Clean: r.Clean(), Orders: r.Orders, Events: r.Events, Rows: r.Rows, Customers: r.Sums[projections.CustomerOrderSummary],
+		Unnamed: r.Unnamed,
+		Holds:   []VerifiedHold{}, Differences: []Difference{},
 	}
 	for _, h := range r.Holds {
 		v.Holds = append(v.Holds, VerifiedHold{h.Projection, h.OrderID, h.Version, h.Reason, h.Since.UTC()})

@@ -97,7 +97,8 @@ var reasons = [...]string{
 }
 
 var notes = [...]string{
-	"Ring twice; the door is round the back.", "They asked for the invoice by post.", "Wants a call before delivery.", "Goes out with the next order, to spare the freight.",
+	"Ring twice; the door is round the back.", "They asked for the invoice by post.", "Wants a call before delivery.",
+	"Goes out with the next order, to spare the freight.",
 	"Asked whether the jars are recycled glass.", "A regular: add a sample of the new blend.",
 }
 

@@ -60,7 +60,8 @@ func (im Importer) Store(ctx context.Context, placed []csvimport.Order, bad []cs
 		plans[i] = planOf(o)
 	}
 	run := plan.Runner{
-		Orders: orders.Handler{Events: im.Events, Codec: im.Codec}, Namespace: plan.Namespace("import"), Correlation: uuid.NewString(), // one a run
+		Orders: orders.Handler{Events: im.Events, Codec: im.Codec}, Namespace: plan.Namespace("import"), Correlation: uuid.NewString(),
+		// one a run
 	}
 	err := run.Run(ctx, plans, func(o plan.Outcome) {
 		done()

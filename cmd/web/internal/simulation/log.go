@@ -46,7 +46,8 @@ type showing struct {
 // NewLog is an empty log.
 func NewLog() *Log {
 	return &Log{
-		id: uuid.NewString(), streams: map[eventstore.StreamID][]int{}, events: map[string]eventstore.StreamID{}, snapshots: map[eventstore.StreamID]eventstore.Snapshot{},
+		id: uuid.NewString(), streams: map[eventstore.StreamID][]int{}, events: map[string]eventstore.StreamID{},
+		snapshots: map[eventstore.StreamID]eventstore.Snapshot{},
 	}
 }
 

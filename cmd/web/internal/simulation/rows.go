@@ -48,7 +48,8 @@ type heldOrder struct {
 // NewTable is an empty read store.
 func NewTable() *Table {
 	t := &Table{
-		tables: map[string]*table{}, words: map[domain.OrderID]orderWords{}, holds: map[heldOrder]projections.Hold{}, states: map[projections.Key]projections.State{},
+		tables: map[string]*table{}, words: map[domain.OrderID]orderWords{}, holds: map[heldOrder]projections.Hold{},
+		states: map[projections.Key]projections.State{},
 	}
 	for _, p := range projections.All() {
 		t.tables[p.Name] = &table{p, map[domain.OrderID]projections.Row{}, map[string]projections.Sum{}, map[string]bool{}}
